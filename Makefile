@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make run` and `make test`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 3000
+BIN    := $(VENV)/bin
+
+.PHONY: run test check tools clean
+
+run: $(VENV)/.run          ## serve the board on port 3000
+	$(BIN)/python server.py --port=$(PORT)
+
+test: check tools          ## install what the tests need, then run all of them
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test       ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tools: $(VENV)/.test tests/js/node_modules/.installed
+	VENV=$(VENV) tests/install-tools
+
+clean:
+	rm -rf $(VENV) tests/js/node_modules
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.test: requirements.txt tests/requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+tests/js/node_modules/.installed: tests/js/package.json
+	tests/install-tools node
+	cd tests/js && npm install --silent --no-audit --no-fund
+	touch $@

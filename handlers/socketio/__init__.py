@@ -1,0 +1,16 @@
+"""Socket.IO for Tornado: what an application needs to know of it.
+
+    hub = Hub({"/": BoardHandler})
+    app = Application([(r"/", HomeHandler), *routes(hub)])
+
+`SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
+"""
+
+from .engine import Engine
+from .errors import CallTimeout, Disconnected, Refused
+from .events import event
+from .handler import SocketIOHandler
+from .hub import Hub
+from .routes import routes
+
+__all__ = ["CallTimeout", "Disconnected", "Engine", "Hub", "Refused", "SocketIOHandler", "event", "routes"]

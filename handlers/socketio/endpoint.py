@@ -1,0 +1,143 @@
+"""What both transports have in common as Tornado handlers: who is let in, and how the others are refused.
+
+Source: Engine.IO protocol, revision 4, "Handshake"; the codes and the order of checks are those of Node's engine.io.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from asyncio import get_running_loop
+
+from tornado.ioloop import PeriodicCallback
+from tornado.web import RequestHandler
+
+from .engine import Engine
+from .errors import BadHandshakeMethod, BadRequest, Refusal, TransportUnknown, UnsupportedVersion
+from .origins import Origins, check_bytes
+from .session import Handshake, Session
+
+logger = logging.getLogger(__name__)
+
+FITTING_CLIENTS = "socket.io-client 3 and 4 (JavaScript), python-socketio 5, socket.io-client-java 2, Swift 16"
+
+
+def keep_time(engine: Engine) -> None:
+    """Start the engine and the one callback that beats for it, unless it runs on this loop already."""
+    loop = get_running_loop()
+    if engine.loop is not loop:
+        engine.start(loop)
+        PeriodicCallback(engine.beat, engine.period * 1000).start()
+
+
+class Endpoint(RequestHandler):
+    """A request to the path of the engine: refused here, unless a transport that derives from this takes it."""
+
+    transport_name = ""
+    session: Session | None
+
+    def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
+        """Take what `routes` passes to every request."""
+        self.engine = engine
+        self.origins = origins
+        self.trust_proxy = trust_proxy
+
+    def prepare(self) -> None:
+        """Find the session this request is for (None: it may open one), or refuse the request."""
+        keep_time(self.engine)
+        self.session = None
+        self._allow_origin()
+        if self.request.method == "OPTIONS":
+            self._preflight()
+            return
+        try:
+            self.session = self.admit()
+        except Refusal as refusal:
+            self.refuse(refusal)
+
+    def admit(self) -> Session | None:
+        """Return the session this request is for, None where it may open one; raise Refusal elsewhere."""
+        if not self.transport_name:
+            raise TransportUnknown(f"transport={self.parameter('transport')[:40]!r} is neither polling nor websocket")
+        origin, sid, version = self.request.headers.get("Origin"), self.parameter("sid"), self.parameter("EIO")
+        check_bytes(origin)
+        if sid:
+            session = self.find(sid)
+            self.check_fits(session, version)
+        else:
+            session = None
+            self.check_opens()
+        self.origins.check(origin, self.host)
+        if version != "4":
+            raise UnsupportedVersion(f"the client speaks EIO={version[:10]!r}; clients that fit: {FITTING_CLIENTS}")
+        return session
+
+    def find(self, sid: str) -> Session:
+        """Return the session of this sid; raise SessionUnknown where there is none."""
+        return self.engine.find(sid)
+
+    def check_fits(self, session: Session, version: str) -> None:
+        """Raise BadRequest where the request does not fit the session it names."""
+        if version != "4":
+            raise BadRequest(f"EIO={version[:10]!r} for a session that began with EIO=4")
+        if self.request.method not in ("GET", "POST"):
+            raise BadRequest(f"{self.request.method} is no method of the protocol")
+
+    def check_opens(self) -> None:
+        """Raise Refusal where the request cannot open a session."""
+        if self.request.method != "GET":
+            raise BadHandshakeMethod(f"{self.request.method} without a sid")
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer a request that is not served; the hint is for the log."""
+        logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
+        self.set_status(refusal.status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(refusal.payload))
+
+    def parameter(self, name: str) -> str:
+        """Return the last value of a query parameter, "" where there is none."""
+        values = self.request.query_arguments.get(name)
+        return values[-1].decode("utf-8", "replace") if values else ""
+
+    @property
+    def host(self) -> str:
+        """The host that the client asked for, as a trusted proxy tells it."""
+        forwarded = self.request.headers.get("X-Forwarded-Host") if self.trust_proxy else None
+        return forwarded.rpartition(",")[2].strip() if forwarded else self.request.host
+
+    def handshake(self) -> Handshake:
+        """Return what the application may see of this request."""
+        names = self.request.query_arguments
+        query = {name: self.parameter(name) for name in names}
+        return Handshake(self.request.headers, self.request.remote_ip or "", query)
+
+    def _allow_origin(self) -> None:
+        """Let a page of another origin that is let in read the answer. Source: Fetch standard, "CORS protocol"."""
+        origin = self.request.headers.get("Origin")
+        self.set_header("Vary", "Origin")
+        if origin is not None and self.origins.allows(origin, self.host):
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Allow-Credentials", "true")
+
+    def _preflight(self) -> None:
+        self.set_header("Access-Control-Allow-Methods", "GET, POST")
+        asked = self.request.headers.get("Access-Control-Request-Headers")
+        if asked:
+            self.set_header("Access-Control-Allow-Headers", asked)
+        self.set_status(204)
+        self.finish()
+
+    # Tornado's own defences guard forms that carry a browser's cookies; here the origin is checked instead, for both
+    # transports alike.
+
+    def check_xsrf_cookie(self) -> None:
+        """Need no token."""
+
+    def check_trusted_origin(self, origin: str) -> bool:
+        """Leave the origin to `admit`."""
+        return True
+
+    def check_origin(self, origin: str) -> bool:
+        """Leave the origin to `admit`."""
+        return True

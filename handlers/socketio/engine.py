@@ -1,0 +1,239 @@
+"""The engine: Engine.IO sessions by sid, one order for all that is said, one beat for all deadlines.
+
+It knows packets, not namespaces, and no sockets: transports come to it with requests, and a loop, a clock that can also
+call soon, is passed in.
+
+What is said goes into rooms at once and reaches the readers a tick later: however much was said in a tick, each
+transport is asked once to catch up.
+
+Source: Engine.IO protocol, revision 4.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from .errors import SessionUnknown
+from .heartbeat import Deadlines, Heartbeat
+from .packet import Packet, PacketType
+from .room import Entry, Room
+from .session import Handshake, Listener, Reason, Session, Transport
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.01
+"""Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+PING = (Packet(PacketType.PING),)
+
+
+class Loop(Protocol):
+    """What the engine needs of an event loop."""
+
+    def time(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def call_soon(self, callback: Callable[[], None], /) -> Any:
+        """Call back in the next round."""
+
+
+class Engine:
+    """All sessions of one server.
+
+    accept: called with each new session, returns what listens to it.
+    ping_interval, ping_timeout, upgrade_timeout: seconds.
+    max_payload: bytes of one packet or of one POST.
+    max_backlog: bytes that a room keeps for readers who are behind.
+    """
+
+    def __init__(
+        self,
+        accept: Callable[[Session], Listener],
+        *,
+        ping_interval: float = 25,
+        ping_timeout: float = 20,
+        max_payload: int = 1_000_000,
+        upgrade_timeout: float = 10,
+        max_backlog: int = 1 << 20,
+    ) -> None:
+        self.accept = accept
+        self.ping_interval = ping_interval
+        self.ping_timeout = ping_timeout
+        self.max_payload = max_payload
+        self.max_backlog = max_backlog
+        self.upgrade_timeout = upgrade_timeout
+        self.loop: Loop | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
+        self._departed: dict[str, Session] = {}
+        self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
+        self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
+        self._stamp = 0
+        self._stirred: list[Room] = []
+        self._offered: list[Room] = []
+        self._awake: deque[Session] = deque()
+        self._scheduled = False
+
+    def start(self, loop: Loop) -> None:
+        """Begin on a loop, with nobody there. Whoever calls this also has `beat` called every `period` seconds."""
+        self._reset()
+        self.loop = loop
+
+    def now(self) -> float:
+        """Seconds on the clock of the loop."""
+        return self._running_loop().time()
+
+    def _running_loop(self) -> Loop:
+        if self.loop is None:
+            raise RuntimeError("nobody has connected yet, and the engine was not started: nothing can be said")
+        return self.loop
+
+    # -- sessions
+
+    def open(self, transport: Transport, handshake: Handshake) -> Session:
+        """Open a session that this transport carries."""
+        now = self.now()
+        session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
+        self.sessions[session.sid] = session
+        self._heartbeat.watch(session, now)
+        session.listener = self.accept(session)
+        logger.info("%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name)
+        return session
+
+    def greeting(self, session: Session) -> Packet:
+        """The OPEN packet, which tells the client what the server expects of it. Times are milliseconds."""
+        upgrades = [] if session.transport.name == "websocket" else ["websocket"]
+        opening = {
+            "sid": session.sid,
+            "upgrades": upgrades,
+            "pingInterval": round(self.ping_interval * 1000),
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "maxPayload": self.max_payload,
+        }
+        return Packet(PacketType.OPEN, json.dumps(opening, separators=(",", ":")))
+
+    def find(self, sid: str) -> Session:
+        """Return the open session of this sid; raise SessionUnknown where there is none."""
+        self.beat()
+        session = self.sessions.get(sid)
+        if session is None:
+            raise SessionUnknown(f"no session {sid[:40]!r}: it ended, or the server was restarted")
+        return session
+
+    def forget(self, session: Session) -> None:
+        """Drop a session that is over."""
+        del self.sessions[session.sid]
+        self._heartbeat.forget(session)
+        lasted = self.now() - session.opened_at
+        logger.info(
+            "%s (%s) disconnected from %s after %.1f s: %s",
+            session.sid, session.handshake.remote_ip, session.transport.name, lasted, session.reason,
+        )  # fmt: skip
+
+    def depart(self, session: Session) -> None:
+        """Remember, for a ping timeout, a session whose client has still to be told that it is over."""
+        self._departed[session.sid] = session
+        self._departing.begin(session, self.now())
+
+    def departed(self, sid: str) -> Session | None:
+        """Return, once, the session of this sid whose client has still to be told that it is over."""
+        session = self._departed.pop(sid, None)
+        if session is not None:
+            self._departing.end(session)
+        return session
+
+    def close(self, reason: Reason = "server shutting down") -> None:
+        """End all sessions. Clients are told nothing that would keep them from coming back."""
+        for session in list(self.sessions.values()):
+            session.close(reason)
+
+    # -- deadlines
+
+    @property
+    def period(self) -> float:
+        """Seconds from beat to beat: short enough to notice a dead client in good time."""
+        return min(0.1, min(self.ping_interval, self.ping_timeout) / 10)
+
+    def beat(self) -> None:
+        """Look after everybody's deadlines."""
+        now = self.now()
+        gone, rested = self._heartbeat.beat(now)
+        for session in gone:
+            session.close("ping timeout")
+        self.say([session.room for session in rested], PING)
+        for session in self.upgrading.due(now):
+            logger.info("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
+            session.abandon_upgrade()
+        for session in self._departing.due(now):
+            del self._departed[session.sid]
+
+    def pong(self, session: Session) -> None:
+        """Take note that a client is alive."""
+        self._heartbeat.pong(session, self.now())
+
+    # -- saying
+
+    def say(self, rooms: Iterable[Room], packets: Sequence[Packet], volatile: bool = False) -> None:
+        """Say one thing in rooms that have no reader in common. Everything that is said is said here."""
+        self._stamp += 1
+        entry = Entry(self._stamp, packets, volatile)
+        for room in rooms:
+            if not room.readers:
+                continue
+            room.say(entry)
+            if not room.stirred:
+                room.stirred = True
+                self._stirred.append(room)
+        if self._stirred:
+            self._schedule()
+
+    def wake(self, session: Session) -> None:
+        """Have one session catch up, whose transport may be ready now."""
+        if not session.awake:
+            session.awake = True
+            self._awake.append(session)
+        self._schedule()
+
+    def settle(self) -> None:
+        """Offer what was said to the readers, without letting them read yet."""
+        stirred, self._stirred = self._stirred, []
+        self._offered += stirred
+        for room in stirred:
+            for session in room.offer():
+                if room not in session.behind:
+                    session.behind[room] = None
+                    room.awaited += 1
+                if not session.awake:
+                    session.awake = True
+                    self._awake.append(session)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._running_loop().call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self._scheduled = False
+        self.settle()
+        until = self.now() + TICK
+        while self._awake:
+            self._awake.popleft().catch_up()
+            if self.now() > until:
+                self._schedule()
+                return
+        self._trim()
+
+    def _trim(self) -> None:
+        """Part with those who have lagged: everybody had the chance to read."""
+        offered, self._offered = self._offered, []
+        for room in offered:
+            if room.awaited and room.trim(self.max_backlog):
+                for session in [reader for reader in room.readers if reader.lags(room)]:
+                    session.close("slow consumer")

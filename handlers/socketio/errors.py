@@ -1,0 +1,102 @@
+"""What can go wrong between a client and the server, and what the client is told.
+
+Whoever raises one of these decides nothing more: the floor that catches it answers the one peer concerned and nobody
+else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ProtocolError(Exception):
+    """The peer sent what the protocols do not allow. Its connection closes as `parse error`; the text is logged."""
+
+
+class Disconnected(Exception):
+    """The client left before it answered."""
+
+
+class CallTimeout(Exception):
+    """The client did not answer within the seconds it was given."""
+
+
+class Refused(Exception):
+    """A client may not enter a namespace. It gets CONNECT_ERROR `{"message": …, "data": …}` (Socket.IO v5)."""
+
+    def __init__(self, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The object the client is sent."""
+        return {"message": self.message} if self.data is None else {"message": self.message, "data": self.data}
+
+
+class Refusal(Exception):
+    """An HTTP request that Engine.IO does not serve.
+
+    The client gets `status` and the JSON `{"code": code, "message": message}`; `hint` tells the operator what to do.
+    """
+
+    status = 400
+    code = 3
+    message = "Bad request"
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {"code": self.code, "message": self.message}
+
+
+class TransportUnknown(Refusal):
+    """The `transport` parameter is missing or neither `polling` nor `websocket`."""
+
+    code = 0
+    message = "Transport unknown"
+
+
+class SessionUnknown(Refusal):
+    """There is no session of this `sid`, or there is none any more."""
+
+    code = 1
+    message = "Session ID unknown"
+
+
+class BadHandshakeMethod(Refusal):
+    """Only GET opens a session."""
+
+    code = 2
+    message = "Bad handshake method"
+
+
+class BadRequest(Refusal):
+    """The request does not fit the session it names, or no session could."""
+
+
+class Forbidden(Refusal):
+    """The application does not let this client in."""
+
+    status = 403
+    code = 4
+    message = "Forbidden"
+
+
+class UnsupportedVersion(Refusal):
+    """The client speaks another version of Engine.IO than 4."""
+
+    code = 5
+    message = "Unsupported protocol version"
+
+
+class PayloadTooLarge(Refusal):
+    """A POST is larger than `maxPayload`."""
+
+    status = 413
+    message = "Payload too large"

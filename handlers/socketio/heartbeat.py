@@ -1,0 +1,84 @@
+"""Deadlines for many at the cost of a few: one beat looks after all clients, however many there are.
+
+All who wait for the same thing wait equally long, so whoever began first is due first, and a dict in insertion order is
+a queue of deadlines: a beat looks at the first key and stops at the first that is not due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import takewhile
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Deadlines(Generic[T]):
+    """Who waits for one thing, each for `wait` seconds."""
+
+    __slots__ = ("_due", "wait")
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        self._due: dict[T, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def __contains__(self, who: T) -> bool:
+        return who in self._due
+
+    def begin(self, who: T, now: float) -> None:
+        """Let one wait, from now on; whoever waits already begins anew."""
+        self._due.pop(who, None)
+        self._due[who] = now + self.wait
+
+    def end(self, who: T) -> bool:
+        """Let one wait no more; return whether it did."""
+        return self._due.pop(who, None) is not None
+
+    def due(self, now: float) -> list[T]:
+        """Take out those whose time is over."""
+        over = [who for who, deadline in takewhile(lambda item: item[1] <= now, self._due.items())]
+        for who in over:
+            del self._due[who]
+        return over
+
+
+class Heartbeat(Generic[T]):
+    """Who is at rest until the next ping, and who owes a pong.
+
+    Source: Engine.IO protocol, revision 4, "Heartbeat": the server pings `interval` seconds after the last pong;
+    whoever does not answer within `timeout` seconds is gone.
+    """
+
+    __slots__ = ("_owing", "_resting")
+
+    def __init__(self, interval: float, timeout: float) -> None:
+        self._resting: Deadlines[T] = Deadlines(interval)
+        self._owing: Deadlines[T] = Deadlines(timeout)
+
+    def __len__(self) -> int:
+        return len(self._resting) + len(self._owing)
+
+    def watch(self, who: T, now: float) -> None:
+        """Begin with one."""
+        self._resting.begin(who, now)
+
+    def pong(self, who: T, now: float) -> None:
+        """Take an answer; one that nobody asked for is harmless."""
+        if self._owing.end(who):
+            self._resting.begin(who, now)
+
+    def forget(self, who: T) -> None:
+        """End with one."""
+        if not self._resting.end(who):
+            self._owing.end(who)
+
+    def beat(self, now: float) -> tuple[list[T], list[T]]:
+        """Return those who owe a pong for too long, and those who are to be pinged and owe one from now on."""
+        gone = self._owing.due(now)
+        rested = self._resting.due(now)
+        for who in rested:
+            self._owing.begin(who, now)
+        return gone, rested

@@ -1,0 +1,229 @@
+"""Socket.IO v5 messages: the text and the attachments of one, and the decoder that puts them together again.
+
+A message is written as `<kind>[<n>-][/namespace,][id][JSON]`; each `bytes` in its data travels as an attachment, one
+binary Engine.IO packet each, behind the text, where `{"_placeholder":true,"num":i}` stands for it.
+
+Source: Socket.IO protocol, revision 5, "Packet encoding".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import IntEnum
+from typing import Any, NamedTuple, NoReturn
+
+from .errors import ProtocolError
+
+MAX_ATTACHMENTS = 10
+"""How many attachments one message may announce."""
+MAX_DEPTH = 100
+"""How deep arrays and objects of a message may nest."""
+RESERVED_EVENTS = frozenset(
+    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+"""Names that neither side may use for an event of its own."""
+
+
+class Kind(IntEnum):
+    """The digit a message begins with."""
+
+    CONNECT = 0
+    DISCONNECT = 1
+    EVENT = 2
+    ACK = 3
+    CONNECT_ERROR = 4
+    BINARY_EVENT = 5
+    BINARY_ACK = 6
+
+
+class Message(NamedTuple):
+    """One Socket.IO message. A decoded one is never BINARY_…: its attachments are back in `data`."""
+
+    kind: Kind
+    namespace: str = "/"
+    data: Any = None
+    id: int | None = None
+
+    def __str__(self) -> str:
+        ack = "" if self.id is None else f" #{self.id}"
+        return f"{self.kind.name} {self.namespace}{ack} {str(self.data)[:80]}"
+
+
+# -- encoding
+
+_BINARY = {Kind.EVENT: Kind.BINARY_EVENT, Kind.ACK: Kind.BINARY_ACK}
+
+
+def encode(message: Message) -> list[str | bytes]:
+    """Write a message: its text, then its attachments.
+
+    Raises TypeError or ValueError where `message.data` has no JSON form (NaN among others: it makes JavaScript
+    clients reconnect for ever).
+    """
+    kind, namespace, data, id_ = message
+    attachments: list[bytes] = []
+    body = "" if data is None else _dump(data, attachments)
+    head = f"{_BINARY[kind].value}{len(attachments)}-" if attachments else str(kind.value)
+    if namespace != "/":
+        head += namespace + ","
+    if id_ is not None:
+        head += str(id_)
+    return [head + body, *attachments]
+
+
+def _dump(data: Any, attachments: list[bytes]) -> str:
+    def detach(value: Any) -> dict[str, Any]:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a {type(value).__name__} has no JSON form: {str(value)[:80]!r}")
+        attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+
+    def dump(ascii_only: bool) -> str:
+        attachments.clear()
+        return json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":"), default=detach)
+
+    text = dump(ascii_only=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
+        return dump(ascii_only=True)
+    return text
+
+
+# -- decoding
+
+_HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})?")
+_NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class Decoder:
+    """Puts the messages of one connection together, in the order their packets come."""
+
+    __slots__ = ("_attachments", "_expected", "_pending")
+
+    def __init__(self) -> None:
+        self._pending: Message | None = None
+        self._expected = 0
+        self._attachments: list[bytes] = []
+
+    def add(self, data: str | bytes) -> Message | None:
+        """Take the next Engine.IO message; return what it completes, if anything.
+
+        Raises ProtocolError where the two protocols allow no such packet here.
+        """
+        if isinstance(data, bytes):
+            return self._attach(data)
+        if self._pending is not None:
+            raise ProtocolError(f"text while {self._expected - len(self._attachments)} attachments are missing")
+        message, self._expected = decode_text(data)
+        if self._expected:
+            self._pending = message
+            return None
+        return message
+
+    def _attach(self, attachment: bytes) -> Message | None:
+        if self._pending is None:
+            raise ProtocolError(f"{len(attachment)} bytes that no message announced")
+        self._attachments.append(attachment)
+        if len(self._attachments) < self._expected:
+            return None
+        pending, attachments = self._pending, self._attachments
+        self._pending, self._attachments = None, []
+        kind = Kind(pending.kind - 3)
+        return check(pending._replace(kind=kind, data=_restore(pending.data, attachments)))
+
+
+def decode_text(text: str) -> tuple[Message, int]:
+    """Read the text of a message; return it with the number of attachments that must follow."""
+    match = _HEAD.match(text)
+    if match is None:
+        raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
+    digit, announced, namespace, id_ = match.groups()
+    kind = Kind(int(digit))
+    body = text[match.end() :]
+    message = Message(kind, namespace or "/", _load(body) if body else None, None if id_ is None else int(id_))
+    if kind in (Kind.BINARY_EVENT, Kind.BINARY_ACK):
+        count = int(announced or 0)
+        if not 1 <= count <= MAX_ATTACHMENTS:
+            raise ProtocolError(f"{count} attachments, where 1 to {MAX_ATTACHMENTS} are allowed")
+        return message, count
+    if announced is not None:
+        raise ProtocolError(f"attachments announced by {kind.name}")
+    return check(message), 0
+
+
+def check(message: Message) -> Message:
+    """Return the message where its data fits its kind; raise ProtocolError elsewhere."""
+    kind, data = message.kind, message.data
+    if kind is Kind.EVENT:
+        fits = isinstance(data, list) and bool(data) and _is_event_name(data[0])
+    elif kind is Kind.ACK:
+        fits = isinstance(data, list) and message.id is not None
+    elif kind is Kind.CONNECT:
+        fits = data is None or isinstance(data, dict)
+    elif kind is Kind.CONNECT_ERROR:
+        fits = isinstance(data, dict)
+    else:
+        fits = data is None
+    if not fits:
+        raise ProtocolError(f"malformed {message}")
+    return message
+
+
+def _is_event_name(name: Any) -> bool:
+    if isinstance(name, str):
+        return name not in RESERVED_EVENTS
+    return isinstance(name, (int, float)) and not isinstance(name, bool)
+
+
+def _load(text: str) -> Any:
+    _check_depth(text)
+    try:
+        data = _JSON.decode(text)
+    except ValueError as error:
+        raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
+    if data is None:
+        raise ProtocolError("null where an array or an object is due")
+    return data
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _NESTING.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ProtocolError(f"nested deeper than {MAX_DEPTH}")
+        elif token[0] in "]}":
+            depth -= 1
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+_JSON = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite)
+
+
+def _restore(value: Any, attachments: list[bytes]) -> Any:
+    if isinstance(value, list):
+        return [_restore(item, attachments) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_placeholder") is not True:
+        return {key: _restore(item, attachments) for key, item in value.items()}
+    number = value.get("num")
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(attachments):
+        raise ProtocolError(f"no attachment {str(number)[:20]!r}")
+    return attachments[number]

@@ -1,0 +1,106 @@
+"""Engine.IO v4 packets, and how each transport writes them.
+
+Pure functions on values: a packet becomes text for a poll or a finished frame for a WebSocket, and comes back from
+either. Whatever cannot be read raises ProtocolError.
+
+Source: Engine.IO protocol, revision 4, "Packet encoding"; RFC 6455, section 5.2, for the frame.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+from .errors import ProtocolError
+
+SEPARATOR = "\x1e"
+"""Stands between the packets of one payload."""
+
+
+class PacketType(IntEnum):
+    """The digit a text packet begins with."""
+
+    OPEN = 0
+    CLOSE = 1
+    PING = 2
+    PONG = 3
+    MESSAGE = 4
+    UPGRADE = 5
+    NOOP = 6
+
+
+class Packet(NamedTuple):
+    """One Engine.IO packet. `data` is bytes only for a binary MESSAGE."""
+
+    type: PacketType
+    data: str | bytes = ""
+
+    def __str__(self) -> str:
+        if isinstance(self.data, bytes):
+            return f"{self.type.name} {len(self.data)} bytes"
+        return f"{self.type.name} {self.data[:80]!r}" if self.data else self.type.name
+
+
+_TYPES = {str(type_.value): type_ for type_ in PacketType}
+_DIGITS = {type_: digit for digit, type_ in _TYPES.items()}
+
+
+def decode(data: str | bytes) -> Packet:
+    """Read one packet as a WebSocket message carries it: text with a type digit, or the bytes of a binary message."""
+    if isinstance(data, bytes):
+        return Packet(PacketType.MESSAGE, data)
+    type_ = _TYPES.get(data[:1])
+    if type_ is None:
+        raise ProtocolError(f"not an Engine.IO packet: {data[:80]!r}")
+    return Packet(type_, data[1:])
+
+
+def encode(packet: Packet) -> str | bytes:
+    """Write one packet as a WebSocket message carries it."""
+    if isinstance(packet.data, bytes):
+        return packet.data
+    return _DIGITS[packet.type] + packet.data
+
+
+def decode_payload(payload: str) -> list[Packet]:
+    """Read the packets of a POST body."""
+    return [_decode_item(item) for item in payload.split(SEPARATOR)]
+
+
+def encode_payload(packets: Iterable[Packet]) -> str:
+    """Write packets as one body of a poll."""
+    return SEPARATOR.join(_encode_item(packet) for packet in packets)
+
+
+def _decode_item(item: str) -> Packet:
+    if not item.startswith("b"):
+        return decode(item)
+    try:
+        return Packet(PacketType.MESSAGE, base64.b64decode(item[1:], validate=True))
+    except (binascii.Error, ValueError):
+        raise ProtocolError(f"not base64: {item[:80]!r}") from None
+
+
+def _encode_item(packet: Packet) -> str:
+    if isinstance(packet.data, bytes):
+        return "b" + base64.b64encode(packet.data).decode("ascii")
+    return _DIGITS[packet.type] + packet.data
+
+
+def frame(packet: Packet) -> bytes:
+    """Write one packet as a whole, final, unmasked WebSocket frame (RFC 6455 §5.2; §5.1: a server does not mask)."""
+    message = encode(packet)
+    if isinstance(message, str):
+        opcode, body = 0x81, message.encode()
+    else:
+        opcode, body = 0x82, message
+    length = len(body)
+    if length < 126:
+        return bytes((opcode, length)) + body
+    if length < 1 << 16:
+        return struct.pack("!BBH", opcode, 126, length) + body
+    return struct.pack("!BBQ", opcode, 127, length) + body

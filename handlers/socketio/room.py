@@ -1,0 +1,180 @@
+"""A room is a log of what was said in it; whoever is in it reads the log from a place of their own.
+
+Nothing is copied into a reader's queue, so a room costs the same however many read it. An entry encodes itself at most
+once for each transport, and readers who stand at the same place share one slice of the log, joined once.
+
+A room forgets what all its readers have read. While one of them is behind, it keeps at most `limit` bytes of what the
+others have had; the reader whose place is forgotten with the rest has lagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .packet import Packet, encode_payload, frame
+
+if TYPE_CHECKING:
+    from .session import Session
+
+ENTRY_OVERHEAD = 200
+"""About what Python spends on an entry besides its data, in bytes."""
+
+
+class Entry:
+    """Something said: one packet, or a text with its attachments."""
+
+    __slots__ = ("_frames", "_payload", "packets", "size", "stamp", "volatile")
+
+    def __init__(self, stamp: int, packets: Sequence[Packet], volatile: bool = False) -> None:
+        self.stamp = stamp
+        self.packets = packets
+        self.volatile = volatile
+        self.size = ENTRY_OVERHEAD + sum(len(packet.data) for packet in packets)
+        self._frames: bytes | None = None
+        self._payload: str | None = None
+
+    @property
+    def frames(self) -> bytes:
+        """The packets as WebSocket frames."""
+        if self._frames is None:
+            self._frames = b"".join(map(frame, self.packets))
+        return self._frames
+
+    @property
+    def payload(self) -> str:
+        """The packets as part of the body of a poll."""
+        if self._payload is None:
+            self._payload = encode_payload(self.packets)
+        return self._payload
+
+
+class Slice:
+    """Entries in the order in which they were said, joined at most once for each transport."""
+
+    __slots__ = ("_frames", "_payloads", "entries")
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self._frames: bytes | None = None
+        self._payloads: list[str] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    @property
+    def frames(self) -> bytes:
+        """All entries as WebSocket frames."""
+        if self._frames is None:
+            entries = self.entries
+            self._frames = entries[0].frames if len(entries) == 1 else b"".join([entry.frames for entry in entries])
+        return self._frames
+
+    @property
+    def payloads(self) -> list[str]:
+        """All entries as the parts of the body of a poll."""
+        if self._payloads is None:
+            self._payloads = [entry.payload for entry in self.entries]
+        return self._payloads
+
+    def without_volatile(self) -> Slice:
+        """What a reader gets who could not read at the time."""
+        if not any(entry.volatile for entry in self.entries):
+            return self
+        return Slice([entry for entry in self.entries if not entry.volatile])
+
+
+EMPTY = Slice(())
+
+
+def merge(slices: Iterable[Slice]) -> Slice:
+    """Join slices of several rooms into one, in the order in which their entries were said."""
+    entries = [entry for part in slices for entry in part.entries]
+    entries.sort(key=lambda entry: entry.stamp)
+    return Slice(entries)
+
+
+class Room:
+    """A log and its readers. Places are counted from the first entry ever said."""
+
+    __slots__ = (
+        "_entries",
+        "_last",
+        "_last_place",
+        "_offered",
+        "_size",
+        "awaited",
+        "name",
+        "readers",
+        "start",
+        "stirred",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.readers: dict[Session, None] = {}
+        self.start = 0
+        """Place of the oldest entry that is kept."""
+        self.stirred = False
+        """Whether something was said that its readers have not been told of."""
+        self.awaited = 0
+        """How many readers were told and have not read."""
+        self._entries: list[Entry] = []
+        self._size = 0
+        self._offered = 0
+        self._last = EMPTY
+        self._last_place = -1
+
+    def __repr__(self) -> str:
+        return f"<Room {self.name!r}: {len(self.readers)} readers, places {self.start} to {self.end}>"
+
+    @property
+    def end(self) -> int:
+        """Place of the entry that will be said next."""
+        return self.start + len(self._entries)
+
+    def say(self, entry: Entry) -> None:
+        """Append an entry to the log."""
+        self._entries.append(entry)
+        self._size += entry.size
+
+    def since(self, place: int) -> Slice:
+        """Return what was said from this place on, as far as it is kept."""
+        end = self.end
+        if place >= end:
+            return EMPTY
+        if self._last_place != place or place + len(self._last.entries) != end:
+            self._last = Slice(self._entries[max(0, place - self.start) :])
+            self._last_place = place
+        return self._last
+
+    def offer(self) -> Iterable[Session]:
+        """Note that all readers are told of what was said; return them."""
+        self.stirred = False
+        self._offered = self.end
+        return self.readers
+
+    def taken(self) -> None:
+        """Note that a reader who was told has read, or reads no more; forget the log when it was the last."""
+        self.awaited -= 1
+        if not self.awaited and not self.stirred:
+            self._forget(len(self._entries))
+
+    def trim(self, limit: int) -> bool:
+        """Forget the oldest of what was offered, down to `limit` bytes; return whether anything had to go."""
+        if self._size <= limit:
+            return False
+        count, size = 0, self._size
+        while size > limit and self.start + count < self._offered:
+            size -= self._entries[count].size
+            count += 1
+        self._forget(count)
+        return count > 0
+
+    def _forget(self, count: int) -> None:
+        if not count:
+            return
+        self._size -= sum(entry.size for entry in self._entries[:count])
+        self.start += count
+        del self._entries[:count]
+        self._last, self._last_place = EMPTY, -1

@@ -1,0 +1,50 @@
+"""The one line that adds real time to a Tornado application: `Application([…, *routes(hub)])`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, PathMatches
+
+from .endpoint import Endpoint
+from .engine import Engine
+from .origins import Origins
+from .polling import PollHandler
+from .script import MODULE_EXPORTS, ScriptHandler, load
+from .websocket import WebSocketTransport
+
+
+class TransportMatches(Matcher):
+    """Matches requests to a path that name this transport."""
+
+    def __init__(self, path: str, transport: str) -> None:
+        self._path = PathMatches(path)
+        self._transport = transport.encode()
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return {} where it matches, None elsewhere."""
+        named = request.query_arguments.get("transport")
+        return self._path.match(request) if named and named[-1] == self._transport else None
+
+
+def routes(
+    engine: Engine, *, path: str = "/socket.io/", origins: Iterable[str] = (), trust_proxy: bool = False
+) -> list[tuple[Any, ...]]:
+    """Return the rules that serve an engine, and the browser client, below a path.
+
+    origins: those that may connect besides the host itself; "*" for all.
+    trust_proxy: whether X-Forwarded-Host is to be believed. The address is the HTTP server's affair (`xheaders=True`).
+    """
+    websocket = type("WebSocketTransport", (WebSocketTransport,), {})
+    options = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}
+    base = re.escape(path.rstrip("/"))
+    return [
+        (TransportMatches(f"{base}/?", "websocket"), websocket, options),
+        (TransportMatches(f"{base}/?", "polling"), PollHandler, options),
+        (f"{base}/?", Endpoint, options),
+        (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),
+        (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_EXPORTS)}),
+    ]

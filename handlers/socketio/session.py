@@ -1,0 +1,274 @@
+"""An Engine.IO session: a set of places in rooms, and whichever transport reads for it at the moment.
+
+An upgrade therefore moves nothing: the session flips its `transport`, and the new one reads on from the same place. A
+session ends in one way, `close(reason)`, and tells its listener so exactly once.
+
+Source: Engine.IO protocol, revision 4.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from .errors import BadRequest, ProtocolError
+from .packet import Packet, PacketType
+from .room import EMPTY, Room, Slice, merge
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+logger = logging.getLogger(__name__)
+
+Reason = Literal[
+    "transport close",
+    "transport error",
+    "ping timeout",
+    "parse error",
+    "forced close",
+    "slow consumer",
+    "server shutting down",
+]
+"""Why a session ended."""
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The request that opened a session."""
+
+    headers: Mapping[str, str]
+    remote_ip: str
+    query: Mapping[str, str]
+    """The last value of each query parameter."""
+
+
+class Transport(Protocol):
+    """What reads for a session."""
+
+    name: str
+
+    def catch_up(self) -> None:
+        """Read what is unread and send it, unless the last that was sent is still on its way."""
+
+    def release(self) -> None:
+        """Let go of a session that goes on with another transport."""
+
+    def end(self, farewell: Slice, reason: Reason) -> None:
+        """Send the last that was said to the session, and tell the peer that it is over."""
+
+
+class Candidate(Transport, Protocol):
+    """A transport that can take over from another."""
+
+    def answer_probe(self) -> None:
+        """Send the pong that its probe waits for."""
+
+
+class Listener(Protocol):
+    """What a session talks to: one for each session."""
+
+    def on_message(self, data: str | bytes) -> None:
+        """Take what the client sent; raise ProtocolError where it may not."""
+
+    def on_close(self, reason: Reason) -> None:
+        """Take note that the session is over. Called once."""
+
+
+class Session:
+    """One client of the engine, whatever carries it."""
+
+    __slots__ = (
+        "_candidate",
+        "_kept",
+        "_places",
+        "awake",
+        "behind",
+        "engine",
+        "handshake",
+        "late",
+        "listener",
+        "opened_at",
+        "probed",
+        "reason",
+        "room",
+        "sid",
+        "transport",
+    )
+
+    listener: Listener
+
+    def __init__(self, engine: Engine, sid: str, transport: Transport, handshake: Handshake, now: float) -> None:
+        self.engine = engine
+        self.sid = sid
+        self.transport = transport
+        self.handshake = handshake
+        self.opened_at = now
+        self.reason: Reason | None = None
+        """Why it is over; None while it is not."""
+        self.probed = False
+        """Whether a transport has probed that is to take over."""
+        self.behind: dict[Room, None] = {}
+        """Rooms that hold something unread."""
+        self.awake = False
+        """Whether the engine is about to let it catch up."""
+        self.late = False
+        """Whether it could not read when it was told to."""
+        self._candidate: Candidate | None = None
+        self._kept: list[Slice] = []
+        self._places: dict[Room, int] = {}
+        self.room = Room(sid)
+        """The room that this session alone is in."""
+        self.enter(self.room)
+
+    def __repr__(self) -> str:
+        return f"<Session {self.sid} over {self.transport.name}: {self.reason or 'open'}>"
+
+    # -- sending
+
+    def send(self, data: str | bytes) -> None:
+        """Send one message to this client."""
+        self.engine.say([self.room], [Packet(PacketType.MESSAGE, data)])
+
+    def enter(self, room: Room) -> None:
+        """Read a room from now on."""
+        if room not in self._places and self.reason is None:
+            self._places[room] = room.end
+            room.readers[self] = None
+
+    def leave(self, room: Room) -> None:
+        """Read a room no more; what was said there so far is kept for this session."""
+        if room not in self._places:
+            return
+        unread = self._take(room)
+        if unread:
+            self._kept.append(unread)
+            self.engine.wake(self)
+        del self._places[room], room.readers[self]
+
+    def lags(self, room: Room) -> bool:
+        """Whether the room has forgotten what this session has not read."""
+        return self._places.get(room, room.end) < room.start
+
+    def catch_up(self) -> None:
+        """Let the transport read; called by the engine alone, once all rooms have offered what was said in them."""
+        self.awake = False
+        if self.reason is None:
+            self.transport.catch_up()
+            self.late = bool(self.behind)
+
+    def read(self) -> Slice:
+        """Take what was said since the last time, in order."""
+        if len(self.behind) == 1 and not self._kept:
+            (room,) = self.behind
+            unread = self._take(room)
+        elif self.behind or self._kept:
+            parts = self._kept + [self._take(room) for room in list(self.behind)]
+            self._kept = []
+            unread = merge(parts)
+        else:
+            return EMPTY
+        return unread.without_volatile() if self.late else unread
+
+    def _take(self, room: Room) -> Slice:
+        unread = room.since(self._places[room])
+        self._places[room] = room.end
+        if room in self.behind:
+            del self.behind[room]
+            room.taken()
+        return unread
+
+    # -- receiving
+
+    def receive(self, packet: Packet, via: Transport) -> None:
+        """Take a packet that one of the transports of this session brings."""
+        if self.reason is not None:
+            return
+        if via is not self.transport:
+            self._negotiate(packet, via)
+        elif packet.type is PacketType.MESSAGE:
+            try:
+                self.listener.on_message(packet.data)
+            except ProtocolError as error:
+                self.malformed(error, via)
+        elif packet.type is PacketType.PONG:
+            self.engine.pong(self)
+        elif packet.type is PacketType.PING:
+            self.malformed(ProtocolError("a ping, which only the server sends"), via)
+
+    def malformed(self, error: ProtocolError, via: Transport) -> None:
+        """Part with a transport that brought what cannot be read."""
+        if self.reason is not None:
+            return
+        logger.info("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
+        if via is self.transport:
+            self.close("parse error")
+        else:
+            self.abandon_upgrade()
+
+    def lost(self, via: Transport, reason: Reason) -> None:
+        """Take note that a transport is gone."""
+        if via is self.transport:
+            self.close(reason)
+        elif via is self._candidate:
+            self.abandon_upgrade()
+
+    # -- upgrade
+
+    def propose(self, candidate: Candidate) -> None:
+        """Let another transport probe. Raises BadRequest where one has, or has taken over."""
+        self.check_upgradable()
+        self._candidate = candidate
+        self.engine.upgrading.begin(self, self.engine.now())
+
+    def check_upgradable(self) -> None:
+        """Raise BadRequest where no other transport may probe."""
+        if self._candidate is not None or self.transport.name == "websocket":
+            raise BadRequest(f"{self.sid} is upgrading, or has upgraded")
+
+    def _negotiate(self, packet: Packet, via: Transport) -> None:
+        candidate = self._candidate
+        if candidate is None or via is not candidate:
+            return
+        if packet == (PacketType.PING, "probe"):
+            self.probed = True
+            candidate.answer_probe()
+            self.engine.wake(self)
+        elif packet.type is PacketType.UPGRADE:
+            self._flip(candidate)
+        else:
+            self.malformed(ProtocolError(f"{packet}, where a probe is due"), via)
+
+    def _flip(self, candidate: Candidate) -> None:
+        old, self.transport = self.transport, candidate
+        self._end_upgrade()
+        old.release()
+        self.engine.wake(self)
+
+    def abandon_upgrade(self) -> None:
+        """Part with the candidate; the transport that carries the session goes on with it."""
+        candidate = self._candidate
+        self._end_upgrade()
+        if candidate is not None:
+            candidate.release()
+
+    def _end_upgrade(self) -> None:
+        self._candidate, self.probed = None, False
+        self.engine.upgrading.end(self)
+
+    # -- end
+
+    def close(self, reason: Reason) -> None:
+        """End the session; only the first reason counts. What was said to it before still goes out where it can."""
+        if self.reason is not None:
+            return
+        self.engine.settle()
+        farewell = self.read()
+        self.reason = reason
+        self.engine.forget(self)
+        for room in list(self._places):
+            self.leave(room)
+        self.transport.end(farewell, reason)
+        self.abandon_upgrade()
+        self.listener.on_close(reason)

@@ -1,0 +1,44 @@
+"""One after the other: the handlers of one client run in the order in which its events came, even where they wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Job = Callable[..., "Awaitable[None] | None"]
+"""Does its work at once, or returns what finishes it. It raises nothing: it deals with its own failures."""
+
+
+class Turns:
+    """A queue of jobs, of which one runs at a time. At rest it holds no task."""
+
+    __slots__ = ("_busy", "_running", "_waiting")
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._waiting: deque[tuple[Job, tuple[Any, ...]]] = deque()
+        self._running: asyncio.Future[None] | None = None
+
+    def take(self, job: Job, *args: Any) -> None:
+        """Run a job now, or after those that came before it."""
+        if self._busy:
+            self._waiting.append((job, args))
+        else:
+            self._busy = True
+            self._go_on(job(*args))
+
+    def _go_on(self, pending: Awaitable[None] | None) -> None:
+        while pending is None:
+            if not self._waiting:
+                self._busy = False
+                return
+            job, args = self._waiting.popleft()
+            pending = job(*args)
+        self._running = asyncio.ensure_future(pending)
+        self._running.add_done_callback(self._done)
+
+    def _done(self, _: asyncio.Future[None]) -> None:
+        self._running = None
+        self._go_on(None)

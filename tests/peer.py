@@ -1,0 +1,87 @@
+"""The check application on this server: what `js/checks.mjs` asks of any Socket.IO server. `js/peer.mjs` is the same on
+Node's. `mute` is the event that nobody answers: no handler is the whole of it.
+
+    PORT=0 PING_INTERVAL=300 PING_TIMEOUT=200 python tests/peer.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from handlers.socketio import Hub, Refused, SocketIOHandler, event, routes
+
+
+class CheckHandler(SocketIOHandler):
+    def on_echo(self, *args: Any) -> Any:
+        return args
+
+    def on_whoami(self) -> Any:
+        return {"id": self.id, "auth": self.auth}
+
+
+class MainHandler(CheckHandler):
+    def on_say(self, *args: Any) -> None:
+        self.emit("said", *args)
+
+    async def on_ask(self, *args: Any) -> None:
+        answers = await self.call("question", *args)
+        self.emit("answer", *(answers if isinstance(answers, tuple) else (answers,)))
+
+    def on_shout(self, data: Any) -> None:
+        self.broadcast("shout", data)
+
+    def on_join(self, room: str) -> None:
+        self.enter(room)
+
+    @event("leave")
+    def on_exit(self, room: str) -> None:
+        self.leave(room)
+
+    def on_tell(self, room: str, data: Any) -> None:
+        self.to(room).emit("told", data)
+
+    def on_burst(self, n: int) -> None:
+        for i in range(n):
+            self.emit("burst", i)
+
+    def on_kick(self) -> None:
+        self.disconnect()
+
+    def on_cut(self) -> None:
+        self.disconnect(close=True)
+
+
+class RefusingHandler(CheckHandler):
+    def authenticate(self, auth: dict[str, Any]) -> None:
+        if auth.get("token") != "secret":
+            raise Refused("Not allowed", {"code": 7})
+
+
+NAMESPACES = {"/": MainHandler, "/custom": CheckHandler, "/refuse": RefusingHandler}
+
+
+def make_app(**options: Any) -> Application:
+    return Application(routes(Hub(NAMESPACES, **options), origins=["*"]))
+
+
+async def main() -> None:
+    interval, timeout = int(os.environ.get("PING_INTERVAL", 25000)), int(os.environ.get("PING_TIMEOUT", 20000))
+    sockets = bind_sockets(int(os.environ.get("PORT", 0)), "127.0.0.1")
+    server = HTTPServer(make_app(ping_interval=interval / 1000, ping_timeout=timeout / 1000))
+    server.add_sockets(sockets)
+    print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

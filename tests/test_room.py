@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from handlers.socketio.packet import Packet, PacketType
+from handlers.socketio.room import EMPTY, Entry, Room, merge
+
+
+def entry(stamp: int, text: str = "x", volatile: bool = False) -> Entry:
+    return Entry(stamp, [Packet(PacketType.MESSAGE, text)], volatile)
+
+
+def room_of(*entries: Entry) -> Room:
+    room = Room("lobby")
+    for one in entries:
+        room.say(one)
+    return room
+
+
+def stamps(room: Room, place: int) -> list[int]:
+    return [one.stamp for one in room.since(place).entries]
+
+
+def test_a_reader_reads_from_its_place_to_the_end() -> None:
+    room = room_of(entry(3), entry(5), entry(8))
+    assert stamps(room, 0) == [3, 5, 8]
+    assert stamps(room, 2) == [8]
+    assert room.since(3) is EMPTY
+
+
+def test_readers_at_one_place_share_one_slice() -> None:
+    room = room_of(entry(1), entry(2))
+    first = room.since(0)
+    assert room.since(0) is first
+    assert first.frames is room.since(0).frames
+    room.say(entry(3))
+    assert stamps(room, 0) == [1, 2, 3]
+
+
+def test_an_entry_is_encoded_once() -> None:
+    said = entry(1, "hello")
+    assert said.frames is said.frames == b"\x81\x064hello"
+    assert said.payload is said.payload == "4hello"
+
+
+def test_a_message_with_attachments_is_one_entry() -> None:
+    said = Entry(1, [Packet(PacketType.MESSAGE, "51-"), Packet(PacketType.MESSAGE, b"\x01")])
+    assert said.frames == b"\x81\x0441-".replace(b"41-", b"451-") + b"\x82\x01\x01"
+    assert said.payload == "451-\x1ebAQ=="
+
+
+def test_rooms_are_merged_in_the_order_in_which_things_were_said() -> None:
+    one, other = room_of(entry(1), entry(4), entry(5)), room_of(entry(2), entry(3), entry(6))
+    assert [e.stamp for e in merge([one.since(0), other.since(0)]).entries] == [1, 2, 3, 4, 5, 6]
+
+
+def test_whoever_could_not_read_misses_what_is_volatile() -> None:
+    room = room_of(entry(1), entry(2, volatile=True), entry(3))
+    assert [e.stamp for e in room.since(0).without_volatile().entries] == [1, 3]
+
+
+def test_a_log_is_forgotten_when_the_last_reader_has_read() -> None:
+    room = room_of(entry(1), entry(2))
+    room.awaited = 2
+    room.taken()
+    assert stamps(room, 0) == [1, 2]
+    room.taken()
+    assert room.start == room.end == 2
+    assert room.since(2) is EMPTY
+
+
+def test_a_log_is_kept_while_something_new_was_not_offered() -> None:
+    room = room_of(entry(1))
+    room.awaited = 1
+    room.stirred = True
+    room.taken()
+    assert stamps(room, 0) == [1]
+
+
+def test_trimming_keeps_the_newest_within_the_limit() -> None:
+    room = room_of(*[entry(i, "x" * 1000) for i in range(10)])
+    room.offer()
+    assert room.trim(limit=4000)
+    assert stamps(room, room.start) == [7, 8, 9]
+    assert not room.trim(limit=4000)
+
+
+def test_what_was_not_offered_is_not_trimmed() -> None:
+    room = room_of(*[entry(i, "x" * 1000) for i in range(10)])
+    assert not room.trim(limit=4000)
+    assert len(stamps(room, 0)) == 10

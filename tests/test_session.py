@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import MESSAGE, FakeLoop, FakeTransport, Recorder, connect, started
+
+from handlers.socketio.engine import Engine
+from handlers.socketio.errors import BadRequest, ProtocolError, SessionUnknown
+from handlers.socketio.packet import Packet, PacketType
+from handlers.socketio.room import Room
+from handlers.socketio.session import Session
+
+
+class House:
+    """An engine on a fake loop, with a recorder for each session."""
+
+    def __init__(self, **options: float) -> None:
+        self.recorders: dict[Session, Recorder] = {}
+        self.engine = Engine(self._accept, ping_interval=25, ping_timeout=20, **options)  # type: ignore[arg-type]
+        self.loop: FakeLoop = started(self.engine)
+
+    def _accept(self, session: Session) -> Recorder:
+        self.recorders[session] = Recorder()
+        return self.recorders[session]
+
+    def connect(self, name: str = "polling") -> FakeTransport:
+        return connect(self.engine, name)
+
+    def upgrade(self, transport: FakeTransport) -> FakeTransport:
+        """Let a WebSocket probe for the session of this transport."""
+        candidate = FakeTransport("websocket")
+        candidate.session = transport.session
+        transport.session.propose(candidate)
+        return candidate
+
+    def say(self, *rooms: Room, text: str, volatile: bool = False) -> None:
+        self.engine.say(list(rooms), [Packet(MESSAGE, text)], volatile)
+
+    def closed(self, transport: FakeTransport) -> list[str]:
+        return list(self.recorders[transport.session].closed)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_the_greeting_tells_milliseconds_as_integers() -> None:
+    house = House(max_payload=1234, upgrade_timeout=1)
+    house.engine.ping_interval = 0.3
+    greeting = json.loads(str(house.engine.greeting(house.connect().session).data))
+    assert greeting.pop("sid") in house.engine.sessions
+    assert greeting == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 20000, "maxPayload": 1234}
+
+
+def test_a_session_that_began_on_websocket_has_no_upgrades(house: House) -> None:
+    assert '"upgrades":[]' in str(house.engine.greeting(house.connect("websocket").session).data)
+
+
+def test_what_is_said_in_a_tick_is_read_together(house: House) -> None:
+    client = house.connect()
+    client.session.send("a")
+    client.session.send(b"b")
+    assert client.received == []
+    house.loop.turn()
+    assert client.received == ["a", b"b"]
+
+
+def test_rooms_are_read_in_the_order_in_which_things_were_said(house: House) -> None:
+    client, lobby, kitchen = house.connect(), Room("lobby"), Room("kitchen")
+    client.session.enter(lobby)
+    client.session.enter(kitchen)
+    house.say(lobby, text="1")
+    house.say(client.session.room, text="2")
+    house.say(kitchen, text="3")
+    house.say(lobby, text="4")
+    house.loop.turn()
+    assert client.received == ["1", "2", "3", "4"]
+
+
+def test_whoever_enters_reads_from_then_on(house: House) -> None:
+    first, second, lobby = house.connect(), house.connect(), Room("lobby")
+    first.session.enter(lobby)
+    house.say(lobby, text="1")
+    second.session.enter(lobby)
+    house.say(lobby, text="2")
+    house.loop.turn()
+    assert first.received == ["1", "2"]
+    assert second.received == ["2"]
+
+
+def test_whoever_leaves_keeps_what_was_said_before(house: House) -> None:
+    client, lobby = house.connect(), Room("lobby")
+    client.session.enter(lobby)
+    house.say(lobby, text="1")
+    client.session.leave(lobby)
+    house.say(lobby, text="2")
+    house.say(client.session.room, text="3")
+    house.loop.turn()
+    assert client.received == ["1", "3"]
+
+
+def test_a_stuck_transport_reads_on_from_its_place(house: House) -> None:
+    stuck, quick, lobby = house.connect(), house.connect(), Room("lobby")
+    for client in (stuck, quick):
+        client.session.enter(lobby)
+    stuck.stuck = True
+    for text in "123":
+        house.say(lobby, text=text)
+        house.loop.turn()
+    assert (stuck.received, quick.received) == ([], ["1", "2", "3"])
+    stuck.stuck = False
+    house.engine.wake(stuck.session)
+    house.say(lobby, text="4")
+    house.loop.turn()
+    assert stuck.received == quick.received == ["1", "2", "3", "4"]
+
+
+def test_a_room_forgets_what_everybody_has_read(house: House) -> None:
+    stuck, quick, lobby = house.connect(), house.connect(), Room("lobby")
+    for client in (stuck, quick):
+        client.session.enter(lobby)
+    stuck.stuck = True
+    house.say(lobby, text="1")
+    house.loop.turn()
+    assert (lobby.start, lobby.end) == (0, 1)
+    stuck.stuck = False
+    house.engine.wake(stuck.session)
+    house.loop.turn()
+    assert (lobby.start, lobby.end) == (1, 1)
+
+
+def test_whoever_leaves_behind_a_backlog_does_not_hold_the_room(house: House) -> None:
+    stuck, quick, lobby = house.connect(), house.connect(), Room("lobby")
+    for client in (stuck, quick):
+        client.session.enter(lobby)
+    stuck.stuck = True
+    house.say(lobby, text="1")
+    house.loop.turn()
+    stuck.session.close("transport close")
+    assert (lobby.start, lobby.end) == (1, 1)
+
+
+def test_volatile_messages_are_for_those_who_can_read_at_once(house: House) -> None:
+    stuck, quick, lobby = house.connect(), house.connect(), Room("lobby")
+    for client in (stuck, quick):
+        client.session.enter(lobby)
+    stuck.stuck = True
+    house.say(lobby, text="kept")
+    house.say(lobby, text="volatile", volatile=True)
+    house.loop.turn()
+    stuck.stuck = False
+    house.engine.wake(stuck.session)
+    house.loop.turn()
+    assert quick.received == ["kept", "volatile"]
+    assert stuck.received == ["kept"]
+    house.say(lobby, text="again", volatile=True)
+    house.loop.turn()
+    assert stuck.received == ["kept", "again"]
+
+
+def test_a_slow_consumer_is_closed_and_nobody_else(house: House) -> None:
+    house = House(max_backlog=10_000)
+    stuck, quick, lobby = house.connect(), house.connect(), Room("lobby")
+    for client in (stuck, quick):
+        client.session.enter(lobby)
+    stuck.stuck = True
+    for number in range(20):
+        house.say(lobby, text=f"{number}" + "x" * 1000)
+        house.loop.turn()
+    assert house.closed(stuck) == ["slow consumer"]
+    assert house.closed(quick) == []
+    assert len(quick.received) == 20
+    assert lobby.start == lobby.end
+
+
+def test_a_burst_in_one_tick_may_exceed_the_backlog(house: House) -> None:
+    house = House(max_backlog=10_000)
+    client = house.connect()
+    for number in range(100):
+        client.session.send(f"{number}" + "x" * 1000)
+    house.loop.turn()
+    assert len(client.received) == 100
+    assert house.closed(client) == []
+
+
+def test_messages_reach_the_listener_in_order(house: House) -> None:
+    client = house.connect()
+    client.brings("a")
+    client.brings(b"b")
+    assert house.recorders[client.session].messages == ["a", b"b"]
+
+
+# -- heartbeat
+
+
+def test_a_client_that_answers_stays(house: House) -> None:
+    client = house.connect()
+    for _ in range(5):
+        house.loop.advance(25, house.engine)
+        assert client.received.pop() == "PING"
+        client.brings_packet(PacketType.PONG)
+    assert house.closed(client) == []
+
+
+def test_a_client_that_owes_a_pong_ends_with_ping_timeout(house: House) -> None:
+    client = house.connect()
+    house.loop.advance(44.9, house.engine)
+    assert house.closed(client) == []
+    house.loop.advance(0.4, house.engine)
+    assert house.closed(client) == ["ping timeout"]
+    assert client.ended == "ping timeout"
+
+
+def test_an_expired_session_is_not_found_whatever_the_period(house: House) -> None:
+    client = house.connect()
+    house.loop.advance(25, house.engine)
+    house.loop.now += 20
+    with pytest.raises(SessionUnknown):
+        house.engine.find(client.session.sid)
+
+
+def test_a_ping_of_the_client_closes_it(house: House) -> None:
+    client = house.connect()
+    client.brings_packet(PacketType.PING)
+    assert house.closed(client) == ["parse error"]
+
+
+@pytest.mark.parametrize("type_", [PacketType.OPEN, PacketType.UPGRADE, PacketType.NOOP, PacketType.PONG])
+def test_other_packets_are_harmless(house: House, type_: PacketType) -> None:
+    client = house.connect()
+    client.brings_packet(type_)
+    assert house.closed(client) == []
+
+
+# -- upgrade
+
+
+def test_a_probe_is_answered_and_packets_flow_on_polling_until_the_upgrade(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    assert websocket.probes_answered == 1
+    polling.session.send("1")
+    house.loop.turn()
+    polling.brings("a")
+    websocket.brings_packet(PacketType.UPGRADE)
+    polling.session.send("2")
+    house.loop.turn()
+    websocket.brings("b")
+    assert (polling.received, websocket.received) == (["1"], ["2"])
+    assert polling.released
+    assert house.recorders[polling.session].messages == ["a", "b"]
+
+
+def test_what_is_buffered_at_the_upgrade_goes_out_on_the_websocket(house: House) -> None:
+    polling = house.connect()
+    polling.stuck = True
+    for text in "123":
+        polling.session.send(text)
+        house.loop.turn()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    websocket.brings_packet(PacketType.UPGRADE)
+    house.loop.turn()
+    assert (polling.received, websocket.received) == ([], ["1", "2", "3"])
+
+
+def test_a_first_packet_that_is_no_probe_ends_only_the_candidate(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings("hello")
+    assert websocket.released
+    assert house.closed(polling) == []
+    house.upgrade(polling)
+
+
+def test_a_candidate_that_is_gone_leaves_polling_as_it_was(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    polling.session.lost(websocket, "transport close")
+    assert not polling.session.probed
+    polling.session.send("1")
+    house.loop.turn()
+    assert polling.received == ["1"]
+    assert house.closed(polling) == []
+
+
+def test_an_upgrade_that_takes_too_long_ends_only_the_candidate(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    house.loop.advance(10.1, house.engine)
+    assert websocket.released
+    assert not polling.session.probed
+    assert house.closed(polling) == []
+
+
+def test_a_second_candidate_is_refused_and_the_first_lives_on(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    with pytest.raises(BadRequest):
+        house.upgrade(polling)
+    websocket.brings_packet(PacketType.UPGRADE)
+    assert polling.session.transport is websocket
+    with pytest.raises(BadRequest):
+        house.upgrade(polling)
+
+
+def test_the_old_transport_cannot_end_an_upgraded_session(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.UPGRADE)
+    polling.session.lost(polling, "transport close")
+    polling.brings("late")
+    assert house.closed(polling) == []
+    assert house.recorders[polling.session].messages == []
+
+
+def test_a_close_during_an_upgrade_ends_both_transports(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    polling.session.close("forced close")
+    assert polling.ended == "forced close"
+    assert websocket.released
+    websocket.brings_packet(PacketType.UPGRADE)
+    house.loop.advance(60, house.engine)
+    assert house.closed(polling) == ["forced close"]
+
+
+# -- end
+
+
+def test_a_session_ends_once_with_its_first_reason(house: House) -> None:
+    client = house.connect()
+    client.session.close("transport close")
+    client.session.close("ping timeout")
+    house.engine.close()
+    house.loop.advance(100, house.engine)
+    assert house.closed(client) == ["transport close"]
+    assert not house.engine.sessions
+
+
+def test_what_was_said_before_the_end_still_goes_out(house: House) -> None:
+    client, lobby = house.connect(), Room("lobby")
+    client.session.enter(lobby)
+    house.say(lobby, text="1")
+    client.session.send("2")
+    client.session.close("forced close")
+    assert client.received == ["1", "2"]
+
+
+def test_a_closed_session_neither_reads_nor_is_read(house: House) -> None:
+    client, lobby = house.connect(), Room("lobby")
+    client.session.enter(lobby)
+    client.session.close("forced close")
+    client.session.enter(lobby)
+    house.say(lobby, client.session.room, text="1")
+    house.loop.turn()
+    client.brings("a")
+    assert client.received == []
+    assert house.recorders[client.session].messages == []
+    assert not lobby.readers
+
+
+def test_a_listener_that_refuses_a_message_closes_its_session_alone(house: House) -> None:
+    client, other = house.connect(), house.connect()
+
+    def refuse(data: str | bytes) -> None:
+        raise ProtocolError("no")
+
+    house.recorders[client.session].on_message = refuse  # type: ignore[method-assign]
+    client.brings("x")
+    assert house.closed(client) == ["parse error"]
+    assert house.closed(other) == []
+
+
+def test_nothing_is_left_of_sessions_that_are_over(house: House) -> None:
+    transports = [house.connect() for _ in range(100)]
+    for transport in transports[:50]:
+        house.upgrade(transport).brings_packet(PacketType.PING, "probe")
+    for number, transport in enumerate(transports):
+        transport.session.send("x")
+        transport.session.close("transport close" if number % 2 else "parse error")
+    house.loop.advance(100, house.engine)
+    assert not house.engine.sessions
+    assert not house.engine.upgrading
+    assert not house.engine._heartbeat
+    assert not house.engine._awake
+
+
+def test_a_long_tick_leaves_others_their_turn(house: House) -> None:
+    clients, lobby = [house.connect() for _ in range(10)], Room("lobby")
+    for client in clients:
+        client.session.enter(lobby)
+
+    def slow_read(client: FakeTransport) -> None:
+        house.loop.now += 0.004
+        FakeTransport.catch_up(client)
+
+    for client in clients:
+        client.catch_up = lambda client=client: slow_read(client)  # type: ignore[method-assign, misc]
+    house.say(lobby, text="1")
+    house.loop._soon.pop(0)()
+    assert 0 < sum(bool(client.received) for client in clients) < 10
+    house.loop.turn()
+    assert all(client.received == ["1"] for client in clients)
