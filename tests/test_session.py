@@ -17,7 +17,7 @@ class House:
 
     def __init__(self, **options: float) -> None:
         self.recorders: dict[Session, Recorder] = {}
-        self.engine = Engine(self._accept, ping_interval=25, ping_timeout=20, **options)  # type: ignore[arg-type]
+        self.engine = Engine(self._accept, ping_interval=25, ping_timeout=20, **options)
         self.loop: FakeLoop = started(self.engine)
 
     def _accept(self, session: Session) -> Recorder:
@@ -372,7 +372,7 @@ def test_a_listener_that_refuses_a_message_closes_its_session_alone(house: House
     def refuse(data: str | bytes) -> None:
         raise ProtocolError("no")
 
-    house.recorders[client.session].on_message = refuse  # type: ignore[method-assign]
+    house.recorders[client.session].on_message = refuse
     client.brings("x")
     assert house.closed(client) == ["parse error"]
     assert house.closed(other) == []
@@ -402,7 +402,7 @@ def test_a_long_tick_leaves_others_their_turn(house: House) -> None:
         FakeTransport.catch_up(client)
 
     for client in clients:
-        client.catch_up = lambda client=client: slow_read(client)  # type: ignore[method-assign, misc]
+        client.catch_up = lambda client=client: slow_read(client)
     house.say(lobby, text="1")
     house.loop._soon.pop(0)()
     assert 0 < sum(bool(client.received) for client in clients) < 10
