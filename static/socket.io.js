@@ -20,7 +20,7 @@ var io = (() => {
     if (typeof packet !== "string") return [MESSAGE, packet];
     const [type, data] = [packet[0], packet.slice(1)];
     if (type === "b") return [MESSAGE, Uint8Array.from(atob(data), (char) => char.charCodeAt(0)).buffer];
-    if (!/[0-6]/.test(type)) throw new Error("unknown packet type");
+    if (!/[0-6]/.test(type)) throw new Error("invalid packet");
     return [type, data];
   }
 
@@ -29,7 +29,7 @@ var io = (() => {
   const [CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR] = [0, 1, 2, 3, 4];
   const BINARY = 3; // added to EVENT or ACK
   const HEAD = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*),)?(\d+)?/;
-  const RESERVED = /^((dis)?connect|connect_error|disconnecting|(new|remove)Listener)$/;
+  const RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 
   const isBinary = (value) =>
     value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
@@ -48,8 +48,8 @@ var io = (() => {
   function decode(text, attachments) {
     const [head, type, , nsp = "/", id] = HEAD.exec(text);
     const restore = (key, value) => {
-      if (!value || value._placeholder !== true) return value;
-      if (!isBinary(attachments[value.num])) throw new Error("unknown attachment");
+      if (value?._placeholder !== true) return value;
+      if (!isBinary(attachments[value.num])) throw new Error("invalid attachment");
       return attachments[value.num];
     };
     const json = text.slice(head.length);
@@ -62,7 +62,7 @@ var io = (() => {
     let text, attachments, isPending = false;
     return (packet) => {
       const isText = typeof packet === "string";
-      if (isText === isPending) throw new Error("attachment expected, or not");
+      if (isText === isPending) throw new Error("invalid attachment");
       if (isText) [text, attachments] = [packet, []];
       else attachments.push(packet);
       isPending = attachments.length < (HEAD.exec(text)[2] || 0);
@@ -128,11 +128,14 @@ var io = (() => {
     }
   }
 
+  const silence = (transport) =>
+    Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
+
   /** Long-polling that looks like a WebSocket, and can pause. */
   class Polling {
     constructor(session) {
       this.name = "polling";
-      this.onmessage = this.onerror = this.onclose = noop;
+      silence(this);
       this._session = session;
       this._outbox = [];
       this._abort = new AbortController();
@@ -228,9 +231,6 @@ var io = (() => {
       this.onclose();
     }
   }
-
-  const silence = (transport) =>
-    Object.assign(transport, { onopen: noop, onmessage: noop, onerror: noop, onclose: noop });
 
   /** A session, whatever transport carries it. Emits open, message, ping, upgrade, close. */
   class Engine extends Emitter {
@@ -592,6 +592,8 @@ var io = (() => {
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = new Map();
       this._attempts = 0;
+      globalThis.addEventListener?.("offline", () => this.engine?.close("transport close"));
+      globalThis.addEventListener?.("online", () => this._timer && this._again());
     }
 
     socket(nsp, opts = this.opts) {
@@ -652,8 +654,8 @@ var io = (() => {
       else this.emit("error", error);
       this._active().forEach((socket) => socket._onclose(reason, error, wasOpen));
       if (this._attempts) this.emit("reconnect_error", error);
-      const isOver = this.engine.readyState === "closed"; // unless a listener has opened it again
-      if (isOver && this._active().length && this.opts.reconnection) this._retry();
+      if (this.engine.readyState !== "closed") return; // opened again by a listener
+      if (this._active().length && this.opts.reconnection) this._retry();
     }
 
     _retry() {
@@ -664,7 +666,7 @@ var io = (() => {
     }
 
     _again() {
-      this._timer = undefined;
+      this._timer = clearTimeout(this._timer);
       this.emit("reconnect_attempt", this._attempts);
       if (this._active().length) this.open();
     }
@@ -680,16 +682,17 @@ var io = (() => {
    *   withCredentials, extraHeaders (of polling), recovery (false: no `recovery: true` in auth)
    * @returns {Socket}
    */
-  function io(url = "/", options = {}) {
-    if (typeof url === "object") return io(undefined, url);
-    const { origin, pathname, search } = locate(url);
-    const { path = DEFAULTS.path, forceNew, multiplex } = options;
+  function io(url, options) {
+    if (typeof url === "object") return io("", url);
+    const { origin, pathname, search } = locate(url || "/");
+    const opts = { ...options };
     const nsp = decodeURI(pathname);
-    const key = origin + path;
-    const isOwn = forceNew || multiplex === false || managers.get(key)?.nsps.has(nsp);
-    const manager = (!isOwn && managers.get(key)) || new Manager(origin + search, options);
+    const key = origin + (opts.path || DEFAULTS.path);
+    const shared = managers.get(key);
+    const isOwn = opts.forceNew || opts.multiplex === false || shared?.nsps.has(nsp);
+    const manager = (!isOwn && shared) || new Manager(origin + search, opts);
     if (!isOwn) managers.set(key, manager);
-    return manager.socket(nsp, options);
+    return manager.socket(nsp, opts);
   }
 
   return Object.assign(io, { connect: io, Manager, Socket, protocol: 5 });

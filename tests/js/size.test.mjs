@@ -1,0 +1,23 @@
+// The client is small enough to be read, and to be sent, as it is.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { CLIENT } from "./support.mjs";
+
+const source = readFileSync(CLIENT, "utf8");
+
+test("the client is under 7,000 bytes gzipped, comments included", () => {
+  const { length } = gzipSync(source, { level: 9 });
+  assert.ok(length < 7000, `${length} bytes`);
+});
+
+test("the same text, with one line more, is an ES module", async () => {
+  const text = `${source}\nexport { io, io as default };\n`;
+  const module = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+  assert.equal(module.io, module.default);
+  assert.equal(module.io.protocol, 5);
+  assert.equal(module.io.connect, module.io);
+  assert.ok(module.io.Manager && module.io.Socket);
+});
