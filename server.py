@@ -20,7 +20,7 @@ from tornado.options import Error, define, options, parse_command_line
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from handlers import NAMESPACES, PAGES
-from handlers.socketio import Hub, routes
+from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
 
@@ -31,11 +31,15 @@ define("ping_timeout", default=20.0, type=float, help="seconds a client has to a
 define("max_payload", default=1_000_000, type=int, help="bytes of one packet, or of one POST of a polling client")
 define("upgrade_timeout", default=10.0, type=float, help="seconds a client has to complete its upgrade to WebSocket")
 define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
+define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
+define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
+
+NOT_NEGATIVE = ("recovery", "presence_grace")
 
 
 class StaticHandler(StaticFileHandler):
@@ -67,6 +71,8 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         max_payload=options.max_payload,
         upgrade_timeout=options.upgrade_timeout,
         connect_timeout=options.connect_timeout,
+        recovery=options.recovery,
+        presence_grace=options.presence_grace,
     )
     defaults: dict[str, Any] = {
         "template_path": HERE / "templates",
@@ -76,9 +82,8 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "debug": options.debug,
         "hub": hub,
     }
-    return Application(
-        [*PAGES, *routes(hub, origins=options.origins, trust_proxy=options.trust_proxy)], **{**defaults, **settings}
-    )
+    access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
+    return Application([*PAGES, *routes(hub, **access), *event_stream(hub, **access)], **{**defaults, **settings})
 
 
 def fail(message: str) -> NoReturn:
@@ -98,6 +103,10 @@ def read_options() -> None:
         value = getattr(options, name)
         if not 0 < value < float("inf"):
             fail(f"--{name.replace('_', '-')}={value:g}: a number above 0 is due")
+    for name in NOT_NEGATIVE:
+        value = getattr(options, name)
+        if not 0 <= value < float("inf"):
+            fail(f"--{name.replace('_', '-')}={value:g}: 0 or a number above is due")
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
 

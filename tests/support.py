@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from handlers.socketio.engine import Engine
 from handlers.socketio.packet import Packet, PacketType
+from handlers.socketio.reader import Reason
 from handlers.socketio.room import Slice
-from handlers.socketio.session import Handshake, Reason, Session
+from handlers.socketio.session import Handshake, Session
 
 MESSAGE = PacketType.MESSAGE
 
@@ -24,6 +25,8 @@ class FakeLoop:
 
     def call_soon(self, callback: Callable[[], None], /) -> None:
         self._soon.append(callback)
+
+    call_soon_threadsafe = call_soon
 
     def turn(self) -> None:
         """Run what was called soon, and what that calls."""

@@ -35,7 +35,7 @@ class House:
         return candidate
 
     def say(self, *rooms: Room, text: str, volatile: bool = False) -> None:
-        self.engine.say(list(rooms), [Packet(MESSAGE, text)], volatile)
+        self.engine.say(list(rooms), [Packet(MESSAGE, text)], volatile=volatile)
 
     def closed(self, transport: FakeTransport) -> list[str]:
         return list(self.recorders[transport.session].closed)

@@ -11,6 +11,16 @@ from .errors import CallTimeout, Disconnected, Refused
 from .events import event
 from .handler import SocketIOHandler
 from .hub import Hub
-from .routes import routes
+from .routes import event_stream, routes
 
-__all__ = ["CallTimeout", "Disconnected", "Engine", "Hub", "Refused", "SocketIOHandler", "event", "routes"]
+__all__ = [
+    "CallTimeout",
+    "Disconnected",
+    "Engine",
+    "Hub",
+    "Refused",
+    "SocketIOHandler",
+    "event",
+    "event_stream",
+    "routes",
+]

@@ -5,29 +5,36 @@ Source: Socket.IO protocol, revision 5. Whatever a client may not send closes it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import ProtocolError, Refused
 from .message import Decoder, Kind, Message
 from .namespace import packets
-from .session import Reason, Session
+from .reader import Reason
+from .session import Session
 
 if TYPE_CHECKING:
-    from .handler import SocketIOHandler
+    from .client import Client
     from .hub import Hub
+
+MAX_NAMESPACES = 100
+"""How many namespaces one connection may join."""
+MAX_NAME = 200
+"""How many characters the name of a namespace may have."""
 
 
 class Connection:
     """The clients of one session, one for each namespace it has joined."""
 
-    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "session")
+    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "_recovering", "session")
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
         self._decoder = Decoder()
-        self._clients: dict[str, SocketIOHandler] = {}
+        self._clients: dict[str, Client] = {}
         self._parted: set[str] = set()
+        self._recovering: set[str] = set()
 
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
@@ -53,15 +60,16 @@ class Connection:
     def on_close(self, reason: Reason) -> None:
         """Part with all clients: their connection is over."""
         self._hub.joining.end(self.session)
-        for client in list(self._clients.values()):
-            self.part(client, reason)
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client._part(reason, may_return=reason != "parse error")
 
-    def part(self, client: SocketIOHandler, reason: str) -> None:
-        """Part with one client."""
-        name = client._namespace.name
+    def part(self, client: Client, reason: str) -> None:
+        """Part with one client, for good."""
+        name = client.namespace
         if self._clients.pop(name, None) is not None:
             self._parted.add(name)
-            client._part(reason)
+            client._part(reason, may_return=False)
 
     def refuse(self, namespace: str, refusal: Refused) -> None:
         """Tell the client that it may not join."""
@@ -70,15 +78,52 @@ class Connection:
         message = Message(Kind.CONNECT_ERROR, namespace, refusal.payload)
         self._hub.say([self.session.room], packets(message))
 
+    def recovers(self, client: Client) -> bool:
+        """Whether this client asked to be recovered should its connection be lost."""
+        return client.namespace in self._recovering
+
     def _connect(self, message: Message) -> None:
-        name = message.namespace
+        name, auth = message.namespace, message.data or {}
         if name in self._clients:
             raise ProtocolError(f"{message}, but has joined already")
         self._hub.joining.end(self.session)
-        namespace = self._hub.namespaces.get(name)
-        if namespace is None:
-            self.refuse(name, Refused("Invalid namespace"))
+        if self._recover(name, auth):
             return
+        try:
+            namespace = self._hub.namespace(self._check_name(name))
+        except Refused as refusal:
+            self.refuse(name[:MAX_NAME], refusal)
+            return
+        if self._hub.recovery.asked(auth, self.session.handshake.query):
+            self._recovering.add(name)
         self._parted.discard(name)
-        client = self._clients[name] = namespace.handler(namespace, self, message.data)
+        client = self._clients[name] = namespace.handler(namespace, self, auth)
         client._join()
+
+    def _check_name(self, name: str) -> str:
+        if len(name) > MAX_NAME:
+            raise Refused(f"The name of a namespace has {MAX_NAME} characters at most")
+        if len(self._clients) >= MAX_NAMESPACES or len(self._parted) >= 10 * MAX_NAMESPACES:
+            raise Refused(f"A connection can join {MAX_NAMESPACES} namespaces at most")
+        return name
+
+    def _recover(self, name: str, auth: dict[str, Any]) -> bool:
+        """Let a client come back, if this is one; a connection that it still has is closed first."""
+        client = self._hub.recovery.find(auth.get("pid"))
+        if client is None or client.namespace != name:
+            return False
+        if client.connected:
+            client.session.close("transport close")
+        missed = client._missed(_stamp(auth.get("offset")))
+        if missed is None:
+            client._expire()
+            return False
+        self._clients[name] = client
+        self._parted.discard(name)
+        client._come_back(self, auth, missed)
+        return True
+
+
+def _stamp(offset: Any) -> int:
+    """Read an offset; whoever has none has heard nothing yet."""
+    return int(offset) if isinstance(offset, str) and offset.isdecimal() and len(offset) < 20 else 0

@@ -19,8 +19,6 @@ from .session import Handshake, Session
 
 logger = logging.getLogger(__name__)
 
-FITTING_CLIENTS = "socket.io-client 3 and 4 (JavaScript), python-socketio 5, socket.io-client-java 2, Swift 16"
-
 
 def keep_time(engine: Engine) -> None:
     """Start the engine and the one callback that beats for it, unless it runs on this loop already."""
@@ -59,17 +57,17 @@ class Endpoint(RequestHandler):
         """Return the session this request is for, None where it may open one; raise Refusal elsewhere."""
         if not self.transport_name:
             raise TransportUnknown(f"transport={self.parameter('transport')[:40]!r} is neither polling nor websocket")
-        origin, sid, version = self.request.headers.get("Origin"), self.parameter("sid"), self.parameter("EIO")
-        check_bytes(origin)
+        sid, version = self.parameter("sid"), self.parameter("EIO")
+        check_bytes(self.request.headers.get("Origin"))
         if sid:
             session = self.find(sid)
             self.check_fits(session, version)
         else:
             session = None
             self.check_opens()
-        self.origins.check(origin, self.host)
+        self.origins.check(self.request.headers.get("Origin"), self.host)
         if version != "4":
-            raise UnsupportedVersion(f"the client speaks EIO={version[:10]!r}; clients that fit: {FITTING_CLIENTS}")
+            raise UnsupportedVersion(version)
         return session
 
     def find(self, sid: str) -> Session:

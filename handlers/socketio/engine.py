@@ -21,8 +21,9 @@ from typing import Any, Protocol
 from .errors import SessionUnknown
 from .heartbeat import Deadlines, Heartbeat
 from .packet import Packet, PacketType
+from .reader import Reader, Reason
 from .room import Entry, Room
-from .session import Handshake, Listener, Reason, Session, Transport
+from .session import Handshake, Listener, Session, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,11 @@ class Loop(Protocol):
     def time(self) -> float:
         """Seconds on a clock that never goes back."""
 
-    def call_soon(self, callback: Callable[[], None], /) -> Any:
+    def call_soon(self, callback: Callable[[], Any], /) -> Any:
         """Call back in the next round."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], Any], /) -> Any:
+        """The same from another thread."""
 
 
 class Engine:
@@ -75,10 +79,11 @@ class Engine:
         self._departed: dict[str, Session] = {}
         self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
-        self._stamp = 0
+        self.stamp = 0
+        """The stamp of what was said last."""
         self._stirred: list[Room] = []
         self._offered: list[Room] = []
-        self._awake: deque[Session] = deque()
+        self._awake: deque[Reader] = deque()
         self._scheduled = False
 
     def start(self, loop: Loop) -> None:
@@ -180,12 +185,14 @@ class Engine:
 
     # -- saying
 
-    def say(self, rooms: Iterable[Room], packets: Sequence[Packet], volatile: bool = False) -> None:
+    def say(
+        self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, recoverable: bool = False
+    ) -> None:
         """Say one thing in rooms that have no reader in common. Everything that is said is said here."""
-        self._stamp += 1
-        entry = Entry(self._stamp, packets, volatile)
+        self.stamp += 1
+        entry = Entry(self.stamp, packets, volatile, recoverable)
         for room in rooms:
-            if not room.readers:
+            if not room.heard:
                 continue
             room.say(entry)
             if not room.stirred:
@@ -194,11 +201,11 @@ class Engine:
         if self._stirred:
             self._schedule()
 
-    def wake(self, session: Session) -> None:
-        """Have one session catch up, whose transport may be ready now."""
-        if not session.awake:
-            session.awake = True
-            self._awake.append(session)
+    def wake(self, reader: Reader) -> None:
+        """Have one reader catch up, who may be ready now."""
+        if not reader.awake:
+            reader.awake = True
+            self._awake.append(reader)
         self._schedule()
 
     def settle(self) -> None:
@@ -206,13 +213,18 @@ class Engine:
         stirred, self._stirred = self._stirred, []
         self._offered += stirred
         for room in stirred:
-            for session in room.offer():
-                if room not in session.behind:
-                    session.behind[room] = None
+            for reader in room.offer():
+                if room not in reader.behind:
+                    reader.behind[room] = None
                     room.awaited += 1
-                if not session.awake:
-                    session.awake = True
-                    self._awake.append(session)
+                if not reader.awake:
+                    reader.awake = True
+                    self._awake.append(reader)
+
+    def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
+        """Have something done on the thread of the loop; nothing where nobody has connected yet."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(action)
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -234,6 +246,6 @@ class Engine:
         """Part with those who have lagged: everybody had the chance to read."""
         offered, self._offered = self._offered, []
         for room in offered:
-            if room.awaited and room.trim(self.max_backlog):
-                for session in [reader for reader in room.readers if reader.lags(room)]:
-                    session.close("slow consumer")
+            if (room.awaited or room.retainers) and room.trim(self.max_backlog):
+                for reader in [reader for reader in room.readers if reader.lags(room)]:
+                    reader.close("slow consumer")

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+SPOKEN = {
+    "": "no protocol that it names (EIO is missing)",
+    "2": "EIO=2 (Socket.IO 1)",
+    "3": "EIO=3 (Socket.IO 1 or 2)",
+}
+FITTING_CLIENTS = (
+    "socket.io-client 3 or 4 (JavaScript), python-socketio 5, socket.io-client-java 2, socket.io-client-swift 16, "
+    "socket_io_client 1 or later (Dart)"
+)
+
 
 class ProtocolError(Exception):
     """The peer sent what the protocols do not allow. Its connection closes as `parse error`; the text is logged."""
@@ -89,10 +99,19 @@ class Forbidden(Refusal):
 
 
 class UnsupportedVersion(Refusal):
-    """The client speaks another version of Engine.IO than 4."""
+    """The client speaks another version of Engine.IO than 4. Its body tells what would fit."""
 
     code = 5
     message = "Unsupported protocol version"
+
+    def __init__(self, version: str) -> None:
+        spoken = SPOKEN.get(version, f"EIO={version[:10]!r}")
+        super().__init__(f"the client speaks {spoken}, this server EIO=4; clients that fit: {FITTING_CLIENTS}")
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {**super().payload, "hint": self.hint}
 
 
 class PayloadTooLarge(Refusal):

@@ -37,12 +37,12 @@ class Answer(NamedTuple):
     """The method that answers an event, and how many arguments it takes."""
 
     function: Callable[..., Any]
-    least: int
-    most: float
+    least: int = 0
+    most: float = float("inf")
 
-    def fits(self, args: list[Any]) -> bool:
-        """Whether the method can be called with these arguments."""
-        return self.least <= len(args) <= self.most
+    def fits(self, number: int) -> bool:
+        """Whether the method can be called with as many arguments."""
+        return self.least <= number <= self.most
 
     @property
     def arity(self) -> str:
@@ -56,7 +56,7 @@ def answers(handler: type) -> dict[str, Answer]:
     """Make the table of a handler class: event name → what answers it."""
     table = {}
     for attribute in dir(handler):
-        function = getattr(handler, attribute)
+        function = getattr(handler, attribute, None)
         if not inspect.isfunction(function):
             continue
         name = getattr(function, _MARK, None)

@@ -6,8 +6,8 @@ a queue of deadlines: a beat looks at the first key and stops at the first that 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from itertools import takewhile
+from collections.abc import Hashable, Iterator
+from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -25,6 +25,9 @@ class Deadlines(Generic[T]):
     def __len__(self) -> int:
         return len(self._due)
 
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._due))
+
     def __contains__(self, who: T) -> bool:
         return who in self._due
 
@@ -36,6 +39,13 @@ class Deadlines(Generic[T]):
     def end(self, who: T) -> bool:
         """Let one wait no more; return whether it did."""
         return self._due.pop(who, None) is not None
+
+    def beyond(self, number: int) -> list[T]:
+        """Take out those who began first, down to this number."""
+        over = list(islice(self._due, max(0, len(self._due) - number)))
+        for who in over:
+            del self._due[who]
+        return over
 
     def due(self, now: float) -> list[T]:
         """Take out those whose time is over."""

@@ -3,50 +3,140 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
 from .engine import Engine
+from .errors import Refused
 from .handler import SocketIOHandler
 from .heartbeat import Deadlines
-from .namespace import Audience, Namespace
+from .namespace import Namespace
+from .reader import Reason
+from .recovery import Recovery
 from .session import Session
 
 logger = logging.getLogger(__name__)
 
 
-class Hub(Engine):
-    """All Socket.IO clients of one server.
+class Stream(Protocol):
+    """Somebody who only listens."""
 
-    handlers: handler classes by the name of their namespace, `{"/": BoardHandler}`.
+    def __hash__(self) -> int: ...
+
+    def beat(self) -> None:
+        """Send something, lest the connection seem dead."""
+
+    def close(self, reason: Reason) -> None:
+        """End it."""
+
+
+class Hub(Engine):
+    r"""All Socket.IO clients of one server.
+
+    handlers: handler classes by the name of their namespace, `{"/": BoardHandler}`, or by a regular expression that the
+        whole name has to match, `{re.compile(r"/game-(\d+)"): GameHandler}`. The first that fits is taken.
     connect_timeout: seconds within which a connection has to join a namespace.
+    recovery: seconds within which a client that asked for it may come back and get what it missed; 0: none may.
+    presence_grace: seconds that such a client may be away without having left, as far as others are told.
     options: those of `Engine`.
     """
 
     def __init__(
-        self, handlers: Mapping[str, type[SocketIOHandler]], *, connect_timeout: float = 45, **options: Any
+        self,
+        handlers: Mapping[str | re.Pattern[str], type[SocketIOHandler]] | Mapping[str, type[SocketIOHandler]],
+        *,
+        connect_timeout: float = 45,
+        recovery: float = 120,
+        presence_grace: float = 0,
+        **options: Any,
     ) -> None:
-        self.handlers = handlers
-        self.connect_timeout = connect_timeout
+        self._handlers = dict(handlers.items())
+        self._connect_timeout = connect_timeout
+        self._recovery_window = recovery
+        self._presence_grace = presence_grace
         super().__init__(self._accept, **options)
 
     def _reset(self) -> None:
         super()._reset()
-        self.joining: Deadlines[Session] = Deadlines(self.connect_timeout)
-        self.namespaces = {name: Namespace(name, handler, self) for name, handler in self.handlers.items()}
+        self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
+        self.recovery = Recovery(self._recovery_window, self._presence_grace)
+        self.namespaces: dict[str, Namespace] = {}
+        self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
+        """Those who only listen, each until it is sent something lest its connection seem dead."""
+        self.unknown_events = 0
+        """How many events came for which there is no method."""
 
     def of(self, namespace: str) -> Audience:
-        """Everyone in a namespace, to be spoken to from outside its handlers. Raises KeyError for an unknown one."""
-        return self.namespaces[namespace].audience()
+        """Everyone in a namespace, to be spoken to from outside its handlers. Raises KeyError for one not declared."""
+        return Audience(self._declared(namespace))
+
+    @property
+    def threadsafe(self) -> ThreadsafeHub:
+        """The same for other threads: `hub.threadsafe.of("/").emit("news", …)`."""
+        return ThreadsafeHub(self)
+
+    def namespace(self, name: str) -> Namespace:
+        """Return a namespace, which begins with its first client; raise Refused for one that is not declared."""
+        namespace = self.namespaces.get(name)
+        if namespace is None:
+            namespace = self._find(name)
+            if namespace is None:
+                raise Refused("Invalid namespace")
+            self.namespaces[name] = namespace
+        return namespace
+
+    def prune(self, namespace: Namespace) -> None:
+        """Forget a namespace that has nobody and keeps nothing, unless it is declared by its name."""
+        if namespace.match is not None and namespace.idle and self.namespaces.get(namespace.name) is namespace:
+            del self.namespaces[namespace.name]
 
     def beat(self) -> None:
         """Look after everybody's deadlines."""
         super().beat()
-        for session in self.joining.due(self.now()):
-            logger.info("%s joined no namespace within %g s", session.sid, self.connect_timeout)
+        now = self.now()
+        for session in self.joining.due(now):
+            logger.info("%s joined no namespace within %g s", session.sid, self._connect_timeout)
             session.close("forced close")
+        for stream in self.streams.due(now):
+            self.streams.begin(stream, now)
+            stream.beat()
+        self.recovery.beat(now, self.stamp)
+
+    def close(self, reason: Reason = "server shutting down") -> None:
+        """End all sessions and streams."""
+        super().close(reason)
+        for stream in self.streams:
+            stream.close(reason)
 
     def _accept(self, session: Session) -> Connection:
         self.joining.begin(session, self.now())
         return Connection(self, session)
+
+    def _declared(self, name: str) -> Namespace:
+        namespace = self.namespaces.get(name) or self._find(name)
+        if namespace is None:
+            raise KeyError(f"no namespace {name!r}: this hub has {', '.join(map(str, self._handlers))}")
+        if namespace.match is None:
+            self.namespaces[name] = namespace
+        return namespace
+
+    def _find(self, name: str) -> Namespace | None:
+        for declared, handler in self._handlers.items():
+            match = None if isinstance(declared, str) else declared.fullmatch(name)
+            if match or name == declared:
+                return Namespace(name, handler, match, self)
+        return None
+
+
+class ThreadsafeHub:
+    """What other threads may use of a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def of(self, namespace: str) -> ThreadsafeAudience:
+        """Everyone in a namespace. Raises KeyError for one not declared."""
+        return ThreadsafeAudience(self._hub._declared(namespace))

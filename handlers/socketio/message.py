@@ -13,6 +13,7 @@ import re
 from enum import IntEnum
 from typing import Any, NamedTuple, NoReturn
 
+from .culprit import find_culprit
 from .errors import ProtocolError
 
 MAX_ATTACHMENTS = 10
@@ -58,12 +59,15 @@ _BINARY = {Kind.EVENT: Kind.BINARY_EVENT, Kind.ACK: Kind.BINARY_ACK}
 def encode(message: Message) -> list[str | bytes]:
     """Write a message: its text, then its attachments.
 
-    Raises TypeError or ValueError where `message.data` has no JSON form (NaN among others: it makes JavaScript
-    clients reconnect for ever).
+    Raises TypeError or ValueError, which names the part, where `message.data` has no JSON form.
     """
     kind, namespace, data, id_ = message
     attachments: list[bytes] = []
-    body = "" if data is None else _dump(data, attachments)
+    try:
+        body = "" if data is None else dump(data, attachments)
+    except (TypeError, ValueError, RecursionError) as error:
+        args = data[1:] if kind is Kind.EVENT else data if kind is Kind.ACK else [data]
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(find_culprit(args)) from None
     head = f"{_BINARY[kind].value}{len(attachments)}-" if attachments else str(kind.value)
     if namespace != "/":
         head += namespace + ","
@@ -72,23 +76,26 @@ def encode(message: Message) -> list[str | bytes]:
     return [head + body, *attachments]
 
 
-def _dump(data: Any, attachments: list[bytes]) -> str:
+def dump(data: Any, attachments: list[bytes] | None = None) -> str:
+    """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
+    attachments = [] if attachments is None else attachments
+
     def detach(value: Any) -> dict[str, Any]:
         if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError(f"a {type(value).__name__} has no JSON form: {str(value)[:80]!r}")
+            raise TypeError(type(value).__name__)
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
 
-    def dump(ascii_only: bool) -> str:
+    def write(ascii_only: bool) -> str:
         attachments.clear()
         return json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":"), default=detach)
 
-    text = dump(ascii_only=False)
+    text = write(ascii_only=False)
     try:
         text.encode()
     except UnicodeEncodeError:
         # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
-        return dump(ascii_only=True)
+        return write(ascii_only=True)
     return text
 
 

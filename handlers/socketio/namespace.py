@@ -1,12 +1,10 @@
-"""A namespace: its clients, its rooms, and the audiences one can speak to in it.
-
-A message to one whole room goes into that room's log. Anything finer is resolved when it is said: the one entry,
-encoded once, goes into the room of one of each client who is meant.
-"""
+"""A namespace: its clients, and its rooms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .message import RESERVED_EVENTS, Kind, Message, encode
@@ -14,9 +12,9 @@ from .packet import Packet, PacketType
 from .room import Room
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .client import Client
     from .handler import SocketIOHandler
-    from .session import Session
+    from .hub import Hub
 
 
 def packets(message: Message) -> list[Packet]:
@@ -34,113 +32,99 @@ def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | No
 class Namespace:
     """One namespace of one server."""
 
-    def __init__(self, name: str, handler: type[SocketIOHandler], engine: Engine) -> None:
+    def __init__(self, name: str, handler: type[SocketIOHandler], match: re.Match[str] | None, hub: Hub) -> None:
         self.name = name
         self.handler = handler
-        self.engine = engine
+        self.match = match
+        """How the name fits the expression it was declared by; None for one declared by its exact name."""
+        self.hub = hub
         self.everyone = Room(name)
         """The room that every client of the namespace is in."""
         self.rooms: dict[str, Room] = {}
-        """Rooms by name, as long as somebody is in them."""
-        self.clients: dict[str, SocketIOHandler] = {}
+        """Rooms by name, as long as somebody is in them or something is kept in them."""
+        self.clients: dict[str, Client] = {}
         """Clients by id, as long as they are online."""
+        self.known: dict[str, Client] = {}
+        """Clients by id: those online, and those away who may come back."""
+        self._members: dict[str, dict[Client, None]] = {}
+        self._kept: dict[Room, dict[str, deque[Sequence[Packet]]]] = {}
+        self._last_call = 0
 
-    def admit(self, client: SocketIOHandler) -> None:
-        """Let a client in."""
+    # -- coming and going
+
+    def admit(self, client: Client) -> None:
+        """Let a newcomer in."""
+        self.clients[client.id] = self.known[client.id] = client
+        for room in (client.room, self.everyone):
+            client._read(room)
+
+    def readmit(self, client: Client) -> None:
+        """Let a client read again that was away."""
         self.clients[client.id] = client
-        client.session.enter(self.everyone)
+        for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
+            client._read(room)
 
-    def dismiss(self, client: SocketIOHandler) -> None:
-        """Let a client out, and out of all its rooms."""
-        del self.clients[client.id]
-        client.session.leave(self.everyone)
+    def suspend(self, client: Client) -> None:
+        """Let a client read no more that may come back."""
+        for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
+            client.session.leave(room)
+
+    def dismiss(self, client: Client) -> None:
+        """Let a client out for good, and out of all its rooms."""
+        self.suspend(client)
         for name in client.rooms:
             self.leave(client, name)
+        del self.known[client.id]
 
-    def enter(self, client: SocketIOHandler, name: str) -> None:
-        """Let a client into a room, which begins with its first reader."""
-        room = self.rooms.get(name)
-        if room is None:
-            room = self.rooms[name] = Room(name)
-        client.session.enter(room)
+    def enter(self, client: Client, name: str) -> None:
+        """Let a client into a room, which begins with its first client; what is kept there is sent to it."""
+        room = self.room(name)
+        self._members.setdefault(name, {})[client] = None
+        client._read(room)
+        self.recall(client, room)
 
-    def leave(self, client: SocketIOHandler, name: str) -> None:
-        """Let a client out of a room, which ends with its last reader."""
-        room = self.rooms.get(name)
-        if room is not None:
-            client.session.leave(room)
-            if not room.readers:
+    def room(self, name: str) -> Room:
+        """Return the room of this name, a new one if there is none."""
+        if name not in self.rooms:
+            self.rooms[name] = Room(name)
+        return self.rooms[name]
+
+    def leave(self, client: Client, name: str) -> None:
+        """Let a client out of a room, which ends with its last client unless something is kept there."""
+        client._read_no_more(self.rooms[name])
+        members = self._members[name]
+        del members[client]
+        if not members:
+            del self._members[name]
+            if self.rooms[name] not in self._kept:
                 del self.rooms[name]
 
-    def audience(self) -> Audience:
-        """Return the audience of everyone."""
-        return Audience(self)
+    def members(self, name: str) -> Iterable[Client]:
+        """Return who is in a room, also those away; the id of a client is the name of its room of one."""
+        members = self._members.get(name)
+        if members is not None:
+            return members
+        return [self.known[name]] if name in self.known else []
 
-    def readers(self, name: str) -> Iterable[Session]:
-        """Return the sessions in a room; the id of a client is the name of its room of one."""
-        room = self.rooms.get(name)
-        if room is not None:
-            return room.readers
-        client = self.clients.get(name)
-        return [] if client is None else [client.session]
+    # -- keeping
 
+    def keep(self, room: Room, event: str, said: Sequence[Packet], number: int) -> None:
+        """Keep the last `number` of an event in a room, for those who enter later."""
+        events = self._kept.setdefault(room, {})
+        events[event] = deque([*events.get(event, ()), said], maxlen=number)
 
-class Audience:
-    """Who is spoken to: everyone in a namespace until it is narrowed. Narrowing returns a new audience.
-
-    A client that is meant twice hears it once.
-    """
-
-    __slots__ = ("_excepted", "_namespace", "_rooms", "_volatile")
-
-    def __init__(self, namespace: Namespace) -> None:
-        self._namespace = namespace
-        self._rooms: tuple[str, ...] = ()
-        self._excepted: tuple[str, ...] = ()
-        self._volatile = False
-
-    def to(self, *rooms: str) -> Audience:
-        """Only clients in one of these rooms (names, or ids of clients), besides those of earlier calls."""
-        narrowed = self._copy()
-        narrowed._rooms += rooms
-        return narrowed
-
-    def except_(self, *rooms: str) -> Audience:
-        """Not the clients in these rooms (names, or ids of clients)."""
-        narrowed = self._copy()
-        narrowed._excepted += rooms
-        return narrowed
+    def recall(self, client: Client, room: Room) -> None:
+        """Send a client what is kept in a room it has entered."""
+        for events in self._kept.get(room, {}).values():
+            for said in events:
+                self.hub.say([client.room], said, recoverable=True)
 
     @property
-    def volatile(self) -> Audience:
-        """Only clients that can take it at once: who is slow or between two polls misses it."""
-        narrowed = self._copy()
-        narrowed._volatile = True
-        return narrowed
+    def idle(self) -> bool:
+        """Whether it has nobody and keeps nothing."""
+        return not self.known and not self._kept
 
-    def emit(self, event: str, *args: Any) -> None:
-        """Send them an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
-        message = event_message(self._namespace.name, event, args)
-        self._namespace.engine.say(self._resolve(), packets(message), self._volatile)
-
-    def _copy(self) -> Audience:
-        copy = Audience(self._namespace)
-        copy._rooms, copy._excepted, copy._volatile = self._rooms, self._excepted, self._volatile
-        return copy
-
-    def _resolve(self) -> list[Room]:
-        namespace = self._namespace
-        if not self._excepted:
-            if not self._rooms:
-                return [namespace.everyone]
-            if len(self._rooms) == 1 and (room := namespace.rooms.get(self._rooms[0])) is not None:
-                return [room]
-        meant: dict[Session, None] = {}
-        for name in self._rooms:
-            meant.update(dict.fromkeys(namespace.readers(name)))
-        if not self._rooms:
-            meant.update(namespace.everyone.readers)
-        for name in self._excepted:
-            for session in namespace.readers(name):
-                meant.pop(session, None)
-        return [session.room for session in meant]
+    def next_call(self) -> int:
+        """Return the id of the next event that asks for an answer."""
+        self._last_call += 1
+        return self._last_call

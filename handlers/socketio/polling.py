@@ -15,8 +15,9 @@ from tornado.web import stream_request_body
 from .endpoint import Endpoint
 from .errors import BadRequest, PayloadTooLarge, ProtocolError, Refusal
 from .packet import SEPARATOR, Packet, PacketType, decode_payload, encode_payload
+from .reader import Reason
 from .room import Slice
-from .session import Reason, Session
+from .session import Session
 
 NOOP = encode_payload([Packet(PacketType.NOOP)])
 CLOSE = encode_payload([Packet(PacketType.CLOSE)])

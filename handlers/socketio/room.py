@@ -3,36 +3,48 @@
 Nothing is copied into a reader's queue, so a room costs the same however many read it. An entry encodes itself at most
 once for each transport, and readers who stand at the same place share one slice of the log, joined once.
 
-A room forgets what all its readers have read. While one of them is behind, it keeps at most `limit` bytes of what the
-others have had; the reader whose place is forgotten with the rest has lagged.
+A room forgets what all its readers have read, unless it is retained for readers who may come back. While one of them is
+behind, or for those who are away, it keeps at most `limit` bytes of what the others have had; the reader whose place is
+forgotten with the rest has lagged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .packet import Packet, encode_payload, frame
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .reader import Reader
+
+T = TypeVar("T")
 
 ENTRY_OVERHEAD = 200
 """About what Python spends on an entry besides its data, in bytes."""
 
 
 class Entry:
-    """Something said: one packet, or a text with its attachments."""
+    """Something said: one packet, or a text with its attachments.
 
-    __slots__ = ("_frames", "_payload", "packets", "size", "stamp", "volatile")
+    stamp: its place among all that was said on this server.
+    volatile: whether a reader who cannot read at once does without it.
+    recoverable: whether it is an event that a client who comes back has missed; it may be written with its stamp.
+    """
 
-    def __init__(self, stamp: int, packets: Sequence[Packet], volatile: bool = False) -> None:
+    __slots__ = ("_frames", "_payload", "_stamped", "packets", "recoverable", "size", "stamp", "volatile")
+
+    def __init__(
+        self, stamp: int, packets: Sequence[Packet], volatile: bool = False, recoverable: bool = False
+    ) -> None:
         self.stamp = stamp
         self.packets = packets
         self.volatile = volatile
+        self.recoverable = recoverable
         self.size = ENTRY_OVERHEAD + sum(len(packet.data) for packet in packets)
         self._frames: bytes | None = None
         self._payload: str | None = None
+        self._stamped: Entry | None = None
 
     @property
     def frames(self) -> bytes:
@@ -48,16 +60,29 @@ class Entry:
             self._payload = encode_payload(self.packets)
         return self._payload
 
+    @property
+    def stamped(self) -> Entry:
+        """The same with its stamp as the last argument of the event (Socket.IO, connection state recovery)."""
+        if not self.recoverable:
+            return self
+        if self._stamped is None:
+            text, *attachments = self.packets
+            assert isinstance(text.data, str)
+            marked = text._replace(data=f'{text.data[:-1]},"{self.stamp}"]')
+            self._stamped = Entry(self.stamp, [marked, *attachments], self.volatile)
+        return self._stamped
+
 
 class Slice:
-    """Entries in the order in which they were said, joined at most once for each transport."""
+    """Entries in the order in which they were said, written at most once in each way."""
 
-    __slots__ = ("_frames", "_payloads", "entries")
+    __slots__ = ("_frames", "_stamped", "_written", "entries")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self._frames: bytes | None = None
-        self._payloads: list[str] | None = None
+        self._stamped: Slice | None = None
+        self._written: dict[Callable[..., Any], Any] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.entries)
@@ -73,9 +98,23 @@ class Slice:
     @property
     def payloads(self) -> list[str]:
         """All entries as the parts of the body of a poll."""
-        if self._payloads is None:
-            self._payloads = [entry.payload for entry in self.entries]
-        return self._payloads
+        return [entry.payload for entry in self.entries]
+
+    @property
+    def stamped(self) -> Slice:
+        """The same entries, each event with its stamp."""
+        if self._stamped is None:
+            self._stamped = Slice([entry.stamped for entry in self.entries])
+        return self._stamped
+
+    def written(self, write: Callable[[Sequence[Entry]], T]) -> T:
+        """The entries as this function writes them; readers who use the same share the result."""
+        if self._written is None:
+            self._written = {}
+        if write not in self._written:
+            self._written[write] = write(self.entries)
+        result: T = self._written[write]
+        return result
 
     def without_volatile(self) -> Slice:
         """What a reader gets who could not read at the time."""
@@ -104,17 +143,23 @@ class Room:
         "_offered",
         "_size",
         "awaited",
+        "forgotten",
         "name",
         "readers",
+        "retainers",
         "start",
         "stirred",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.readers: dict[Session, None] = {}
+        self.readers: dict[Reader, None] = {}
+        self.retainers = 0
+        """How many may come back for what was said here."""
         self.start = 0
         """Place of the oldest entry that is kept."""
+        self.forgotten = 0
+        """Stamp of the newest recoverable entry that is kept no more."""
         self.stirred = False
         """Whether something was said that its readers have not been told of."""
         self.awaited = 0
@@ -133,6 +178,11 @@ class Room:
         """Place of the entry that will be said next."""
         return self.start + len(self._entries)
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody reads here, or may come back to."""
+        return bool(self.readers) or self.retainers > 0
+
     def say(self, entry: Entry) -> None:
         """Append an entry to the log."""
         self._entries.append(entry)
@@ -148,7 +198,11 @@ class Room:
             self._last_place = place
         return self._last
 
-    def offer(self) -> Iterable[Session]:
+    def after(self, stamp: int) -> list[Entry]:
+        """Return the recoverable entries said after a stamp, as far as they are kept."""
+        return [entry for entry in self._entries if entry.recoverable and entry.stamp > stamp]
+
+    def offer(self) -> Iterable[Reader]:
         """Note that all readers are told of what was said; return them."""
         self.stirred = False
         self._offered = self.end
@@ -157,8 +211,16 @@ class Room:
     def taken(self) -> None:
         """Note that a reader who was told has read, or reads no more; forget the log when it was the last."""
         self.awaited -= 1
-        if not self.awaited and not self.stirred:
-            self._forget(len(self._entries))
+        self._forget_unless_needed()
+
+    def retain(self) -> None:
+        """Keep what is said, within limits, for one more who may come back."""
+        self.retainers += 1
+
+    def release(self) -> None:
+        """One of those will not come back."""
+        self.retainers -= 1
+        self._forget_unless_needed()
 
     def trim(self, limit: int) -> bool:
         """Forget the oldest of what was offered, down to `limit` bytes; return whether anything had to go."""
@@ -171,10 +233,21 @@ class Room:
         self._forget(count)
         return count > 0
 
+    def forget_through(self, stamp: int) -> None:
+        """Forget what was said up to a stamp, unless somebody has still to read it."""
+        if self._entries and self._entries[0].stamp <= stamp and not self.awaited and not self.stirred:
+            self._forget(sum(1 for entry in self._entries if entry.stamp <= stamp))
+
+    def _forget_unless_needed(self) -> None:
+        if not self.awaited and not self.stirred and not self.retainers:
+            self._forget(len(self._entries))
+
     def _forget(self, count: int) -> None:
         if not count:
             return
-        self._size -= sum(entry.size for entry in self._entries[:count])
-        self.start += count
+        gone = self._entries[:count]
         del self._entries[:count]
+        self.start += count
+        self._size -= sum(entry.size for entry in gone)
+        self.forgotten = next((entry.stamp for entry in reversed(gone) if entry.recoverable), self.forgotten)
         self._last, self._last_place = EMPTY, -1

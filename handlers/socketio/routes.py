@@ -11,9 +11,11 @@ from tornado.routing import Matcher, PathMatches
 
 from .endpoint import Endpoint
 from .engine import Engine
+from .hub import Hub
 from .origins import Origins
 from .polling import PollHandler
 from .script import MODULE_EXPORTS, ScriptHandler, load
+from .stream import EventStreamHandler
 from .websocket import WebSocketTransport
 
 
@@ -28,6 +30,14 @@ class TransportMatches(Matcher):
         """Return {} where it matches, None elsewhere."""
         named = request.query_arguments.get("transport")
         return self._path.match(request) if named and named[-1] == self._transport else None
+
+
+def event_stream(
+    hub: Hub, path: str = "/events", *, namespace: str = "/", origins: Iterable[str] = (), trust_proxy: bool = False
+) -> list[tuple[Any, ...]]:
+    """Return the rule that serves what is broadcast in a namespace as Server-Sent Events."""
+    options = {"engine": hub, "namespace": namespace, "origins": Origins(origins), "trust_proxy": trust_proxy}
+    return [(re.escape(path), EventStreamHandler, options)]
 
 
 def routes(

@@ -11,27 +11,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import BadRequest, ProtocolError
 from .packet import Packet, PacketType
-from .room import EMPTY, Room, Slice, merge
+from .reader import Reader, Reason
+from .room import Room, Slice
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 logger = logging.getLogger(__name__)
-
-Reason = Literal[
-    "transport close",
-    "transport error",
-    "ping timeout",
-    "parse error",
-    "forced close",
-    "slow consumer",
-    "server shutting down",
-]
-"""Why a session ended."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +66,15 @@ class Listener(Protocol):
         """Take note that the session is over. Called once."""
 
 
-class Session:
+class Session(Reader):
     """One client of the engine, whatever carries it."""
 
     __slots__ = (
         "_candidate",
-        "_kept",
-        "_places",
-        "awake",
-        "behind",
-        "engine",
         "handshake",
-        "late",
         "listener",
         "opened_at",
         "probed",
-        "reason",
         "room",
         "sid",
         "transport",
@@ -100,24 +83,14 @@ class Session:
     listener: Listener
 
     def __init__(self, engine: Engine, sid: str, transport: Transport, handshake: Handshake, now: float) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self.sid = sid
         self.transport = transport
         self.handshake = handshake
         self.opened_at = now
-        self.reason: Reason | None = None
-        """Why it is over; None while it is not."""
         self.probed = False
         """Whether a transport has probed that is to take over."""
-        self.behind: dict[Room, None] = {}
-        """Rooms that hold something unread."""
-        self.awake = False
-        """Whether the engine is about to let it catch up."""
-        self.late = False
-        """Whether it could not read when it was told to."""
         self._candidate: Candidate | None = None
-        self._kept: list[Slice] = []
-        self._places: dict[Room, int] = {}
         self.room = Room(sid)
         """The room that this session alone is in."""
         self.enter(self.room)
@@ -131,53 +104,9 @@ class Session:
         """Send one message to this client."""
         self.engine.say([self.room], [Packet(PacketType.MESSAGE, data)])
 
-    def enter(self, room: Room) -> None:
-        """Read a room from now on."""
-        if room not in self._places and self.reason is None:
-            self._places[room] = room.end
-            room.readers[self] = None
-
-    def leave(self, room: Room) -> None:
-        """Read a room no more; what was said there so far is kept for this session."""
-        if room not in self._places:
-            return
-        unread = self._take(room)
-        if unread:
-            self._kept.append(unread)
-            self.engine.wake(self)
-        del self._places[room], room.readers[self]
-
-    def lags(self, room: Room) -> bool:
-        """Whether the room has forgotten what this session has not read."""
-        return self._places.get(room, room.end) < room.start
-
-    def catch_up(self) -> None:
-        """Let the transport read; called by the engine alone, once all rooms have offered what was said in them."""
-        self.awake = False
-        if self.reason is None:
-            self.transport.catch_up()
-            self.late = bool(self.behind)
-
-    def read(self) -> Slice:
-        """Take what was said since the last time, in order."""
-        if len(self.behind) == 1 and not self._kept:
-            (room,) = self.behind
-            unread = self._take(room)
-        elif self.behind or self._kept:
-            parts = self._kept + [self._take(room) for room in list(self.behind)]
-            self._kept = []
-            unread = merge(parts)
-        else:
-            return EMPTY
-        return unread.without_volatile() if self.late else unread
-
-    def _take(self, room: Room) -> Slice:
-        unread = room.since(self._places[room])
-        self._places[room] = room.end
-        if room in self.behind:
-            del self.behind[room]
-            room.taken()
-        return unread
+    def write(self) -> None:
+        """Let the transport read."""
+        self.transport.catch_up()
 
     # -- receiving
 
@@ -267,8 +196,7 @@ class Session:
         farewell = self.read()
         self.reason = reason
         self.engine.forget(self)
-        for room in list(self._places):
-            self.leave(room)
+        self.leave_all()
         self.transport.end(farewell, reason)
         self.abandon_upgrade()
         self.listener.on_close(reason)

@@ -14,8 +14,9 @@ from tornado.websocket import WebSocketHandler
 from .endpoint import Endpoint
 from .errors import BadRequest, ProtocolError
 from .packet import Packet, PacketType, decode, frame
+from .reader import Reason
 from .room import Slice
-from .session import Reason, Session
+from .session import Session
 
 PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
 

@@ -1,0 +1,176 @@
+"""Audiences: whom one can speak to in a namespace.
+
+A message to one whole room goes into that room's log. Anything finer is resolved when it is said: the one entry,
+encoded once, goes into the room of one of each client who is meant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import Self
+
+from .namespace import Namespace, event_message, packets
+from .packet import Packet
+from .room import Room
+
+if TYPE_CHECKING:
+    from .client import Client
+
+A = TypeVar("A", bound="Audience")
+
+
+class Answers(dict[str, Any]):
+    """What clients answered, by their ids; `missing` has the ids of those who did not."""
+
+    def __init__(self, answers: dict[str, Any], missing: list[str]) -> None:
+        super().__init__(answers)
+        self.missing = missing
+
+
+class Audience:
+    """Who is spoken to: everyone in a namespace until it is narrowed. Narrowing returns a new audience.
+
+    A client that is meant twice hears it once.
+    """
+
+    __slots__ = ("_excepted", "_namespace", "_rooms", "_volatile")
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        self._rooms: tuple[str, ...] = ()
+        self._excepted: tuple[str, ...] = ()
+        self._volatile = False
+
+    # -- narrowing
+
+    def to(self, *rooms: str) -> Self:
+        """Only clients in one of these rooms (names, or ids of clients), besides those of earlier calls."""
+        narrowed = self._copy()
+        narrowed._rooms += rooms
+        return narrowed
+
+    def except_(self, *rooms: str) -> Self:
+        """Not the clients in these rooms (names, or ids of clients)."""
+        narrowed = self._copy()
+        narrowed._excepted += rooms
+        return narrowed
+
+    @property
+    def volatile(self) -> Self:
+        """Only clients that can take it at once: who is slow, away or between two polls misses it."""
+        narrowed = self._copy()
+        narrowed._volatile = True
+        return narrowed
+
+    def _copy(self) -> Self:
+        copy = type(self)(self._namespace)
+        copy._rooms, copy._excepted, copy._volatile = self._rooms, self._excepted, self._volatile
+        return copy
+
+    # -- speaking
+
+    def emit(self, event: str, *args: Any, keep: int = 0) -> None:
+        """Send them an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
+
+        keep: have the room remember the last `keep` of this event, for whoever enters later; everyone, or one room.
+        """
+        said = packets(event_message(self._namespace.name, event, args))
+        self._perform(lambda: self._say(event, said, keep))
+
+    def _say(self, event: str, said: Sequence[Packet], keep: int) -> None:
+        rooms = self._resolve()
+        if keep:
+            self._namespace.keep(self._keeper(), event, said, keep)
+        self._namespace.hub.say(rooms, said, volatile=self._volatile, recoverable=not self._volatile)
+
+    async def call(self, event: str, *args: Any, timeout: float = 20) -> Answers:
+        """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
+
+        Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
+        """
+        namespace = self._namespace
+        id_ = namespace.next_call()
+        said = packets(event_message(namespace.name, event, args, id_))
+        calls = {client: client._expect(id_) for client in self.clients}
+        namespace.hub.say([client.room for client in calls], said)
+        try:
+            if calls:
+                await asyncio.wait(calls.values(), timeout=timeout)
+        finally:
+            for client in calls:
+                client._expect_no_more(id_)
+        answers = {c.id: answer.result() for c, answer in calls.items() if answer.done() and not answer.exception()}
+        return Answers(answers, [client.id for client in calls if client.id not in answers])
+
+    # -- managing
+
+    @property
+    def clients(self) -> list[Any]:
+        """The handlers of those of them that are online."""
+        return [client for client in self._meant() if client.connected]
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """Names of the rooms of the namespace."""
+        return frozenset(self._namespace.rooms)
+
+    def enter(self, room: str) -> None:
+        """Let them into a room."""
+        self._perform(lambda: self._each(lambda client: client.enter(room)))
+
+    def leave(self, room: str) -> None:
+        """Let them out of a room."""
+        self._perform(lambda: self._each(lambda client: client.leave(room)))
+
+    def disconnect(self, close: bool = False) -> None:
+        """Send them away from the namespace or, with `close`, end their whole connections."""
+        self._perform(lambda: self._each(lambda client: client.disconnect(close)))
+
+    def _each(self, action: Callable[[Client], None]) -> None:
+        for client in list(self._meant()):
+            action(client)
+
+    # -- resolving
+
+    def _perform(self, action: Callable[[], object]) -> None:
+        action()
+
+    def _resolve(self) -> list[Room]:
+        room = self._whole_room()
+        return [client.room for client in self._meant()] if room is None else [room]
+
+    def _whole_room(self) -> Room | None:
+        if self._excepted or len(self._rooms) > 1:
+            return None
+        return self._namespace.rooms.get(self._rooms[0]) if self._rooms else self._namespace.everyone
+
+    def _keeper(self) -> Room:
+        if self._excepted or len(self._rooms) > 1:
+            raise ValueError("keep=… is for everyone, or for one room: others could not be told who enters it")
+        return self._namespace.room(self._rooms[0]) if self._rooms else self._namespace.everyone
+
+    def _meant(self) -> Iterable[Client]:
+        namespace = self._namespace
+        if not self._rooms:
+            meant = dict.fromkeys(namespace.known.values())
+        else:
+            meant = {client: None for name in self._rooms for client in namespace.members(name)}
+        for name in self._excepted:
+            for client in namespace.members(name):
+                meant.pop(client, None)
+        return meant
+
+
+class ThreadsafeAudience(Audience):
+    """The same for another thread: what it is asked for happens on the server's own, soon; encoding fails here.
+
+    `call`, `clients` and `rooms` are for the server's own thread.
+    """
+
+    __slots__ = ()
+
+    def _perform(self, action: Callable[[], object]) -> None:
+        self._namespace.hub.call_soon_threadsafe(action)

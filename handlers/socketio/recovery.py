@@ -1,0 +1,160 @@
+"""Connection state recovery: a client that comes back in time has its id, rooms and attributes again, and gets what it
+missed.
+
+Only a client that asks for it takes part: `{"recovery": true}` in its auth, or `recovery=true` in the query. It is told
+a `pid`, and each event carries its stamp as one more, last argument; it comes back with the pid and the last stamp it
+saw. Nothing else is needed, because a room is a log and a stamp is a place in all logs: what the client missed is what
+its rooms hold of later stamps. Where a room has forgotten some of that, the client is a newcomer.
+
+Source: Socket.IO, "Connection state recovery"; the wire format is that of Node's socket.io 4.8.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .heartbeat import Deadlines
+from .room import Entry, Room, Slice
+
+if TYPE_CHECKING:
+    from .client import Client
+
+MAX_AWAY = 10_000
+"""How many clients may be away at once; beyond, who left first is forgotten first."""
+MARKS = 50
+"""In how many parts the window is divided: how exactly the age of what was said is known."""
+PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
+"""What clients say of their recovery in their auth; it is not the application's."""
+
+
+class Trail:
+    """What is needed to find out what one client missed: where it was, and since when."""
+
+    __slots__ = ("_entered", "_left", "pid")
+
+    def __init__(self) -> None:
+        self.pid = secrets.token_urlsafe(15)
+        self._entered: dict[Room, int] = {}
+        self._left: list[Entry] = []
+
+    def enter(self, room: Room, stamp: int) -> None:
+        """The client is in a room, from this stamp on."""
+        if room not in self._entered:
+            self._entered[room] = stamp
+            room.retain()
+
+    def leave(self, room: Room) -> None:
+        """The client is in a room no more; what it heard there may still have to be sent again."""
+        entered = self._entered.pop(room, None)
+        if entered is not None:
+            self._left += room.after(entered)
+            room.release()
+
+    def end(self) -> None:
+        """The client will not come back."""
+        for room in self._entered:
+            room.release()
+        self._entered, self._left = {}, []
+
+    def forget_through(self, stamp: int) -> None:
+        """Forget what is too old to be asked for."""
+        for room in self._entered:
+            room.forget_through(stamp)
+        if self._left:
+            self._left = [entry for entry in self._left if entry.stamp > stamp]
+
+    def missed(self, stamp: int) -> Slice | None:
+        """Return what the client was to hear after this stamp; None where a room has forgotten some of it."""
+        entries = [entry for entry in self._left if entry.stamp > stamp]
+        for room, entered in self._entered.items():
+            since = max(stamp, entered)
+            if room.forgotten > since:
+                return None
+            entries += room.after(since)
+        entries.sort(key=lambda entry: entry.stamp)
+        return Slice([entry.stamped for entry in entries])
+
+
+class Recovery:
+    """The clients of one server that take part, online or away.
+
+    window: seconds that one may be away; 0: nobody takes part.
+    grace: seconds that one may be away without having left, as far as others are told.
+    """
+
+    def __init__(self, window: float, grace: float) -> None:
+        self._clients: dict[str, Client] = {}
+        self._away: Deadlines[Client] = Deadlines(window)
+        self._unnoticed: Deadlines[Client] = Deadlines(min(grace, window))
+        self._marks: deque[tuple[float, int]] = deque()
+        self._retained: set[Room] = set()
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def asked(self, auth: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+        """Whether a client that says so takes part."""
+        asks = auth.get("recovery") is True or "pid" in auth or query.get("recovery") in ("true", "1")
+        return asks and self._away.wait > 0
+
+    def begin(self, client: Client) -> Trail:
+        """Let a client take part."""
+        trail = Trail()
+        self._clients[trail.pid] = client
+        return trail
+
+    def find(self, pid: Any) -> Client | None:
+        """Return the client of a pid, online or away."""
+        return self._clients.get(pid) if isinstance(pid, str) else None
+
+    def lost(self, client: Client, now: float) -> bool:
+        """A client is away. Return whether others are to be told at once."""
+        self._away.begin(client, now)
+        for forgotten in self._away.beyond(MAX_AWAY):
+            forgotten._expire()
+        if self._unnoticed.wait:
+            self._unnoticed.begin(client, now)
+        return not self._unnoticed.wait
+
+    def back(self, client: Client) -> bool:
+        """A client is back. Return whether others were told that it had left."""
+        self._away.end(client)
+        return not self._unnoticed.end(client)
+
+    def forget(self, client: Client, trail: Trail) -> None:
+        """A client will not come back."""
+        self._away.end(client)
+        self._unnoticed.end(client)
+        del self._clients[trail.pid]
+        trail.end()
+
+    def retain(self, room: Room) -> None:
+        """Keep what is said in a room for as long as clients may be away, for others who may come back to it."""
+        if self._away.wait > 0 and room not in self._retained:
+            self._retained.add(room)
+            room.retain()
+
+    def beat(self, now: float, stamp: int) -> None:
+        """Let those go whose time is over, and what is too old to be asked for."""
+        for client in self._unnoticed.due(now):
+            client._say_goodbye()
+        for client in self._away.due(now):
+            client._expire()
+        self._mark(now, stamp)
+
+    def _mark(self, now: float, stamp: int) -> None:
+        window = self._away.wait
+        if not (self._clients or self._retained) or (self._marks and now < self._marks[-1][0] + window / MARKS):
+            return
+        self._marks.append((now, stamp))
+        horizon = None
+        while self._marks[0][0] < now - window:
+            horizon = self._marks.popleft()[1]
+        if horizon is not None:
+            for room in self._retained:
+                room.forget_through(horizon)
+            for client in self._clients.values():
+                client._forget_through(horizon)

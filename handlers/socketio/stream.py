@@ -1,0 +1,133 @@
+"""Server-Sent Events: what is broadcast in a namespace, for whoever only listens. `curl -N localhost:3000/events`
+
+One more reader of the same log: `event:` is the event, `data:` its argument as JSON (several: an array), `id:` the
+stamp, by which a listener that comes back resumes. Events with attachments, which the format cannot carry, are not
+sent.
+
+Source: HTML standard, section 9.2.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .endpoint import Endpoint
+from .engine import Engine
+from .message import decode_text, dump
+from .origins import Origins, check_bytes
+from .reader import Reader, Reason
+from .room import Entry, Slice
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+HEARTBEAT = ":\n\n"
+
+
+def write_events(entries: Sequence[Entry]) -> str:
+    """Write entries in the format of an event stream."""
+    return "".join(_write_event(entry) for entry in entries)
+
+
+def _write_event(entry: Entry) -> str:
+    text = entry.packets[0].data
+    assert isinstance(text, str)
+    message, attachments = decode_text(text)
+    if attachments:
+        return ""
+    event, *args = message.data
+    name = " ".join(str(event).splitlines())
+    id_ = f"id: {entry.stamp}\n" if entry.recoverable else ""
+    return f"{id_}event: {name}\ndata: {dump(args[0] if len(args) == 1 else args)}\n\n"
+
+
+class EventStream(Reader):
+    """One listener."""
+
+    __slots__ = ("_handler", "_writing")
+
+    def __init__(self, hub: Hub, handler: EventStreamHandler) -> None:
+        super().__init__(hub)
+        self._handler = handler
+        self._writing = False
+
+    def write(self) -> None:
+        """Send what is unread, unless the socket has not taken what was sent before."""
+        if not self._writing:
+            unread = self.read()
+            if unread:
+                self.send(unread.written(write_events))
+
+    def beat(self) -> None:
+        """Send something, lest a proxy take the connection for dead."""
+        if not self._writing:
+            self.send(HEARTBEAT)
+
+    def close(self, reason: Reason) -> None:
+        """End it; the listener's browser comes back by itself."""
+        if self.reason is None:
+            self.reason = reason
+            self.leave_all()
+            self._handler.end()
+
+    def send(self, text: str) -> None:
+        """Write to the socket."""
+        self._writing = True
+        self._handler.send(text).add_done_callback(self._written)
+
+    def _written(self, sent: Future[None]) -> None:
+        self._writing = False
+        if sent.exception() is None and self.reason is None:
+            self.engine.wake(self)
+
+
+class EventStreamHandler(Endpoint):
+    """A request for a stream."""
+
+    transport_name = "events"
+    engine: Hub
+
+    def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool, namespace: str = "/") -> None:
+        """Take what `event_stream` passes."""
+        super().initialize(engine, origins, trust_proxy)
+        self.namespace = namespace
+
+    def admit(self) -> None:
+        """Raise Refusal where a page may not listen."""
+        check_bytes(self.request.headers.get("Origin"))
+        self.origins.check(self.request.headers.get("Origin"), self.host)
+
+    async def get(self) -> None:
+        """Send what is said, until the listener leaves."""
+        self._ended: Future[None] = Future()
+        self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")
+        hub = self.engine
+        room = hub.namespace(self.namespace).everyone
+        hub.recovery.retain(room)
+        self._stream = EventStream(hub, self)
+        self._stream.enter(room)
+        hub.streams.begin(self._stream, hub.now())
+        stamp = self.request.headers.get("Last-Event-ID", "")
+        if stamp.isdecimal() and room.forgotten <= int(stamp[:20]):
+            self._stream.keep(Slice(room.after(int(stamp[:20]))))
+        self._stream.send(HEARTBEAT)
+        await self._ended
+
+    def send(self, text: str) -> Future[None]:
+        """Write to the socket; the result comes when it has taken it all."""
+        self.write(text)
+        return self.flush()
+
+    def end(self) -> None:
+        """Let the request end."""
+        self.engine.streams.end(self._stream)
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def on_connection_close(self) -> None:
+        """Part with a listener that is gone."""
+        self._stream.close("transport close")
