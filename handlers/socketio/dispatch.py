@@ -21,10 +21,12 @@ class Dispatch(ABC):
     """One client's events, answered one after the other; and the answers it owes."""
 
     _answers: ClassVar[dict[str, Answer]] = {}
+    _examines: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._answers = answers(cls)
+        cls._examines = cls.before_event is not Dispatch.before_event
 
     def __init__(self) -> None:
         self._turns = Turns()
@@ -67,10 +69,10 @@ class Dispatch(ABC):
         elif not answer.fits(len(args) - 1):
             logger.info("%r sent %.80r with %d arguments; it takes %s", self, event, len(args) - 1, answer.arity)
             return
-        if type(self).before_event is Dispatch.before_event:
-            self._turns.take(self._run, answer, args[1:], id_)
-        else:
+        if self._examines:
             self._turns.take(self._examine, event, answer, args[1:], id_)
+        else:
+            self._turns.take(self._run, answer, args[1:], id_)
 
     def _examine(self, event: str, answer: Answer, args: list[Any], id_: int | None) -> Awaitable[None] | None:
         try:
@@ -95,7 +97,7 @@ class Dispatch(ABC):
     def _run(self, answer: Answer, args: list[Any], id_: int | None) -> Awaitable[None] | None:
         try:
             result = answer.function(self, *args)
-            if isawaitable(result):
+            if hasattr(result, "__await__"):
                 return self._finish(answer, result, id_)
             self._acknowledge(id_, result)
         except Exception as error:

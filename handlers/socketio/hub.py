@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
 from .engine import Engine
 from .errors import Refused
-from .handler import SocketIOHandler
 from .heartbeat import Deadlines
 from .namespace import Namespace
 from .reader import Reason
 from .recovery import Recovery
 from .session import Session
+
+if TYPE_CHECKING:
+    from .handler import SocketIOHandler
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple, NoReturn
 
@@ -76,32 +77,59 @@ def encode(message: Message) -> list[str | bytes]:
     return [head + body, *attachments]
 
 
-def dump(data: Any, attachments: list[bytes] | None = None) -> str:
+def dump(data: Any, attachments: list[bytes]) -> str:
     """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
-    attachments = [] if attachments is None else attachments
+    try:
+        text = _PLAIN.encode(data)
+    except _BytesFoundError:
+        text = _encoder(_Detacher(attachments)).encode(data)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
+            return _escape_surrogates(text)
+    return text
 
-    def detach(value: Any) -> dict[str, Any]:
+
+class _BytesFoundError(Exception):
+    """The data is not plain JSON."""
+
+
+class _Detacher:
+    """Puts the bytes of one message aside."""
+
+    def __init__(self, attachments: list[bytes]) -> None:
+        self._attachments = attachments
+
+    def __call__(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             raise TypeError(type(value).__name__)
-        attachments.append(bytes(value))
-        return {"_placeholder": True, "num": len(attachments) - 1}
+        self._attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(self._attachments) - 1}
 
-    def write(ascii_only: bool) -> str:
-        attachments.clear()
-        return json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":"), default=detach)
 
-    text = write(ascii_only=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
-        return write(ascii_only=True)
-    return text
+def _no_bytes(value: Any) -> NoReturn:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise _BytesFoundError
+    raise TypeError(type(value).__name__)
+
+
+def _encoder(default: Callable[[Any], Any]) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
+
+
+def _escape_surrogates(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+_PLAIN = _encoder(_no_bytes)
 
 
 # -- decoding
 
-_HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})?")
+_KINDS = {str(kind.value): kind for kind in Kind}
+_HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})?[ \t\r\n]*")
 _NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -148,10 +176,10 @@ def decode_text(text: str) -> tuple[Message, int]:
     if match is None:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
     digit, announced, namespace, id_ = match.groups()
-    kind = Kind(int(digit))
-    body = text[match.end() :]
-    message = Message(kind, namespace or "/", _load(body) if body else None, None if id_ is None else int(id_))
-    if kind in (Kind.BINARY_EVENT, Kind.BINARY_ACK):
+    kind = _KINDS[digit]
+    data = _load(text, match.end()) if match.end() < len(text) else None
+    message = Message(kind, namespace or "/", data, None if id_ is None else int(id_))
+    if kind is Kind.BINARY_EVENT or kind is Kind.BINARY_ACK:
         count = int(announced or 0)
         if not 1 <= count <= MAX_ATTACHMENTS:
             raise ProtocolError(f"{count} attachments, where 1 to {MAX_ATTACHMENTS} are allowed")
@@ -165,7 +193,7 @@ def check(message: Message) -> Message:
     """Return the message where its data fits its kind; raise ProtocolError elsewhere."""
     kind, data = message.kind, message.data
     if kind is Kind.EVENT:
-        fits = isinstance(data, list) and bool(data) and _is_event_name(data[0])
+        fits = isinstance(data, list) and len(data) > 0 and _is_event_name(data[0])
     elif kind is Kind.ACK:
         fits = isinstance(data, list) and message.id is not None
     elif kind is Kind.CONNECT:
@@ -185,12 +213,14 @@ def _is_event_name(name: Any) -> bool:
     return isinstance(name, (int, float)) and not isinstance(name, bool)
 
 
-def _load(text: str) -> Any:
+def _load(text: str, start: int) -> Any:
     _check_depth(text)
     try:
-        data = _JSON.decode(text)
+        data, end = _JSON.raw_decode(text, start)
     except ValueError as error:
         raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
+    if end != len(text) and not text[end:].isspace():
+        raise ProtocolError(f"something behind the JSON: {text[end : end + 80]!r}")
     if data is None:
         raise ProtocolError("null where an array or an object is due")
     return data

@@ -41,7 +41,9 @@ class Entry:
         self.packets = packets
         self.volatile = volatile
         self.recoverable = recoverable
-        self.size = ENTRY_OVERHEAD + sum(len(packet.data) for packet in packets)
+        self.size = ENTRY_OVERHEAD
+        for packet in packets:
+            self.size += len(packet.data)
         self._frames: bytes | None = None
         self._payload: str | None = None
         self._stamped: Entry | None = None
@@ -50,7 +52,8 @@ class Entry:
     def frames(self) -> bytes:
         """The packets as WebSocket frames."""
         if self._frames is None:
-            self._frames = b"".join(map(frame, self.packets))
+            packets = self.packets
+            self._frames = frame(packets[0]) if len(packets) == 1 else b"".join(map(frame, packets))
         return self._frames
 
     @property

@@ -40,7 +40,7 @@ def _write_event(entry: Entry) -> str:
     event, *args = message.data
     name = " ".join(str(event).splitlines())
     id_ = f"id: {entry.stamp}\n" if entry.recoverable else ""
-    return f"{id_}event: {name}\ndata: {dump(args[0] if len(args) == 1 else args)}\n\n"
+    return f"{id_}event: {name}\ndata: {dump(args[0] if len(args) == 1 else args, [])}\n\n"
 
 
 class EventStream(Reader):

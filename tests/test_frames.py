@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.socketio.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    MAX_FRAGMENTS,
+    PING,
+    PONG,
+    TEXT,
+    Control,
+    FrameReader,
+    Received,
+    Violation,
+    read_close,
+)
+
+
+def unmask(mask: bytes, data: bytes) -> bytes:
+    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+
+
+def frame(opcode: int, payload: bytes = b"", *, final: bool = True, reserved: int = 0, mask: bool = True) -> bytes:
+    """A frame as a client writes it; its length in the shortest form."""
+    head = bytes([final << 7 | reserved << 4 | opcode])
+    bit = mask << 7
+    if len(payload) < 126:
+        head += bytes([bit | len(payload)])
+    elif len(payload) < 1 << 16:
+        head += bytes([bit | 126]) + len(payload).to_bytes(2, "big")
+    else:
+        head += bytes([bit | 127]) + len(payload).to_bytes(8, "big")
+    if not mask:
+        return head + payload
+    key = os.urandom(4)
+    return head + key + unmask(key, payload)
+
+
+def reader(max_size: int = 1_000_000) -> FrameReader:
+    return FrameReader(max_size, unmask)
+
+
+def feed_bytewise(slow: FrameReader, stream: bytes) -> list[Received]:
+    return [one for at in range(len(stream)) for one in slow.feed(stream[at : at + 1])]
+
+
+STREAMS: list[tuple[str, bytes, list[Received]]] = [
+    ("a text", frame(TEXT, b"hello"), ["hello"]),
+    ("an empty text", frame(TEXT), [""]),
+    ("a text beyond ASCII", frame(TEXT, "€𝄞".encode()), ["€𝄞"]),
+    ("binary", frame(BINARY, b"\x00\xff"), [b"\x00\xff"]),
+    ("125 bytes", frame(TEXT, b"x" * 125), ["x" * 125]),
+    ("126 bytes", frame(TEXT, b"x" * 126), ["x" * 126]),
+    ("65,536 bytes", frame(BINARY, b"x" * 65536), [b"x" * 65536]),
+    ("a short text in the long form", b"\x81\xfe\x00\x01" + b"\0\0\0\0" + b"a", ["a"]),
+    ("three messages", frame(TEXT, b"1") + frame(BINARY, b"2") + frame(TEXT, b"3"), ["1", b"2", "3"]),
+    (
+        "fragments",
+        frame(TEXT, b"a", final=False) + frame(CONTINUATION, b"b", final=False) + frame(CONTINUATION, b"c"),
+        ["abc"],
+    ),
+    ("empty fragments", frame(BINARY, final=False) + frame(CONTINUATION, final=False) + frame(CONTINUATION), [b""]),
+    (
+        "a character across fragments",
+        frame(TEXT, b"\xe2\x82", final=False) + frame(CONTINUATION, b"\xac") + frame(TEXT, b"x"),
+        ["€", "x"],
+    ),
+    (
+        "control frames between fragments",
+        frame(TEXT, b"a", final=False) + frame(PING, b"p") + frame(PONG) + frame(CONTINUATION, b"b"),
+        [Control(PING, b"p"), Control(PONG, b""), "ab"],
+    ),
+    ("a close", frame(CLOSE, b"\x03\xe8bye"), [Control(CLOSE, b"\x03\xe8bye")]),
+    ("a ping of 125 bytes", frame(PING, b"x" * 125), [Control(PING, b"x" * 125)]),
+]
+
+VIOLATIONS = [
+    ("a frame without a mask", frame(TEXT, b"x", mask=False), 1002),
+    *[(f"reserved bits {bits}", frame(TEXT, b"x", reserved=bits), 1002) for bits in (1, 2, 4, 7)],
+    *[(f"opcode {opcode}", frame(opcode, b"x"), 1002) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)],
+    ("a ping in fragments", frame(PING, b"x", final=False), 1002),
+    ("a ping of 126 bytes", frame(PING, b"x" * 126), 1002),
+    ("a continuation of nothing", frame(CONTINUATION, b"x"), 1002),
+    ("a message within another", frame(TEXT, b"a", final=False) + frame(TEXT, b"b"), 1002),
+    ("binary within a text", frame(TEXT, b"a", final=False) + frame(BINARY, b"b", final=False), 1002),
+    ("a continuation after the end", frame(TEXT, b"a") + frame(CONTINUATION, b"b"), 1002),
+    ("text that is not UTF-8", frame(TEXT, b"\xff"), 1007),
+    ("half a character", frame(TEXT, b"\xe2\x82"), 1007),
+    ("a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
+    ("not UTF-8 in fragments", frame(TEXT, b"a", final=False) + frame(CONTINUATION, b"\x80"), 1007),
+    ("a message too big", frame(BINARY, b"x" * 1001), 1009),
+    ("fragments too big", frame(BINARY, b"x" * 600, final=False) + frame(CONTINUATION, b"x" * 401), 1009),
+    ("a length of 2^63", b"\x82\xff\x80" + b"\0" * 7 + b"\0" * 4, 1009),
+]
+
+
+@pytest.mark.parametrize(("name", "stream", "received"), STREAMS)
+def test_a_stream_is_read_whole_byte_by_byte_and_with_more_behind_it(
+    name: str, stream: bytes, received: list[Received]
+) -> None:
+    assert reader().feed(stream) == received
+    assert feed_bytewise(reader(), stream) == received
+    more = frame(TEXT, b"more")
+    assert reader().feed(stream + more) == [*received, "more"]
+    part = reader()
+    assert part.feed(stream + more[:-1]) == received
+    assert part.feed(more[-1:]) == ["more"]
+
+
+@pytest.mark.parametrize(("name", "stream", "code"), VIOLATIONS)
+def test_what_the_rfc_forbids_is_a_violation(name: str, stream: bytes, code: int) -> None:
+    with pytest.raises(Violation) as whole:
+        reader(1000).feed(stream)
+    assert whole.value.code == code
+    with pytest.raises(Violation) as bytewise:
+        feed_bytewise(reader(1000), stream)
+    assert bytewise.value.code == code
+
+
+def test_a_size_is_refused_before_the_payload_comes() -> None:
+    with pytest.raises(Violation) as violation:
+        reader(1000).feed(frame(BINARY, b"x" * 5000)[:4])
+    assert violation.value.code == 1009
+
+
+@pytest.mark.parametrize("max_size", [0, 1, 100, 124, 125, 126, 65535, 65536])
+def test_a_message_may_have_just_the_size_that_is_allowed(max_size: int) -> None:
+    assert reader(max_size).feed(frame(BINARY, b"x" * max_size)) == [b"x" * max_size]
+    assert reader(max_size).feed(frame(TEXT, b"x" * max_size)) == ["x" * max_size]
+    for opcode in (BINARY, TEXT):
+        with pytest.raises(Violation):
+            reader(max_size).feed(frame(opcode, b"x" * (max_size + 1)))
+
+
+def test_the_number_of_fragments_is_bounded() -> None:
+    many = reader()
+    many.feed(frame(TEXT, final=False) + frame(CONTINUATION, final=False) * (MAX_FRAGMENTS - 1))
+    with pytest.raises(Violation):
+        many.feed(frame(CONTINUATION, final=False))
+
+
+def test_a_large_message_in_small_pieces_costs_no_more_than_its_size() -> None:
+    stream = frame(BINARY, b"x" * 2_000_000)
+    slow = reader(2_000_000)
+    received = [one for at in range(0, len(stream), 100) for one in slow.feed(stream[at : at + 100])]
+    assert received == [b"x" * 2_000_000]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1014, 3000, 3999, 4000, 4999])
+def test_a_close_code_is_read(code: int) -> None:
+    assert read_close(code.to_bytes(2, "big") + "tschüß".encode()) == code
+
+
+def test_a_close_need_not_have_a_code() -> None:
+    assert read_close(b"") is None
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535])
+def test_a_close_code_that_may_not_be_sent_is_a_violation(code: int) -> None:
+    with pytest.raises(Violation):
+        read_close(code.to_bytes(2, "big"))
+
+
+def test_half_a_close_code_or_a_reason_that_is_not_utf8_is_a_violation() -> None:
+    for data, code in ((b"\x03", 1002), (b"\x03\xe8\xff", 1007)):
+        with pytest.raises(Violation) as violation:
+            read_close(data)
+        assert violation.value.code == code
+
+
+messages = st.lists(st.text() | st.binary(), max_size=5)
+
+
+@given(messages, st.data())
+def test_any_messages_in_any_fragments_and_pieces_come_whole(sent: list[str | bytes], data: st.DataObject) -> None:
+    stream = b""
+    for message in sent:
+        payload, opcode = (message.encode(), TEXT) if isinstance(message, str) else (message, BINARY)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=3)))
+        parts = [payload[a:b] for a, b in zip([0, *cuts], [*cuts, len(payload)], strict=True)]
+        for number, part in enumerate(parts):
+            stream += frame(CONTINUATION if number else opcode, part, final=number == len(parts) - 1)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    one = reader()
+    assert [message for piece in pieces for message in one.feed(piece)] == sent
+
+
+@given(st.binary(max_size=200), st.integers(1, 20))
+def test_any_bytes_are_read_or_a_violation_however_they_are_cut(stream: bytes, size: int) -> None:
+    def read(pieces: list[bytes]) -> tuple[list[Received], int | None]:
+        one, received = reader(100), []
+        try:
+            for piece in pieces:
+                received += one.feed(piece)
+        except Violation as violation:
+            return [], violation.code
+        return received, None
+
+    assert read([stream]) == read([stream[at : at + size] for at in range(0, len(stream), size)])
