@@ -44,10 +44,11 @@ class Client(Dispatch):
         self.room = Room(self.id)
         self._namespace = namespace
         self._connection = connection
-        self._rooms: set[str] = set()
+        self._rooms: dict[str, None] = {}
         self._trail: Trail | None = None
         self._left = False
         self._farewell = ""
+        self._recoverable = namespace.hub.recovery.asked(auth, self.session.handshake.query)
         self._take_auth(auth)
 
     @property
@@ -112,7 +113,7 @@ class Client(Dispatch):
             return None
         namespace = self._namespace
         greeting = {"sid": self.id}
-        if self._connection.recovers(self):
+        if self._recoverable:
             self._trail = namespace.hub.recovery.begin(self)
             greeting["pid"] = self._trail.pid
         self.connected = True
@@ -143,14 +144,14 @@ class Client(Dispatch):
             return
         if len(self._rooms) >= self.max_rooms:
             raise Refused(f"One can be in {self.max_rooms} rooms at most")
-        self._rooms.add(room)
+        self._rooms[room] = None
         self._namespace.enter(self, room)
 
     def leave(self, room: str) -> None:
         """Let this client out of a room. What was said there before still reaches it."""
         if room in self._rooms and self.id in self._namespace.known:
             self._namespace.leave(self, room)
-            self._rooms.discard(room)
+            del self._rooms[room]
 
     def disconnect(self, close: bool = False) -> None:
         """Send this client away from the namespace or, with `close`, end its whole connection."""

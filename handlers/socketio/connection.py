@@ -26,15 +26,14 @@ MAX_NAME = 200
 class Connection:
     """The clients of one session, one for each namespace it has joined."""
 
-    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "_recovering", "session")
+    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "session")
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
         self._decoder = Decoder()
         self._clients: dict[str, Client] = {}
-        self._parted: set[str] = set()
-        self._recovering: set[str] = set()
+        self._parted: frozenset[str] = frozenset()
 
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
@@ -68,19 +67,15 @@ class Connection:
         """Part with one client, for good."""
         name = client.namespace
         if self._clients.pop(name, None) is not None:
-            self._parted.add(name)
+            self._parted |= {name}
             client._part(reason, may_return=False)
 
     def refuse(self, namespace: str, refusal: Refused) -> None:
         """Tell the client that it may not join."""
         self._clients.pop(namespace, None)
-        self._parted.add(namespace)
+        self._parted |= {namespace}
         message = Message(Kind.CONNECT_ERROR, namespace, refusal.payload)
         self._hub.say([self.session.room], packets(message))
-
-    def recovers(self, client: Client) -> bool:
-        """Whether this client asked to be recovered should its connection be lost."""
-        return client.namespace in self._recovering
 
     def _connect(self, message: Message) -> None:
         name, auth = message.namespace, message.data or {}
@@ -94,9 +89,7 @@ class Connection:
         except Refused as refusal:
             self.refuse(name[:MAX_NAME], refusal)
             return
-        if self._hub.recovery.asked(auth, self.session.handshake.query):
-            self._recovering.add(name)
-        self._parted.discard(name)
+        self._parted -= {name}
         client = self._clients[name] = namespace.handler(namespace, self, auth)
         client._join()
 
@@ -119,7 +112,7 @@ class Connection:
             client._expire()
             return False
         self._clients[name] = client
-        self._parted.discard(name)
+        self._parted -= {name}
         client._come_back(self, auth, missed)
         return True
 

@@ -18,12 +18,13 @@ class Turns:
 
     def __init__(self) -> None:
         self._busy = False
-        self._waiting: deque[tuple[Job, tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[Job, tuple[Any, ...]]] | None = None
         self._running: asyncio.Future[None] | None = None
 
     def take(self, job: Job, *args: Any) -> None:
         """Run a job now, or after those that came before it."""
         if self._busy:
+            self._waiting = self._waiting or deque()
             self._waiting.append((job, args))
         else:
             self._busy = True
@@ -32,7 +33,7 @@ class Turns:
     def _go_on(self, pending: Awaitable[None] | None) -> None:
         while pending is None:
             if not self._waiting:
-                self._busy = False
+                self._busy, self._waiting = False, None
                 return
             job, args = self._waiting.popleft()
             pending = job(*args)
