@@ -93,12 +93,18 @@ def fail(message: str) -> NoReturn:
 
 def read_options() -> None:
     """Read the command line, or end with what is wrong with it."""
+    for argument in sys.argv[1:]:
+        name = argument.removeprefix("--").partition("=")[0]
+        if not argument.startswith("--") or name not in options:
+            fail(f"{argument!r} is no option (see --help)")
+        try:
+            parse_command_line([sys.argv[0], argument], final=False)
+        except (Error, ValueError) as error:
+            fail(f"{argument!r} cannot be: {error} (see --help)")
     try:
-        surplus = parse_command_line()
-    except (Error, ValueError) as error:
-        fail(f"{error} (see --help)")
-    if surplus:
-        fail(f"{surplus[0]!r} is no option: options begin with -- (see --help)")
+        options.run_parse_callbacks()
+    except (AttributeError, OSError) as error:
+        fail(f"--logging={options.logging}, --log-file-prefix={options.log_file_prefix}: {error} (see --help)")
     for name in POSITIVE:
         value = getattr(options, name)
         if not 0 < value < float("inf"):
@@ -129,12 +135,11 @@ async def main() -> None:
     sockets = bind()
     server = HTTPServer(application, xheaders=options.trust_proxy)
     server.add_sockets(sockets)
-    print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
-
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
+    print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
     await stopping.wait()
 
     server.stop()

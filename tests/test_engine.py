@@ -8,7 +8,8 @@ from tornado.web import Application
 from tornado.websocket import websocket_connect
 
 from handlers.socketio import Engine, routes
-from handlers.socketio.session import Reason, Session
+from handlers.socketio.reader import Reason
+from handlers.socketio.session import Session
 
 
 class Echo:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_NAMESPACES = 100
 """How many namespaces one connection may join."""
+MAX_PARTED = 1000
+"""How many namespaces a connection is known to have been refused by, or to have left."""
 MAX_NAME = 200
 """How many characters the name of a namespace may have."""
 
@@ -46,7 +48,7 @@ class Connection:
         elif client is None:
             # What the client sent before it heard that the server had parted with it is no fault of its own.
             if message.namespace not in self._parted:
-                raise ProtocolError(f"{message}, but has not joined {message.namespace!r}")
+                raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is Kind.EVENT:
             client._receive(message.data, message.id)
         elif message.kind is Kind.ACK:
@@ -73,7 +75,8 @@ class Connection:
     def refuse(self, namespace: str, refusal: Refused) -> None:
         """Tell the client that it may not join."""
         self._clients.pop(namespace, None)
-        self._parted |= {namespace}
+        if len(self._parted) < MAX_PARTED:
+            self._parted |= {namespace}
         message = Message(Kind.CONNECT_ERROR, namespace, refusal.payload)
         self._hub.say([self.session.room], packets(message))
 
@@ -96,7 +99,7 @@ class Connection:
     def _check_name(self, name: str) -> str:
         if len(name) > MAX_NAME:
             raise Refused(f"The name of a namespace has {MAX_NAME} characters at most")
-        if len(self._clients) >= MAX_NAMESPACES or len(self._parted) >= 10 * MAX_NAMESPACES:
+        if len(self._clients) >= MAX_NAMESPACES:
             raise Refused(f"A connection can join {MAX_NAMESPACES} namespaces at most")
         return name
 

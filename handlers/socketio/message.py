@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
     def __str__(self) -> str:
         ack = "" if self.id is None else f" #{self.id}"
-        return f"{self.kind.name} {self.namespace}{ack} {str(self.data)[:80]}"
+        return f"{self.kind.name} {repr(self.namespace[:80])[1:-1]}{ack} {repr(self.data)[:80]}"
 
 
 # -- encoding

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from asyncio import Future, get_running_loop
 
+from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
 from .endpoint import Endpoint
@@ -145,6 +146,10 @@ class PollHandler(Endpoint):
             carrier.hold(self)
         except BadRequest as refusal:
             self.refuse(refusal)
+            return
+        if self._http.stream.closed():
+            # Tornado tells of a connection that closes from now on, not of one that has closed already.
+            carrier.lost(self)
         else:
             await self._answered
 
@@ -199,6 +204,8 @@ class PollHandler(Endpoint):
                 raise self._too_large(announced)
             carrier = self._polling(self.session)
             carrier.begin_post()
+            # The size is our own affair: Tornado would answer a bare 400.
+            self._http.set_max_body_size(1 << 62)
             self._carrier = carrier
         except Refusal as refusal:
             self.refuse(refusal)
@@ -211,6 +218,11 @@ class PollHandler(Endpoint):
 
     def _too_large(self, size: int) -> PayloadTooLarge:
         return PayloadTooLarge(f"{size} bytes, where {self.engine.max_payload} are allowed by --max-payload")
+
+    @property
+    def _http(self) -> HTTP1Connection:
+        assert isinstance(self.request.connection, HTTP1Connection)
+        return self.request.connection
 
     @staticmethod
     def _polling(session: Session) -> PollingTransport:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from tornado.web import RequestHandler
 
 SOURCE = Path(__file__).parents[2] / "static" / "socket.io.js"
+ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+"""RFC 9110, section 12.5.3."""
 MODULE_EXPORTS = b"\nexport { io, io as default };\n"
 
 
@@ -36,7 +39,7 @@ class ScriptHandler(RequestHandler):
 
     def get(self) -> None:
         """Send the script, or 304 to whoever has it."""
-        self._compressed = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        self._compressed = bool(ACCEPTS_GZIP.search(self.request.headers.get("Accept-Encoding", "")))
         self.set_header("Content-Type", "text/javascript; charset=UTF-8")
         self.set_header("Cache-Control", "public, max-age=0")
         self.set_header("Vary", "Accept-Encoding")

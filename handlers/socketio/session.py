@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import BadRequest, ProtocolError
 from .packet import Packet, PacketType
 from .reader import Reader, Reason
-from .room import Room, Slice
+from .room import EMPTY, Room, Slice
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -193,7 +193,8 @@ class Session(Reader):
         if self.reason is not None:
             return
         self.engine.settle()
-        farewell = self.read()
+        # What is left to a slow consumer has a gap.
+        farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason
         self.engine.forget(self)
         self.leave_all()

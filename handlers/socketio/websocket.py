@@ -5,6 +5,7 @@ Source: Engine.IO protocol, revision 4, "WebSocket" and "Upgrade"; RFC 6455.
 
 from __future__ import annotations
 
+import logging
 from asyncio import Future
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ from .reader import Reason
 from .room import Slice
 from .session import Session
 from .wire import WireProtocol
+
+logger = logging.getLogger(__name__)
 
 PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
 
@@ -96,7 +99,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def on_violation(self, violation: Violation) -> None:
         """Part with a client that does what RFC 6455 forbids."""
         if self.session is not None:
-            self.session.malformed(ProtocolError(str(violation)), self)
+            logger.info("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
+            self.session.lost(self, "transport error")
 
     def on_close(self) -> None:
         """Part with the session."""
