@@ -9,8 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,14 +66,14 @@ class Process:
         self._process.communicate()
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[Process]:
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[Process]:
     """Run the server."""
     process = Process(*arguments)
     try:
         yield process
     finally:
-        process.clients.hang_up()
+        await process.clients.hang_up()
         process.kill()
 
 
@@ -91,18 +91,20 @@ def complaint(*arguments: str) -> str:
 # -- its life
 
 
+@JOURNEY
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_it_announces_the_free_port_it_found_and_ends_well_when_told_to(by: signal.Signals) -> None:
-    with running("--port=0") as process:
+async def test_it_announces_the_free_port_it_found_and_ends_well_when_told_to(by: signal.Signals) -> None:
+    async with running("--port=0") as process:
         socket.create_connection(("127.0.0.1", process.port)).close()
         process.told_to_end(by)
         process.ended()
 
 
-def test_it_listens_on_the_port_it_is_given() -> None:
+@JOURNEY
+async def test_it_listens_on_the_port_it_is_given() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with running(f"--port={port}", "--address=127.0.0.1") as process:
+    async with running(f"--port={port}", "--address=127.0.0.1") as process:
         assert process.port == port
         process.told_to_end()
         process.ended()
@@ -110,7 +112,7 @@ def test_it_listens_on_the_port_it_is_given() -> None:
 
 @JOURNEY
 async def test_it_parts_with_its_clients_before_it_ends() -> None:
-    with running("--port=0") as process:
+    async with running("--port=0") as process:
         polling = await process.clients.poll()
         await join(polling)
         while "Welcome" not in str(await polling.next()):
@@ -138,7 +140,7 @@ async def closing_code(client: Any) -> int | None:
 
 @JOURNEY
 async def test_it_ends_while_requests_are_half_way() -> None:
-    with running("--port=0") as process:
+    async with running("--port=0") as process:
         client = await process.clients.poll()
         await client.begin_post(b'42["private"', announced=100)
         half = await process.clients.connect()
@@ -223,7 +225,7 @@ def test_help_names_every_option_with_its_unit_and_default() -> None:
 @JOURNEY
 async def test_options_reach_the_clients() -> None:
     options = ("--ping-interval=0.3", "--ping-timeout=0.2", "--max-payload=4321", "--origins=https://a.example,null")
-    with running("--port=0", *options) as process:
+    async with running("--port=0", *options) as process:
         opening = (await process.clients.poll()).opening
         assert (opening["pingInterval"], opening["pingTimeout"], opening["maxPayload"]) == (300, 200, 4321)
         for origin, status in (("https://a.example", 200), ("null", 200), ("https://b.example", 403)):
@@ -235,7 +237,7 @@ async def test_options_reach_the_clients() -> None:
 
 @JOURNEY
 async def test_behind_a_trusted_proxy_the_log_names_the_clients_address() -> None:
-    with running("--port=0", "--trust-proxy") as process:
+    async with running("--port=0", "--trust-proxy") as process:
         headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "b.example", "Origin": "https://b.example"}
         assert (await process.clients.request("GET", address(), headers)).status == 200
         process.told_to_end()
@@ -244,7 +246,7 @@ async def test_behind_a_trusted_proxy_the_log_names_the_clients_address() -> Non
 
 @JOURNEY
 async def test_what_a_client_says_in_private_is_logged_in_one_line_whatever_it_is() -> None:
-    with running("--port=0") as process:
+    async with running("--port=0") as process:
         client = await process.clients.websocket()
         sid = await join(client)
         forged = "a\nforged" + "x" * 100_000
@@ -311,7 +313,6 @@ class TheBoard(AsyncHTTPTestCase):
     @gen_test
     async def test_both_transports_work_in_a_test_case_of_Tornados(self) -> None:
         server = Server(self.get_http_port())
-        self.addCleanup(server.hang_up)
         polling, websocket = await server.poll(), await server.websocket()
         await join(polling)
         await join(websocket)
@@ -320,6 +321,7 @@ class TheBoard(AsyncHTTPTestCase):
         await websocket.send("41")
         heard = [str(await polling.next()) for _ in range(4)]
         self.assertEqual(heard[3], '42["news",{"msg":"Someone went home","count":1}]')
+        await server.hang_up()
 
 
 @JOURNEY

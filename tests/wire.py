@@ -86,6 +86,7 @@ class Line(asyncio.Protocol):
         self._data = bytearray()
         self._over = False
         self._news = asyncio.Event()
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
@@ -97,6 +98,7 @@ class Line(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._over = True
         self._news.set()
+        self.gone.set()
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -317,10 +319,12 @@ class Server:
         """Open a session on the transport of this name."""
         return await (self.poll() if transport == "polling" else self.websocket())
 
-    def hang_up(self) -> None:
+    async def hang_up(self) -> None:
         """Close all connections."""
         for line in self._lines:
             line.abort()
+        for line in self._lines:
+            await line.gone.wait()
 
 
 UPGRADE = {
@@ -364,7 +368,7 @@ async def serve(application: Application, expect: str = "", **options: Any) -> A
         yield server
     finally:
         http.stop()
-        server.hang_up()
+        await server.hang_up()
         await http.close_all_connections()
         logging.getLogger().removeHandler(loud)
     unexpected = [line for line in loud.lines if not expect or expect not in line]

@@ -17,6 +17,8 @@ from .errors import BadHandshakeMethod, BadRequest, Refusal, TransportUnknown, U
 from .origins import Origins, check_bytes
 from .session import Handshake, Session
 
+PROTOCOL_PARAMETERS = frozenset({"EIO", "transport", "sid", "t", "b64"})
+
 logger = logging.getLogger(__name__)
 
 
@@ -106,8 +108,7 @@ class Endpoint(RequestHandler):
 
     def handshake(self) -> Handshake:
         """Return what the application may see of this request."""
-        names = self.request.query_arguments
-        query = {name: self.parameter(name) for name in names}
+        query = {name: self.parameter(name) for name in self.request.query_arguments if name not in PROTOCOL_PARAMETERS}
         return Handshake(self.request.headers, self.request.remote_ip or "", query)
 
     def _allow_origin(self) -> None:

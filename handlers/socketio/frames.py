@@ -165,3 +165,8 @@ def read_close(data: bytes) -> int | None:
         raise Violation(PROTOCOL_ERROR, f"the close code {code} (§7.4)")
     _text(data[2:])
     return code
+
+
+def control_frame(opcode: int, data: bytes) -> bytes:
+    """Write a control frame as a server does (§5.5): at most 125 bytes."""
+    return bytes((FINAL | opcode, len(data))) + data

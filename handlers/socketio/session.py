@@ -31,7 +31,7 @@ class Handshake:
     headers: Mapping[str, str]
     remote_ip: str
     query: Mapping[str, str]
-    """The last value of each query parameter."""
+    """The last value of each query parameter that is not the protocol's own."""
 
 
 class Transport(Protocol):

@@ -6,24 +6,26 @@ Source: Engine.IO protocol, revision 4, "WebSocket" and "Upgrade"; RFC 6455.
 from __future__ import annotations
 
 import logging
-from asyncio import Future
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketHandler
 
 from .endpoint import Endpoint
 from .errors import BadRequest, ProtocolError
 from .frames import Violation
 from .packet import Packet, PacketType, decode, frame
+from .protocol import FrameProtocol
 from .reader import Reason
 from .room import Slice
 from .session import Session
-from .wire import WireProtocol
 
 logger = logging.getLogger(__name__)
 
 PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
+
+NO_ARGUMENTS: dict[str, list[bytes]] = {}
+NO_HEADERS = HTTPHeaders()
 
 CLOSE_CODES: dict[Reason, int] = {"parse error": 1002, "server shutting down": 1001}
 """RFC 6455 §7.4.1; 1000 for other reasons."""
@@ -35,6 +37,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     name = transport_name = "websocket"
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
+    broken = False
+    """Whether the connection ended by an error."""
 
     def __init_subclass__(cls) -> None:
         cls.live = set()
@@ -61,30 +65,36 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Bytes of one message; Tornado closes with 1009 beyond them."""
         return self.engine.max_payload
 
-    def get_websocket_protocol(self) -> WireProtocol | None:
+    def get_websocket_protocol(self) -> FrameProtocol | None:
         """Return what speaks RFC 6455; None for a version that is not 13."""
-        return WireProtocol(self) if self.request.headers.get("Sec-WebSocket-Version") == "13" else None
+        return FrameProtocol(self) if self.request.headers.get("Sec-WebSocket-Version") == "13" else None
 
     # -- the connection
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Open a session, or propose to take over the one that the request named."""
-        assert self.ws_connection is not None
-        assert self.ws_connection.stream is not None
-        self.set_nodelay(True)
-        self._stream: IOStream = self.ws_connection.stream
-        # An encrypted stream has to do all the writing itself.
-        self._socket = None if isinstance(self._stream, SSLIOStream) else self._stream.socket
-        self._writing = False
+        assert isinstance(self.ws_connection, FrameProtocol)
+        self._line = self.ws_connection
+        self._line.begin()
         self.live.add(self)
         if self.session is None:
             self.session = self.engine.open(self, self.handshake())
-            self._write(frame(self.engine.greeting(self.session)))
-            return
-        try:
-            self.session.propose(self)
-        except BadRequest:
-            self.close()
+            self._line.send(frame(self.engine.greeting(self.session)))
+        else:
+            try:
+                self.session.propose(self)
+            except BadRequest:
+                self.close()
+        self._forget_request()
+
+    def _forget_request(self) -> None:
+        """Let go of what only the handshake needed: it would be half of what a client costs."""
+        request = self.request
+        request.connection = request.server_connection = None
+        request.arguments = request.query_arguments = request.body_arguments = NO_ARGUMENTS
+        self._headers = NO_HEADERS
+        self.open_args, self.open_kwargs = (), {}
+        del self._transforms, self.path_args, self.path_kwargs, self.ui
 
     def on_message(self, message: str | bytes) -> None:
         """Take a packet."""
@@ -106,20 +116,25 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Part with the session."""
         self.live.discard(self)
         if self.session is not None:
-            self.session.lost(self, "transport error" if self._stream.error else "transport close")
+            self.session.lost(self, "transport error" if self.broken else "transport close")
 
     # -- the transport
 
     def catch_up(self) -> None:
         """Send what is unread, unless the socket has not taken what was sent before."""
-        if not self._writing and self.session is not None:
+        if not self._line.busy and self.session is not None:
             unread = self.session.read()
             if unread:
-                self._write(unread.frames)
+                self._line.send(unread.frames)
+
+    def on_sent(self) -> None:
+        """Read on: the socket has taken what was sent."""
+        if self.session is not None:
+            self.engine.wake(self.session)
 
     def answer_probe(self) -> None:
         """Answer `2probe`."""
-        self._write(PROBE_ANSWER)
+        self._line.send(PROBE_ANSWER)
 
     def release(self) -> None:
         """Close: the session goes on with another transport."""
@@ -127,33 +142,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Close: the session is over."""
-        if farewell and not self._writing:
-            self._write(farewell.frames)
+        if farewell and not self._line.busy:
+            self._line.send(farewell.frames)
         self.close(CLOSE_CODES.get(reason, 1000))
-
-    def _write(self, data: bytes) -> None:
-        sent = self._send(data)
-        if sent == len(data):
-            return
-        try:
-            writing = self._stream.write(data[sent:])
-        except StreamClosedError:
-            return
-        if self._stream.writing():
-            self._writing = True
-            writing.add_done_callback(self._written)
-
-    def _send(self, data: bytes) -> int:
-        """Send what the kernel takes at once, which costs a tenth of a write through the stream; return how much."""
-        if self._socket is None or self._stream.writing():
-            return 0
-        try:
-            return self._socket.send(data)
-        except OSError:
-            # The stream finds out by itself whether the socket is full or broken.
-            return 0
-
-    def _written(self, _: Future[Any]) -> None:
-        self._writing = False
-        if self.session is not None:
-            self.engine.wake(self.session)

@@ -1,0 +1,116 @@
+"""RFC 6455 as this server speaks it: Tornado's handshake, then frames over a wire of our own.
+
+Tornado waits for its stream three times a frame; here all frames that have come are read in one go. The checks are
+those of `frames.py`, which are stricter than Tornado's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tornado.util import _websocket_mask
+from tornado.websocket import WebSocketProtocol13, _WebSocketParams
+
+from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
+from .wire import take_over
+
+if TYPE_CHECKING:
+    from .websocket import WebSocketTransport
+
+CLOSING = 5.0
+"""Seconds that the peer has to answer a CLOSE."""
+
+
+class FrameProtocol(WebSocketProtocol13):
+    """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
+
+    def __init__(self, transport: WebSocketTransport) -> None:
+        super().__init__(transport, False, _WebSocketParams(max_message_size=transport.max_message_size))
+        self._transport = transport
+        self._reader = FrameReader(transport.max_message_size, _websocket_mask)
+        self._pong: bytes | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # -- for the transport
+
+    def begin(self) -> None:
+        """Take the socket over, when the handshake is done."""
+        self.set_nodelay(True)
+        self._wire = take_over(self.stream, self)
+        del self.stream
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits to be sent."""
+        return self._wire.busy
+
+    def send(self, frames: bytes) -> None:
+        """Send frames; none may follow a CLOSE (§5.5.1)."""
+        if not self.server_terminated:
+            self._wire.send(frames)
+
+    # -- for Tornado
+
+    async def _receive_frame_loop(self) -> None:
+        await self._wire.run()
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin the closing handshake, or complete it."""
+        if not self.server_terminated:
+            self.send(control_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()))
+            self.server_terminated = True
+        if self.client_terminated:
+            self._wire.finish()
+        elif self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(CLOSING, self._wire.close)
+
+    def _abort(self) -> None:
+        self._wire.close()
+
+    def is_closing(self) -> bool:
+        """Whether either side has begun to close."""
+        return self.client_terminated or self.server_terminated
+
+    # -- for the wire
+
+    def on_data(self, data: bytes) -> None:
+        """Take what has come."""
+        try:
+            for message in self._reader.feed(data):
+                if self.client_terminated:
+                    return
+                if isinstance(message, Control):
+                    self._take_control(message)
+                else:
+                    self._transport.on_message(message)
+        except Violation as violation:
+            self.close(violation.code, str(violation)[:120])
+            self._transport.on_violation(violation)
+            self._wire.finish()
+
+    def on_sent(self) -> None:
+        """Answer the last ping that came meanwhile, and let the transport go on."""
+        if self._pong is not None:
+            pong, self._pong = self._pong, None
+            self.send(control_frame(PONG, pong))
+        self._transport.on_sent()
+
+    def on_gone(self, error: bool) -> None:
+        """Let the transport know that it is over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.client_terminated = self.server_terminated = True
+        self._transport.broken = error
+        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+    def _take_control(self, frame: Control) -> None:
+        if frame.opcode == CLOSE:
+            self.close_code = read_close(frame.data)
+            self.client_terminated = True
+            self.close(self.close_code)
+        elif frame.opcode == PING and self.busy:
+            # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.
+            self._pong = frame.data
+        elif frame.opcode == PING:
+            self.send(control_frame(PONG, frame.data))
