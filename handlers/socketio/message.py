@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from enum import IntEnum
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, NamedTuple, NoReturn
 
 from .culprit import find_culprit
@@ -80,9 +81,9 @@ def encode(message: Message) -> list[str | bytes]:
 def dump(data: Any, attachments: list[bytes]) -> str:
     """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
     try:
-        text = _PLAIN.encode(data)
+        text = _encode_plain(data)
     except _BytesFoundError:
-        text = _encoder(_Detacher(attachments)).encode(data)
+        text = _encoder(_Detacher(attachments))(data)
     if not text.isascii():
         try:
             text.encode()
@@ -115,15 +116,19 @@ def _no_bytes(value: Any) -> NoReturn:
     raise TypeError(type(value).__name__)
 
 
-def _encoder(default: Callable[[Any], Any]) -> json.JSONEncoder:
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
+def _encoder(default: Callable[[Any], Any]) -> Callable[[Any], str]:
+    if c_make_encoder is None:
+        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default).encode
+    # A JSONEncoder makes one of these for each call, which takes longer than to encode a short message.
+    encode = c_make_encoder(None, default, encode_basestring, None, ":", ",", False, False, False)
+    return lambda data: "".join(encode(data, 0))
 
 
 def _escape_surrogates(text: str) -> str:
     return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
-_PLAIN = _encoder(_no_bytes)
+_encode_plain = _encoder(_no_bytes)
 
 
 # -- decoding

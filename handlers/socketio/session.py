@@ -117,14 +117,19 @@ class Session(Reader):
         if via is not self.transport:
             self._negotiate(packet, via)
         elif packet.type is PacketType.MESSAGE:
-            try:
-                self.listener.on_message(packet.data)
-            except ProtocolError as error:
-                self.malformed(error, via)
+            self.receive_message(packet.data, via)
         elif packet.type is PacketType.PONG:
             self.engine.pong(self)
         elif packet.type is PacketType.PING:
             self.malformed(ProtocolError("a ping, which only the server sends"), via)
+
+    def receive_message(self, data: str | bytes, via: Transport) -> None:
+        """Take what a MESSAGE carries, from the transport that carries the session."""
+        if self.reason is None:
+            try:
+                self.listener.on_message(data)
+            except ProtocolError as error:
+                self.malformed(error, via)
 
     def malformed(self, error: ProtocolError, via: Transport) -> None:
         """Part with a transport that brought what cannot be read."""

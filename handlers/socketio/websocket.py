@@ -98,13 +98,17 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> None:
         """Take a packet."""
-        assert self.session is not None
+        session = self.session
+        assert session is not None
+        if session.transport is self and message[:1] == "4" and isinstance(message, str):
+            session.receive_message(message[1:], self)
+            return
         try:
             packet = decode(message)
         except ProtocolError as error:
-            self.session.malformed(error, self)
+            session.malformed(error, self)
         else:
-            self.session.receive(packet, self)
+            session.receive(packet, self)
 
     def on_violation(self, violation: Violation) -> None:
         """Part with a client that does what RFC 6455 forbids."""
