@@ -288,6 +288,18 @@ def test_a_candidate_that_is_gone_leaves_polling_as_it_was(house: House) -> None
     assert house.closed(polling) == []
 
 
+def test_a_client_that_dies_within_its_upgrade_is_gone_soon(house: House) -> None:
+    dead, alive = house.connect(), house.connect()
+    for polling in (dead, alive):
+        websocket = house.upgrade(polling)
+        websocket.brings_packet(PacketType.PING, "probe")
+        polling.session.lost(websocket, "transport close")
+    alive.session.resume()
+    house.loop.advance(5.1, house.engine)
+    assert house.closed(dead) == ["transport close"]
+    assert house.closed(alive) == []
+
+
 def test_an_upgrade_that_takes_too_long_ends_only_the_candidate(house: House) -> None:
     polling = house.connect()
     websocket = house.upgrade(polling)

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.01
 """Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+RESUME = 5.0
+"""Seconds within which a client polls again whose upgrade failed after it had let go of its last poll."""
 PING = (Packet(PacketType.PING),)
 
 
@@ -76,6 +78,7 @@ class Engine:
     def _reset(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
+        self.resuming: Deadlines[Session] = Deadlines(RESUME)
         self._departed: dict[str, Session] = {}
         self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
@@ -136,6 +139,7 @@ class Engine:
         """Drop a session that is over."""
         del self.sessions[session.sid]
         self._heartbeat.forget(session)
+        self.resuming.end(session)
         lasted = self.now() - session.opened_at
         logger.info(
             "%s (%s) disconnected from %s after %.1f s: %s",
@@ -176,6 +180,8 @@ class Engine:
         for session in self.upgrading.due(now):
             logger.info("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             session.abandon_upgrade()
+        for session in self.resuming.due(now):
+            session.close("transport close")
         for session in self._departing.due(now):
             del self._departed[session.sid]
 

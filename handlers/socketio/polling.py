@@ -43,6 +43,7 @@ class PollingTransport:
             self.session.close("transport error")
             raise BadRequest("two polls at once")
         self._poll = poll
+        self.session.resume()
         self.session.engine.wake(self.session)
 
     def begin_post(self) -> None:

@@ -37,6 +37,7 @@ class FrameProtocol(WebSocketProtocol13):
     def begin(self) -> None:
         """Take the socket over, when the handshake is done."""
         self.set_nodelay(True)
+        self._loop = asyncio.get_running_loop()
         self._wire = take_over(self.stream, self)
         del self.stream
 
@@ -63,7 +64,7 @@ class FrameProtocol(WebSocketProtocol13):
         if self.client_terminated:
             self._wire.finish()
         elif self._deadline is None:
-            self._deadline = asyncio.get_running_loop().call_later(CLOSING, self._wire.close)
+            self._deadline = self._loop.call_later(CLOSING, self._wire.close)
 
     def _abort(self) -> None:
         self._wire.close()

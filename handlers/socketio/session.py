@@ -183,9 +183,15 @@ class Session(Reader):
     def abandon_upgrade(self) -> None:
         """Part with the candidate; the transport that carries the session goes on with it."""
         candidate = self._candidate
+        if self.probed and self.reason is None:
+            self.engine.resuming.begin(self, self.engine.now())
         self._end_upgrade()
         if candidate is not None:
             candidate.release()
+
+    def resume(self) -> None:
+        """Take note that the client is on its old transport again, after an upgrade that failed."""
+        self.engine.resuming.end(self)
 
     def _end_upgrade(self) -> None:
         self._candidate, self.probed = None, False
