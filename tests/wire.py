@@ -197,6 +197,10 @@ class Polling:
     async def ended(self) -> None:
         """Wait until the server has closed the session, with nothing more to say, and has forgotten it."""
         assert await self.next() == "1"
+        await self.forgotten()
+
+    async def forgotten(self) -> None:
+        """See to it that the server does not know the session any more."""
         answer = await self.server.request("GET", address(sid=self.sid))
         assert (answer.status, answer.json["code"]) == (400, 1)
 

@@ -83,6 +83,10 @@ class PollingTransport:
         if reason == "transport close":
             self._answer([NOOP])
             return
+        if reason == "server shutting down":
+            # Told to close, python-socketio's client would not come back; its next poll fails, and then it does.
+            self._answer(farewell.payloads or [NOOP])
+            return
         self._farewell = [*farewell.payloads, CLOSE]
         if self._poll is None:
             self.session.engine.depart(self.session)
