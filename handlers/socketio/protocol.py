@@ -7,28 +7,41 @@ those of `frames.py`, which are stricter than Tornado's.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tornado.util import _websocket_mask
-from tornado.websocket import WebSocketProtocol13, _WebSocketParams
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
 from .wire import take_over
-
-if TYPE_CHECKING:
-    from .websocket import WebSocketTransport
 
 CLOSING = 5.0
 """Seconds that the peer has to answer a CLOSE."""
 
 
+class Receiver(Protocol):
+    """Whom a connection is for."""
+
+    broken: bool
+    """Whether the connection ended by an error."""
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take a message."""
+
+    def on_violation(self, violation: Violation) -> None:
+        """Take note that the peer did what the RFC forbids; the connection closes."""
+
+    def on_sent(self) -> None:
+        """Take note that all that waited has been sent."""
+
+
 class FrameProtocol(WebSocketProtocol13):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
-    def __init__(self, transport: WebSocketTransport) -> None:
-        super().__init__(transport, False, _WebSocketParams(max_message_size=transport.max_message_size))
-        self._transport = transport
-        self._reader = FrameReader(transport.max_message_size, _websocket_mask)
+    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int) -> None:
+        super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
+        self._receiver = receiver
+        self._reader = FrameReader(max_size, _websocket_mask)
         self._pong: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -84,10 +97,10 @@ class FrameProtocol(WebSocketProtocol13):
                 if isinstance(message, Control):
                     self._take_control(message)
                 else:
-                    self._transport.on_message(message)
+                    self._receiver.on_message(message)
         except Violation as violation:
             self.close(violation.code, str(violation)[:120])
-            self._transport.on_violation(violation)
+            self._receiver.on_violation(violation)
             self._wire.finish()
 
     def on_sent(self) -> None:
@@ -95,14 +108,14 @@ class FrameProtocol(WebSocketProtocol13):
         if self._pong is not None:
             pong, self._pong = self._pong, None
             self.send(control_frame(PONG, pong))
-        self._transport.on_sent()
+        self._receiver.on_sent()
 
     def on_gone(self, error: bool) -> None:
         """Let the transport know that it is over."""
         if self._deadline is not None:
             self._deadline.cancel()
         self.client_terminated = self.server_terminated = True
-        self._transport.broken = error
+        self._receiver.broken = error
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     def _take_control(self, frame: Control) -> None:

@@ -67,7 +67,11 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def get_websocket_protocol(self) -> FrameProtocol | None:
         """Return what speaks RFC 6455; None for a version that is not 13."""
-        return FrameProtocol(self) if self.request.headers.get("Sec-WebSocket-Version") == "13" else None
+        return (
+            FrameProtocol(self, self, self.max_message_size)
+            if self.request.headers.get("Sec-WebSocket-Version") == "13"
+            else None
+        )
 
     # -- the connection
 
