@@ -8,6 +8,7 @@ from support import MESSAGE, FakeLoop, FakeTransport, Recorder, connect, started
 from handlers.socketio.engine import Engine
 from handlers.socketio.errors import BadRequest, ProtocolError, SessionUnknown
 from handlers.socketio.packet import Packet, PacketType
+from handlers.socketio.reader import Reason
 from handlers.socketio.room import Room
 from handlers.socketio.session import Session
 
@@ -331,16 +332,39 @@ def test_the_old_transport_cannot_end_an_upgraded_session(house: House) -> None:
     assert house.recorders[polling.session].messages == []
 
 
-def test_a_close_during_an_upgrade_ends_both_transports(house: House) -> None:
+@pytest.mark.parametrize("reason", ["transport close", "ping timeout", "parse error", "server shutting down"])
+def test_a_close_during_an_upgrade_ends_both_transports(house: House, reason: Reason) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    polling.session.close(reason)
+    assert polling.ended == reason
+    assert websocket.released
+    websocket.brings_packet(PacketType.UPGRADE)
+    house.loop.advance(60, house.engine)
+    assert house.closed(polling) == [reason]
+
+
+def test_a_client_that_upgrades_when_the_server_has_closed_hears_so_from_its_candidate(house: House) -> None:
     polling = house.connect()
     websocket = house.upgrade(polling)
     websocket.brings_packet(PacketType.PING, "probe")
     polling.session.close("forced close")
     assert polling.ended == "forced close"
-    assert websocket.released
+    assert not websocket.released
     websocket.brings_packet(PacketType.UPGRADE)
-    house.loop.advance(60, house.engine)
+    assert websocket.released
     assert house.closed(polling) == ["forced close"]
+
+
+def test_a_client_that_does_not_upgrade_when_the_server_has_closed_is_parted_with(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    polling.session.close("forced close")
+    house.loop.advance(11, house.engine)
+    assert websocket.released
+    assert not house.engine.upgrading
 
 
 # -- end

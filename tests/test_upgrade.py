@@ -302,6 +302,9 @@ async def test_an_upgrade_ends_with_its_session_when(closing: str, probed: bool)
         client = await joined(server)
         socket = await (probing(server, client) if probed else server.websocket(client.sid))
         await act(client)
+        if probed and closing == "the server closes":
+            # The client polls no more: it hears from its candidate when it says that it has upgraded.
+            await socket.send("5")
         await socket.ended()
         assert await reason_of(reasons) == reason
         answer = await (await server.handshake(sid=client.sid)).answer()

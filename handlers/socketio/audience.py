@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from typing_extensions import Self
-
 from .namespace import Namespace, event_message, packets
 from .packet import Packet
 from .room import Room
@@ -36,37 +34,43 @@ class Audience:
     A client that is meant twice hears it once.
     """
 
-    __slots__ = ("_excepted", "_namespace", "_rooms", "_volatile")
+    __slots__ = ("_excepted", "_namespace", "_rooms", "_speaker", "_volatile")
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, speaker: str = "") -> None:
         self._namespace = namespace
+        self._speaker = speaker
         self._rooms: tuple[str, ...] = ()
         self._excepted: tuple[str, ...] = ()
         self._volatile = False
 
     # -- narrowing
 
-    def to(self, *rooms: str) -> Self:
+    def to(self: A, *rooms: str) -> A:
         """Only clients in one of these rooms (names, or ids of clients), besides those of earlier calls."""
         narrowed = self._copy()
         narrowed._rooms += rooms
         return narrowed
 
-    def except_(self, *rooms: str) -> Self:
+    def except_(self: A, *rooms: str) -> A:
         """Not the clients in these rooms (names, or ids of clients)."""
         narrowed = self._copy()
         narrowed._excepted += rooms
         return narrowed
 
     @property
-    def volatile(self) -> Self:
+    def others(self: A) -> A:
+        """Not the client that speaks; for audiences of a handler."""
+        return self.except_(self._speaker)
+
+    @property
+    def volatile(self: A) -> A:
         """Only clients that can take it at once: who is slow, away or between two polls misses it."""
         narrowed = self._copy()
         narrowed._volatile = True
         return narrowed
 
-    def _copy(self) -> Self:
-        copy = type(self)(self._namespace)
+    def _copy(self: A) -> A:
+        copy = type(self)(self._namespace, self._speaker)
         copy._rooms, copy._excepted, copy._volatile = self._rooms, self._excepted, self._volatile
         return copy
 
@@ -84,7 +88,7 @@ class Audience:
         rooms = self._resolve()
         if keep:
             self._namespace.keep(self._keeper(), event, said, keep)
-        self._namespace.hub.say(rooms, said, volatile=self._volatile, recoverable=not self._volatile)
+        self._namespace.hub.say(rooms, said, volatile=self._volatile, event=True)
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Answers:
         """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
@@ -143,7 +147,7 @@ class Audience:
         return [client.room for client in self._meant()] if room is None else [room]
 
     def _whole_room(self) -> Room | None:
-        if self._excepted or len(self._rooms) > 1:
+        if self._excepted or len(self._rooms) > 1 or not self._namespace.known.keys().isdisjoint(self._rooms):
             return None
         return self._namespace.rooms.get(self._rooms[0]) if self._rooms else self._namespace.everyone
 

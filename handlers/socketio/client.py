@@ -123,8 +123,8 @@ class Client(Dispatch):
         return self._run(Answer(type(self).on_connect), [], None)
 
     def _say(self, message: Message) -> None:
-        recoverable = message.kind is Kind.EVENT and message.id is None
-        self._namespace.hub.say([self.room], packets(message), recoverable=recoverable)
+        event = message.kind is Kind.EVENT and message.id is None
+        self._namespace.hub.say([self.room], packets(message), event=event)
 
     def _take_auth(self, auth: dict[str, Any]) -> None:
         self.auth = {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}

@@ -90,7 +90,7 @@ class Connection:
         try:
             namespace = self._hub.namespace(self._check_name(name))
         except Refused as refusal:
-            self.refuse(name[:MAX_NAME], refusal)
+            self.refuse(name, refusal)
             return
         self._parted -= {name}
         client = self._clients[name] = namespace.handler(namespace, self, auth)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from asyncio import get_running_loop
 
 from tornado.ioloop import PeriodicCallback
@@ -26,7 +27,7 @@ def keep_time(engine: Engine) -> None:
     """Start the engine and the one callback that beats for it, unless it runs on this loop already."""
     loop = get_running_loop()
     if engine.loop is not loop:
-        engine.start(loop)
+        engine.start(loop, time.time_ns() // 1000)
         PeriodicCallback(engine.beat, engine.period * 1000).start()
 
 

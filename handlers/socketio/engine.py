@@ -89,10 +89,14 @@ class Engine:
         self._awake: deque[Reader] = deque()
         self._scheduled = False
 
-    def start(self, loop: Loop) -> None:
-        """Begin on a loop, with nobody there. Whoever calls this also has `beat` called every `period` seconds."""
-        self._reset()
-        self.loop = loop
+    def start(self, loop: Loop, stamp: int = 0) -> None:
+        """Begin on a loop, with nobody there. Whoever calls this also has `beat` called every `period` seconds.
+
+        stamp: a number above all stamps of earlier lives of this server, lest clients take new stamps for old ones.
+        """
+        if self.loop is not None:
+            self._reset()
+        self.loop, self.stamp = loop, stamp
 
     def now(self) -> float:
         """Seconds on the clock of the loop."""
@@ -192,11 +196,11 @@ class Engine:
     # -- saying
 
     def say(
-        self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, recoverable: bool = False
+        self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, event: bool = False
     ) -> None:
         """Say one thing in rooms that have no reader in common. Everything that is said is said here."""
         self.stamp += 1
-        entry = Entry(self.stamp, packets, volatile, recoverable)
+        entry = Entry(self.stamp, packets, volatile, event)
         for room in rooms:
             if not room.heard:
                 continue

@@ -87,7 +87,7 @@ class SocketIOHandler(Client):
     @property
     def others(self) -> Audience:
         """Everyone but this client."""
-        return self.except_(self.id)
+        return self._everyone.others
 
     @property
     def volatile(self) -> Audience:
@@ -96,4 +96,4 @@ class SocketIOHandler(Client):
 
     @property
     def _everyone(self) -> Audience:
-        return Audience(self._namespace)
+        return Audience(self._namespace, self.id)

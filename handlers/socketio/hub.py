@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
@@ -66,6 +67,8 @@ class Hub(Engine):
         self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
         self.recovery = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
+        self._living: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
+        """Besides: those that somebody holds who is about to come in, or to speak."""
         self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
         """Those who only listen, each until it is sent something lest its connection seem dead."""
         self.unknown_events = 0
@@ -82,12 +85,9 @@ class Hub(Engine):
 
     def namespace(self, name: str) -> Namespace:
         """Return a namespace, which begins with its first client; raise Refused for one that is not declared."""
-        namespace = self.namespaces.get(name)
+        namespace = self._find(name)
         if namespace is None:
-            namespace = self._find(name)
-            if namespace is None:
-                raise Refused("Invalid namespace")
-            self.namespaces[name] = namespace
+            raise Refused("Invalid namespace")
         return namespace
 
     def prune(self, namespace: Namespace) -> None:
@@ -118,18 +118,21 @@ class Hub(Engine):
         return Connection(self, session)
 
     def _declared(self, name: str) -> Namespace:
-        namespace = self.namespaces.get(name) or self._find(name)
+        namespace = self._find(name)
         if namespace is None:
             raise KeyError(f"no namespace {name!r}: this hub has {', '.join(map(str, self._handlers))}")
-        if namespace.match is None:
-            self.namespaces[name] = namespace
         return namespace
 
     def _find(self, name: str) -> Namespace | None:
+        if name in self._living:
+            return self._living[name]
         for declared, handler in self._handlers.items():
             match = None if isinstance(declared, str) else declared.fullmatch(name)
             if match or name == declared:
-                return Namespace(name, handler, match, self)
+                namespace = self._living[name] = Namespace(name, handler, match, self)
+                if match is None:
+                    self.namespaces[name] = namespace
+                return namespace
         return None
 
 

@@ -22,6 +22,8 @@ MAX_ATTACHMENTS = 10
 """How many attachments one message may announce."""
 MAX_DEPTH = 100
 """How deep arrays and objects of a message may nest."""
+MAX_DIGITS = 4301
+"""How many characters a number with a point may have; Python itself limits whole numbers to 4,300."""
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
@@ -249,6 +251,8 @@ def _not_json(constant: str) -> NoReturn:
 
 
 def _finite(digits: str) -> float:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"{digits[:20]} is too large a number")

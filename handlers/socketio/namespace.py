@@ -54,6 +54,7 @@ class Namespace:
 
     def admit(self, client: Client) -> None:
         """Let a newcomer in."""
+        self.hub.namespaces[self.name] = self
         self.clients[client.id] = self.known[client.id] = client
         for room in (client.room, self.everyone):
             client._read(room)
@@ -101,15 +102,14 @@ class Namespace:
 
     def members(self, name: str) -> Iterable[Client]:
         """Return who is in a room, also those away; the id of a client is the name of its room of one."""
-        members = self._members.get(name)
-        if members is not None:
-            return members
-        return [self.known[name]] if name in self.known else []
+        members = self._members.get(name, {})
+        return {self.known[name]: None, **members} if name in self.known else members
 
     # -- keeping
 
     def keep(self, room: Room, event: str, said: Sequence[Packet], number: int) -> None:
         """Keep the last `number` of an event in a room, for those who enter later."""
+        self.hub.namespaces[self.name] = self
         events = self._kept.setdefault(room, {})
         events[event] = deque([*events.get(event, ()), said], maxlen=number)
 
@@ -117,7 +117,7 @@ class Namespace:
         """Send a client what is kept in a room it has entered."""
         for events in self._kept.get(room, {}).values():
             for said in events:
-                self.hub.say([client.room], said, recoverable=True)
+                self.hub.say([client.room], said, event=True)
 
     @property
     def idle(self) -> bool:

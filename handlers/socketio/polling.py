@@ -27,7 +27,7 @@ CLOSE = encode_payload([Packet(PacketType.CLOSE)])
 class PollingTransport:
     """A client between its polls."""
 
-    __slots__ = ("_farewell", "_poll", "_posting", "session")
+    __slots__ = ("_farewells", "_poll", "_posting", "session")
 
     name = "polling"
     session: Session
@@ -35,7 +35,7 @@ class PollingTransport:
     def __init__(self) -> None:
         self._poll: PollHandler | None = None
         self._posting = False
-        self._farewell: list[str] = []
+        self._farewells: list[list[str]] = []
 
     def hold(self, poll: PollHandler) -> None:
         """Take a poll to answer when there is something to read; raise BadRequest where one is held already."""
@@ -87,16 +87,22 @@ class PollingTransport:
             # Told to close, python-socketio's client would not come back; its next poll fails, and then it does.
             self._answer(farewell.payloads or [NOOP])
             return
-        self._farewell = [*farewell.payloads, CLOSE]
+        # In one payload with the last events, a CLOSE would be read before them by the official client.
+        self._farewells = [*([farewell.payloads] if farewell else []), [CLOSE]]
         if self._poll is None:
             self.session.engine.depart(self.session)
         else:
-            self._answer(self._farewell)
+            self._bid_farewell()
 
     def bid_farewell(self, poll: PollHandler) -> None:
         """Answer a poll that comes when it is over."""
         self._poll = poll
-        self._answer(self._farewell)
+        self._bid_farewell()
+
+    def _bid_farewell(self) -> None:
+        self._answer(self._farewells.pop(0))
+        if self._farewells:
+            self.session.engine.depart(self.session)
 
     def lost(self, poll: PollHandler) -> None:
         """Take note that a request was broken off."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
-from .wire import take_over
+from .wire import Wire, take_over
 
 CLOSING = 5.0
 """Seconds that the peer has to answer a CLOSE."""
@@ -47,40 +48,50 @@ class FrameProtocol(WebSocketProtocol13):
 
     # -- for the transport
 
-    def begin(self) -> None:
-        """Take the socket over, when the handshake is done."""
-        self.set_nodelay(True)
+    def begin(self) -> bool:
+        """Take the socket over, when the handshake is done; return whether the peer is still there."""
         self._loop = asyncio.get_running_loop()
-        self._wire = take_over(self.stream, self)
+        try:
+            self.set_nodelay(True)
+            self._wire: Wire | None = take_over(self.stream, self)
+        except StreamClosedError:
+            self._wire = None
         del self.stream
+        return self._wire is not None
 
     @property
     def busy(self) -> bool:
         """Whether something waits to be sent."""
-        return self._wire.busy
+        return self._wire is not None and self._wire.busy
 
     def send(self, frames: bytes) -> None:
         """Send frames; none may follow a CLOSE (§5.5.1)."""
-        if not self.server_terminated:
+        if self._wire is not None and not self.server_terminated:
             self._wire.send(frames)
 
     # -- for Tornado
 
     async def _receive_frame_loop(self) -> None:
-        await self._wire.run()
+        if self._wire is None:
+            self.on_gone(error=True)
+        else:
+            await self._wire.run()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin the closing handshake, or complete it."""
         if not self.server_terminated:
             self.send(control_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()))
             self.server_terminated = True
+        if self._wire is None:
+            return
         if self.client_terminated:
             self._wire.finish()
         elif self._deadline is None:
             self._deadline = self._loop.call_later(CLOSING, self._wire.close)
 
     def _abort(self) -> None:
-        self._wire.close()
+        if self._wire is not None:
+            self._wire.close()
 
     def is_closing(self) -> bool:
         """Whether either side has begun to close."""
@@ -99,9 +110,10 @@ class FrameProtocol(WebSocketProtocol13):
                 else:
                     self._receiver.on_message(message)
         except Violation as violation:
-            self.close(violation.code, str(violation)[:120])
+            self.close(violation.code, str(violation))
             self._receiver.on_violation(violation)
-            self._wire.finish()
+            if self._wire is not None:
+                self._wire.finish()
 
     def on_sent(self) -> None:
         """Answer the last ping that came meanwhile, and let the transport go on."""

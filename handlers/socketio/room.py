@@ -29,18 +29,18 @@ class Entry:
 
     stamp: its place among all that was said on this server.
     volatile: whether a reader who cannot read at once does without it.
-    recoverable: whether it is an event that a client who comes back has missed; it may be written with its stamp.
+    event: whether it is an event that asks for no answer; such a one may be written with its stamp.
     """
 
-    __slots__ = ("_frames", "_payload", "_stamped", "packets", "recoverable", "size", "stamp", "volatile")
+    __slots__ = ("_frames", "_payload", "_stamped", "event", "packets", "recoverable", "size", "stamp", "volatile")
 
-    def __init__(
-        self, stamp: int, packets: Sequence[Packet], volatile: bool = False, recoverable: bool = False
-    ) -> None:
+    def __init__(self, stamp: int, packets: Sequence[Packet], volatile: bool = False, event: bool = False) -> None:
         self.stamp = stamp
         self.packets = packets
         self.volatile = volatile
-        self.recoverable = recoverable
+        self.event = event
+        self.recoverable = event and not volatile
+        """Whether a client who comes back has missed it."""
         self.size = ENTRY_OVERHEAD
         for packet in packets:
             self.size += len(packet.data)
@@ -66,7 +66,7 @@ class Entry:
     @property
     def stamped(self) -> Entry:
         """The same with its stamp as the last argument of the event (Socket.IO, connection state recovery)."""
-        if not self.recoverable:
+        if not self.event:
             return self
         if self._stamped is None:
             text, *attachments = self.packets

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer"})
+
+
 @dataclass(frozen=True)
 class Handshake:
     """The request that opened a session."""
@@ -71,6 +74,7 @@ class Session(Reader):
 
     __slots__ = (
         "_candidate",
+        "fault",
         "handshake",
         "listener",
         "opened_at",
@@ -90,6 +94,8 @@ class Session(Reader):
         self.opened_at = now
         self.probed = False
         """Whether a transport has probed that is to take over."""
+        self.fault = ""
+        """What the client sent that it may not have."""
         self._candidate: Candidate | None = None
         self.room = Room(sid)
         """The room that this session alone is in."""
@@ -113,6 +119,8 @@ class Session(Reader):
     def receive(self, packet: Packet, via: Transport) -> None:
         """Take a packet that one of the transports of this session brings."""
         if self.reason is not None:
+            if via is self._candidate:
+                self.abandon_upgrade()
             return
         if via is not self.transport:
             self._negotiate(packet, via)
@@ -134,9 +142,11 @@ class Session(Reader):
     def malformed(self, error: ProtocolError, via: Transport) -> None:
         """Part with a transport that brought what cannot be read."""
         if self.reason is not None:
+            self.abandon_upgrade()
             return
         logger.info("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
         if via is self.transport:
+            self.fault = str(error)
             self.close("parse error")
         else:
             self.abandon_upgrade()
@@ -210,5 +220,7 @@ class Session(Reader):
         self.engine.forget(self)
         self.leave_all()
         self.transport.end(farewell, reason)
-        self.abandon_upgrade()
+        # A client that was told that it may upgrade polls no more: it hears from its candidate that the server closed.
+        if not (self.probed and reason in BY_SERVER):
+            self.abandon_upgrade()
         self.listener.on_close(reason)

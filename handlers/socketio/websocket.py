@@ -27,6 +27,8 @@ PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
 NO_ARGUMENTS: dict[str, list[bytes]] = {}
 NO_HEADERS = HTTPHeaders()
 
+MAX_REASON = 120
+"""Bytes of a reason in a CLOSE frame (RFC 6455 §5.5 allows 123)."""
 CLOSE_CODES: dict[Reason, int] = {"parse error": 1002, "server shutting down": 1001}
 """RFC 6455 §7.4.1; 1000 for other reasons."""
 
@@ -79,7 +81,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Open a session, or propose to take over the one that the request named."""
         assert isinstance(self.ws_connection, FrameProtocol)
         self._line = self.ws_connection
-        self._line.begin()
+        if not self._line.begin():
+            return
         self.live.add(self)
         if self.session is None:
             self.session = self.engine.open(self, self.handshake())
@@ -152,4 +155,5 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Close: the session is over."""
         if farewell and not self._line.busy:
             self._line.send(farewell.frames)
-        self.close(CLOSE_CODES.get(reason, 1000))
+        fault = self.session.fault if self.session is not None else ""
+        self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)

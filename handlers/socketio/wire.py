@@ -51,7 +51,7 @@ class Wire(Protocol):
 
 
 def take_over(stream: IOStream, owner: Owner) -> Wire:
-    """Return the wire of a stream that nobody else uses any more."""
+    """Return the wire of a stream that nobody else uses any more. Raises StreamClosedError where it is closed."""
     return StreamWire(stream, owner) if isinstance(stream, SSLIOStream) else SocketWire(stream, owner)
 
 
@@ -67,6 +67,8 @@ class SocketWire:
         self._unsent: memoryview[int] | None = None
         self._finishing = False
         early = stream.read_bytes(CHUNK, partial=True)
+        if stream.closed():
+            raise StreamClosedError
         self._loop.remove_handler(stream.fileno())
         self._socket: socket.socket = stream.socket
         self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)

@@ -646,7 +646,7 @@ export const apiChecks = {
   async "query reaches the handler"(context) {
     const [ann] = await visitors(context, 1, stage(), { query: { colour: "dark blue & é" } });
     const { query } = await answer(ann, "whoami");
-    same([query.colour, query.EIO], ["dark blue & é", "4"]);
+    is(query.colour, "dark blue & é");
     const bob = open(context, `${stage()}?colour=red`);
     same((await answer(bob, "whoami")).query.colour, "red");
   },
@@ -797,7 +797,7 @@ async function outside({ url }, namespace, what, steps, args = [], options = {},
 
 function permutations(items) {
   if (items.length < 2) return [items];
-  return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
+  return items.flatMap((item, i) => permutations(items.filter((_, j) => j !== i)).map((rest) => [item, ...rest]));
 }
 
 function within(what, start) {

@@ -1,0 +1,281 @@
+"""What the journeys share: servers in processes of their own, servers in the test's own loop, Node.js and Chromium.
+
+Nothing here is skipped for want of a tool: a test that cannot run fails, and says that `make test` installs what it
+needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+ROOT = Path(__file__).parents[1]
+JS = ROOT / "tests" / "js"
+PATIENCE = 30
+"""Seconds until what should have happened long ago counts as never; nothing waits that long unless it fails."""
+CHROMIUM = {
+    "args": [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+}
+
+
+class Server:
+    """A server in a process of its own. `{port}` in its command is replaced; it prints the port it listens on."""
+
+    def __init__(self, *command: str | Path, **env: object) -> None:
+        self.command = [str(part) for part in command]
+        self.env = {name: str(value) for name, value in env.items()}
+        self.port = 0
+        self.lines: list[str] = []
+        """What it has printed and logged, over all its lives."""
+        self._news = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start, on the same port as the last time."""
+        before = len(self.lines)
+        self._process = subprocess.Popen(
+            [part.format(port=self.port) for part in self.command],
+            cwd=ROOT,
+            env={**os.environ, **self.env, "PORT": str(self.port)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=[self._process])
+        self._reader.start()
+        try:
+            greeting = self._wait_for(r"^Listening on port \d+", before)
+        except AssertionError:
+            self.stop()
+            raise
+        self.port = int(re.findall(r"\d+", greeting)[0])
+
+    def stop(self, kill: bool = False) -> None:
+        """End it: politely, or as a crash does."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            self._reader.join()
+            process.stdout.close()
+
+    async def logged(self, pattern: str) -> str:
+        """Wait for a line to be printed or logged."""
+        return await asyncio.to_thread(self._wait_for, pattern)
+
+    def _wait_for(self, pattern: str, start: int = 0) -> str:
+        def find() -> str | None:
+            return next((line for line in self.lines[start:] if re.search(pattern, line)), None)
+
+        with self._news:
+            self._news.wait_for(lambda: find() or not self._reader.is_alive(), PATIENCE)
+            line = find()
+        assert line is not None, f"{self.command} did not say {pattern!r}:\n" + "\n".join(self.lines)
+        return line
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout:
+            with self._news:
+                self.lines.append(line.rstrip())
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+
+def board(*options: str) -> Server:
+    """The board, as `python server.py` starts it."""
+    return Server(sys.executable, "server.py", "--address=127.0.0.1", "--port={port}", *options)
+
+
+def check_server(interval: int, timeout: int) -> Server:
+    """The check application on this server; milliseconds."""
+    return Server(
+        sys.executable, JS.parent / "peer.py", PING_INTERVAL=interval, PING_TIMEOUT=timeout, CONNECT_TIMEOUT=5000
+    )
+
+
+@pytest.fixture(scope="module")
+def io_loop() -> Iterator[IOLoop]:
+    """The loop of a module's tests; pytest-tornado's own is set current in a way that Tornado deprecates."""
+    loop = IOLoop(make_current=False)
+    asyncio.set_event_loop(loop.asyncio_loop)
+    yield loop
+    loop.run_sync(leave_nothing_running)
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+async def leave_nothing_running() -> None:
+    """End what clients have left behind in the loop, as `asyncio.run` does at its end."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[[Server], Server]]:
+    """Starts a server, which ends with the module at the latest."""
+    servers: list[Server] = []
+
+    def start(server: Server) -> Server:
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def peer(start) -> Server:
+    """The check application on this server, with heartbeats often enough to be waited for."""
+    return start(check_server(1000, 20_000))
+
+
+@pytest.fixture(scope="module")
+def hasty_peer(start) -> Server:
+    """The same with heartbeats that leave a client little time."""
+    return start(check_server(300, 200))
+
+
+@pytest.fixture(scope="module")
+def nodes_peer(start, node) -> Server:
+    """The check application on Node's own server; it serves the checks, and a page for them."""
+    return start(Server(node, JS / "peer.mjs", PING_INTERVAL=1000))
+
+
+@pytest.fixture
+def serve(io_loop: IOLoop) -> Iterator[Callable[[Application], str]]:
+    """Serves an application in the test's own loop, and returns its address."""
+    servers: list[tuple[HTTPServer, Application]] = []
+
+    def serve(application: Application) -> str:
+        (socket,) = bind_sockets(0, "127.0.0.1")
+        server = HTTPServer(application)
+        server.add_socket(socket)
+        servers.append((server, application))
+        return f"http://127.0.0.1:{socket.getsockname()[1]}"
+
+    yield serve
+    for server, application in servers:
+        server.stop()
+        application.settings["hub"].close()
+        io_loop.run_sync(server.close_all_connections)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of Node.js; what the scripts import is there too."""
+    path = shutil.which("node")
+    if path is None:
+        pytest.fail("Node.js is missing: `make test` installs it")
+    if not (JS / "node_modules" / "socket.io-client").is_dir():
+        pytest.fail("tests/js/node_modules is missing: `make test` installs it")
+    return path
+
+
+def find_chromium(playwright: Playwright) -> str:
+    """Return the path of the machine's Chromium or, for want of one, of Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
+    if not Path(path).exists():
+        pytest.fail("Chromium is missing: `make test` installs it")
+    return path
+
+
+@pytest.fixture(scope="module")
+def launch(io_loop: IOLoop) -> Iterator[Callable[[], Awaitable[Browser]]]:
+    """Starts a browser; it ends with the module."""
+    playwright = io_loop.run_sync(async_playwright().start)
+
+    async def launch() -> Browser:
+        return await playwright.chromium.launch(executable_path=find_chromium(playwright), **CHROMIUM)
+
+    yield launch
+    io_loop.run_sync(playwright.stop)
+
+
+@pytest.fixture(scope="module")
+def browser(io_loop: IOLoop, launch) -> Iterator[Browser]:
+    browser = io_loop.run_sync(launch)
+    yield browser
+    io_loop.run_sync(browser.close)
+
+
+@pytest.fixture
+def visit(io_loop: IOLoop, browser: Browser) -> Iterator[Callable[..., Awaitable[Page]]]:
+    """Opens an address, in a tab of the context given or in a context of its own.
+
+    ordinary: whether the test fails when the browser logs an error or a request fails.
+    script: runs before the page's own.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    async def visit(url: str, context: BrowserContext | None = None, ordinary: bool = True, script: str = "") -> Page:
+        if context is None:
+            context = await browser.new_context()
+            contexts.append(context)
+        page = await context.new_page()
+        if ordinary:
+            watch(page, complaints.append)
+        if script:
+            await page.add_init_script(script)
+        await page.goto(url)
+        return page
+
+    yield visit
+    so_far = list(complaints)
+
+    async def close() -> None:
+        for context in contexts:
+            await context.close()
+
+    io_loop.run_sync(close)
+    assert so_far == []
+
+
+def watch(page: Page, complain: Callable[[str], None]) -> None:
+    """Complain of whatever a developer would see in red."""
+    page.on("console", lambda said: said.type in ("error", "warning") and complain(f"{said.type}: {said.text}"))
+    page.on("pageerror", lambda error: complain(f"uncaught: {error}"))
+    page.on("requestfailed", lambda request: complain(f"failed: {request.method} {request.url} {request.failure}"))
+    page.on("response", lambda answer: answer.status >= 400 and complain(f"{answer.status}: {answer.url}"))
+    page.on("crash", lambda _: complain("crashed"))
