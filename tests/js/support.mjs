@@ -12,6 +12,9 @@ import { run } from "./checks.mjs";
 const PEER = fileURLToPath(new URL("./peer.mjs", import.meta.url));
 export const CLIENT = fileURLToPath(new URL("../../static/socket.io.js", import.meta.url));
 
+/** How many checks run at once: few where heartbeats leave little time. */
+const CONCURRENCY = Number(process.env.CONCURRENCY ?? 8);
+
 export const TRANSPORTS = {
   "polling, then WebSocket": undefined,
   "WebSocket only": ["websocket"],
@@ -42,7 +45,7 @@ async function startPeer(settings) {
 /** A suite for each way of transport; `newer` names the checks a client is too old for, and why. */
 export function describeChecks(title, io, server, checks, newer = {}) {
   for (const [name, transports] of Object.entries(TRANSPORTS)) {
-    describe(`${title}, ${name}`, { concurrency: 8 }, () => {
+    describe(`${title}, ${name}`, { concurrency: CONCURRENCY }, () => {
       for (const [sentence, check] of Object.entries(checks)) {
         const options = { skip: newer[sentence] ?? false, timeout: 60_000 };
         test(sentence, options, () => run(check, { io, url: server.url, transports }));
