@@ -33,13 +33,14 @@ define("upgrade_timeout", default=10.0, type=float, help="seconds a client has t
 define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
 define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
+define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
 
-NOT_NEGATIVE = ("recovery", "presence_grace")
+NOT_NEGATIVE = ("compress", "recovery", "presence_grace")
 
 
 class StaticHandler(StaticFileHandler):
@@ -71,6 +72,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         max_payload=options.max_payload,
         upgrade_timeout=options.upgrade_timeout,
         connect_timeout=options.connect_timeout,
+        compress=options.compress,
         recovery=options.recovery,
         presence_grace=options.presence_grace,
     )

@@ -54,6 +54,7 @@ class Engine:
     ping_interval, ping_timeout, upgrade_timeout: seconds.
     max_payload: bytes of one packet or of one POST.
     max_backlog: bytes that a room keeps for readers who are behind.
+    compress: bytes from which on a message to a WebSocket is compressed, for clients that can; 0: none is.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Engine:
         max_payload: int = 1_000_000,
         upgrade_timeout: float = 10,
         max_backlog: int = 1 << 20,
+        compress: int = 0,
     ) -> None:
         self.accept = accept
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.max_payload = max_payload
         self.max_backlog = max_backlog
+        self.compress = compress
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
         self._reset()

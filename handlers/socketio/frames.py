@@ -13,6 +13,7 @@ from typing import NamedTuple
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, RESERVED, OPCODE, CONTROL = 0x80, 0x70, 0x0F, 0x08
 MASKED, LENGTH = 0x80, 0x7F
+COMPRESSED = 0x40
 FINAL_TEXT = FINAL | TEXT
 
 PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
@@ -22,6 +23,10 @@ MAX_FRAGMENTS = 10_000
 
 Unmask = Callable[[bytes, bytes], bytes]
 """Takes the four bytes of the mask, and masked data; returns the data (§5.3)."""
+
+
+Inflate = Callable[[bytes, int], bytes]
+"""Takes a compressed message, and how many bytes it may have; returns the message."""
 
 
 class Violation(Exception):
@@ -47,12 +52,26 @@ class FrameReader:
     """Reads the frames of one connection.
 
     max_size: bytes that one message may have, its fragments together.
+    inflate: what decompresses a message, where the peers have agreed on compression (RFC 7692).
     """
 
-    __slots__ = ("_fragments", "_max_size", "_needed", "_opcode", "_quick", "_rest", "_size", "_unmask")
+    __slots__ = (
+        "_compressed",
+        "_fragments",
+        "_inflate",
+        "_max_size",
+        "_needed",
+        "_opcode",
+        "_quick",
+        "_rest",
+        "_size",
+        "_unmask",
+    )
 
-    def __init__(self, max_size: int, unmask: Unmask) -> None:
+    def __init__(self, max_size: int, unmask: Unmask, inflate: Inflate | None = None) -> None:
         self._max_size = max_size
+        self._inflate = inflate
+        self._compressed = False
         self._unmask = unmask
         self._quick = MASKED | min(125, max_size)
         self._rest: bytearray | None = None
@@ -118,7 +137,9 @@ class FrameReader:
 
     def _check_head(self, head: int, second: int) -> None:
         opcode = head & OPCODE
-        if head & RESERVED:
+        if head & RESERVED and not (
+            head & RESERVED == COMPRESSED and self._inflate is not None and opcode in (TEXT, BINARY)
+        ):
             raise Violation(PROTOCOL_ERROR, "a reserved bit, and no extension that gives it a meaning (§5.2)")
         if not second & MASKED:
             raise Violation(PROTOCOL_ERROR, "a frame without a mask (§5.1)")
@@ -135,6 +156,8 @@ class FrameReader:
     def _take(self, head: int, payload: bytes, received: list[Received]) -> None:
         """Take a data frame, which may be a fragment."""
         opcode = head & OPCODE or self._opcode
+        if head & OPCODE:
+            self._compressed = bool(head & COMPRESSED)
         if not head & FINAL:
             self._opcode = opcode
             self._size += len(payload)
@@ -146,6 +169,8 @@ class FrameReader:
         if self._fragments is not None:
             payload = b"".join([*self._fragments, payload])
             self._opcode, self._size, self._fragments = 0, 0, None
+        if self._compressed and self._inflate is not None:
+            payload = self._inflate(payload, self._max_size)
         received.append(_text(payload) if opcode == TEXT else payload)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -91,13 +91,18 @@ def _encode_item(packet: Packet) -> str:
     return _DIGITS[packet.type] + packet.data
 
 
-def frame(packet: Packet) -> bytes:
-    """Write one packet as a whole, final, unmasked WebSocket frame (RFC 6455 §5.2; §5.1: a server does not mask)."""
+def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None) -> bytes:
+    """Write one packet as a whole, final, unmasked WebSocket frame (RFC 6455 §5.2; §5.1: a server does not mask).
+
+    deflate: what compresses it (RFC 7692 §6: the first reserved bit says so).
+    """
     message = encode(packet)
     if isinstance(message, str):
         opcode, body = 0x81, message.encode()
     else:
         opcode, body = 0x82, message
+    if deflate is not None:
+        opcode, body = opcode | 0x40, deflate(body)
     length = len(body)
     if length < 126:
         return bytes((opcode, length)) + body

@@ -13,6 +13,7 @@ from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from .deflate import inflate
 from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
 from .wire import Wire, take_over
 
@@ -39,10 +40,10 @@ class Receiver(Protocol):
 class FrameProtocol(WebSocketProtocol13):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
-    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int) -> None:
+    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool) -> None:
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
         self._receiver = receiver
-        self._reader = FrameReader(max_size, _websocket_mask)
+        self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
         self._pong: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
 

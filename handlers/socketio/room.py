@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .deflate import deflate
 from .packet import Packet, encode_payload, frame
 
 if TYPE_CHECKING:
@@ -32,7 +33,18 @@ class Entry:
     event: whether it is an event that asks for no answer; such a one may be written with its stamp.
     """
 
-    __slots__ = ("_frames", "_payload", "_stamped", "event", "packets", "recoverable", "size", "stamp", "volatile")
+    __slots__ = (
+        "_deflated",
+        "_frames",
+        "_payload",
+        "_stamped",
+        "event",
+        "packets",
+        "recoverable",
+        "size",
+        "stamp",
+        "volatile",
+    )
 
     def __init__(self, stamp: int, packets: Sequence[Packet], volatile: bool = False, event: bool = False) -> None:
         self.stamp = stamp
@@ -45,6 +57,7 @@ class Entry:
         for packet in packets:
             self.size += len(packet.data)
         self._frames: bytes | None = None
+        self._deflated: bytes | None = None
         self._payload: str | None = None
         self._stamped: Entry | None = None
 
@@ -55,6 +68,13 @@ class Entry:
             packets = self.packets
             self._frames = frame(packets[0]) if len(packets) == 1 else b"".join(map(frame, packets))
         return self._frames
+
+    def deflated(self, threshold: int) -> bytes:
+        """The packets as WebSocket frames, those of `threshold` bytes and more compressed."""
+        if self._deflated is None:
+            parts = [frame(packet, deflate if len(packet.data) >= threshold else None) for packet in self.packets]
+            self._deflated = b"".join(parts)
+        return self._deflated
 
     @property
     def payload(self) -> str:
@@ -97,6 +117,10 @@ class Slice:
             entries = self.entries
             self._frames = entries[0].frames if len(entries) == 1 else b"".join([entry.frames for entry in entries])
         return self._frames
+
+    def deflated(self, threshold: int) -> bytes:
+        """All entries as WebSocket frames, those of `threshold` bytes and more compressed."""
+        return b"".join([entry.deflated(threshold) for entry in self.entries])
 
     @property
     def payloads(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketHandler
 
+from .deflate import AGREED, agrees
 from .endpoint import Endpoint
 from .errors import BadRequest, ProtocolError
 from .frames import Violation
@@ -39,6 +40,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     name = transport_name = "websocket"
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
+    compressed = False
+    """Whether client and server have agreed on compression."""
     broken = False
     """Whether the connection ended by an error."""
 
@@ -69,11 +72,13 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def get_websocket_protocol(self) -> FrameProtocol | None:
         """Return what speaks RFC 6455; None for a version that is not 13."""
-        return (
-            FrameProtocol(self, self, self.max_message_size)
-            if self.request.headers.get("Sec-WebSocket-Version") == "13"
-            else None
-        )
+        headers = self.request.headers
+        if headers.get("Sec-WebSocket-Version") != "13":
+            return None
+        self.compressed = self.engine.compress > 0 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
+        if self.compressed:
+            self.set_header("Sec-WebSocket-Extensions", AGREED)
+        return FrameProtocol(self, self, self.max_message_size, self.compressed)
 
     # -- the connection
 
@@ -136,7 +141,10 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         if not self._line.busy and self.session is not None:
             unread = self.session.read()
             if unread:
-                self._line.send(unread.frames)
+                self._line.send(self._frames(unread))
+
+    def _frames(self, unread: Slice) -> bytes:
+        return unread.deflated(self.engine.compress) if self.compressed else unread.frames
 
     def on_sent(self) -> None:
         """Read on: the socket has taken what was sent."""
@@ -154,6 +162,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Close: the session is over."""
         if farewell and not self._line.busy:
-            self._line.send(farewell.frames)
+            self._line.send(self._frames(farewell))
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)
