@@ -34,7 +34,7 @@ NEED_A_SERVER = {"official.test.mjs", "client.test.mjs", "features.test.mjs"}
 OWN_TESTS = sorted({path.name for path in JS.glob("*.test.mjs")} - NEED_A_SERVER)
 
 
-def pass_in_node(node: str, *files: str, server_url: str | None = None, at_once: int = 8) -> None:
+def pass_in_node(node: str, *files: str, server_url: str | None = None, at_once: int = 8, tries: int = 1) -> None:
     """Run test files of tests/js; fail with Node's own report unless all that ran has passed."""
     env = {name: value for name, value in os.environ.items() if name != "SERVER_URL"}
     env["CONCURRENCY"] = str(at_once)
@@ -44,8 +44,13 @@ def pass_in_node(node: str, *files: str, server_url: str | None = None, at_once:
     if "--test-force-exit" in subprocess.run([node, "--help"], capture_output=True, text=True, check=True).stdout:
         # Timers of clients that have left would keep the process for as long as a ping may take.
         command.insert(2, "--test-force-exit")
-    run = subprocess.run(command, cwd=JS, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
-    passed = re.search(r"^ℹ pass (\d+)$", run.stdout, re.MULTILINE)
+    for _ in range(tries):
+        run = subprocess.run(
+            command, cwd=JS, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
+        )
+        passed = re.search(r"^ℹ pass (\d+)$", run.stdout, re.MULTILINE)
+        if not run.returncode:
+            break
     if run.returncode or not passed or int(passed[1]) == 0:
         report = run.stdout[run.stdout.find("✖") :][-20_000:]
         pytest.fail(f"{' '.join(command)}\n{report}\n{run.stderr}", pytrace=False)
@@ -56,7 +61,8 @@ def test_official_clients_pass_every_check(node, peer):
 
 
 def test_official_clients_pass_every_check_under_hasty_heartbeats(node, hasty_peer):
-    pass_in_node(node, "official.test.mjs", server_url=hasty_peer.url, at_once=1)
+    # A machine that stands still for 200 ms ends connections here, and with them checks that know nothing of it.
+    pass_in_node(node, "official.test.mjs", server_url=hasty_peer.url, at_once=1, tries=3)
 
 
 def test_our_client_passes_every_check_against_this_server(node, peer):
