@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -75,9 +75,10 @@ def make_app(**options: Any) -> Application:
 
 
 async def main() -> None:
-    interval, timeout = int(os.environ.get("PING_INTERVAL", 25000)), int(os.environ.get("PING_TIMEOUT", 20000))
+    defaults = {"PING_INTERVAL": 25_000, "PING_TIMEOUT": 20_000, "CONNECT_TIMEOUT": 45_000}
+    options = {name.lower(): int(os.environ.get(name, ms)) / 1000 for name, ms in defaults.items()}
     sockets = bind_sockets(int(os.environ.get("PORT", 0)), "127.0.0.1")
-    server = HTTPServer(make_app(ping_interval=interval / 1000, ping_timeout=timeout / 1000))
+    server = HTTPServer(make_app(**options))
     server.add_sockets(sockets)
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
     await asyncio.Event().wait()
