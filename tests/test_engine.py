@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tornado.httpclient import HTTPRequest
+from tornado.tcpclient import TCPClient
 from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import websocket_connect
@@ -47,3 +50,21 @@ class EchoTest(AsyncHTTPTestCase):
         posted = await self.http_client.fetch(url, method="POST", body="4hello\x1ebAQI=")
         assert posted.body == b"ok"
         assert (await self.http_client.fetch(url)).body == b"4hello\x1ebAQI="
+
+    @gen_test
+    async def test_a_request_that_is_broken_off_leaves_no_task_behind(self) -> None:
+        opening = (await self.http_client.fetch(self.get_url("/socket.io/?EIO=4&transport=polling"))).body.decode()
+        path = "/socket.io/?EIO=4&transport=polling&sid=" + opening.split('"')[3]
+        stream = await TCPClient().connect("127.0.0.1", self.get_http_port())
+        await stream.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n4he".encode())
+        while not handling():
+            await asyncio.sleep(0)
+        stream.close()
+        while handling():
+            await asyncio.sleep(0)
+
+
+def handling() -> list[str]:
+    """The tasks in which requests are handled."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return [name for name in names if name == "RequestHandler._execute"]

@@ -200,6 +200,7 @@ class PollHandler(Endpoint):
 
     def on_connection_close(self) -> None:
         """Part with a client whose request was broken off."""
+        super().on_connection_close()
         if not self._answered.done():
             self._answered.set_result(None)
         if self._carrier is not None:
