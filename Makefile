@@ -5,7 +5,7 @@ VENV   ?= .venv
 PORT   ?= 3000
 BIN    := $(VENV)/bin
 
-.PHONY: run test check tools clean
+.PHONY: run test check tools bench clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -20,6 +20,9 @@ check: $(VENV)/.test       ## lint and types
 
 tools: $(VENV)/.test tests/js/node_modules/.installed
 	VENV=$(VENV) tests/install-tools
+
+bench: $(VENV)/.run        ## the peers side by side; ARGS="--quick" in under a minute
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules

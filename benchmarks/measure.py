@@ -1,0 +1,173 @@
+"""One measurement: a server on one core, the load on another, and both gone when it is over."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from errors import RunError
+from peers import TARGET, Peer, load_binary
+from workloads import Workload
+
+PATIENCE = 30.0
+"""Seconds that a server has to start, and the load to end when it should have."""
+LAST_LINES = 15
+PORTS = range(20000, 30000)
+"""Below those that the kernel gives to clients."""
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which core is whose."""
+
+    server: int
+    load: int
+
+
+@dataclass(frozen=True)
+class Duration:
+    """How long a workload that talks does so, in seconds, and when a measurement takes too long."""
+
+    seconds: float
+    warmup: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `load/` says at the end."""
+
+    done: bool
+    said: int
+    delivered: int
+    seconds: float
+    cpu: float
+    own_cpu: float
+    all_cpu: float
+    rss: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def busy(self) -> float:
+        """The share of its time for which the load generator was at work."""
+        return self.own_cpu / self.seconds
+
+    @property
+    def others(self) -> float:
+        """How much of one core went to neither the server nor the load."""
+        return max(0.0, self.all_cpu - self.cpu - self.own_cpu) / self.seconds
+
+
+def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) -> Result:
+    """Run one workload on one server that was just started; raise RunError where anything is not as it should be."""
+    with _serving(peer, workload, cores.server) as (server, port):
+        options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options}
+        options |= {"port": port, "pid": server.pid}
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        command = [str(load_binary(tls="tls" in peer.options)), *words]
+        text = _run_load(command, duration.deadline + PATIENCE, cores.load, lambda why: _failure(peer, workload, why))
+        if server.poll() is not None:
+            raise _failure(peer, workload, f"the server ended with {server.returncode}")
+    result = Result(**json.loads(text))
+    _check(result, workload, lambda why: _failure(peer, workload, why))
+    return result
+
+
+def _run_load(command: list[str], timeout: float, core: int, failure: Callable[[str], RunError]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, preexec_fn=_settle_on(core))
+    except subprocess.TimeoutExpired:
+        raise failure(f"the load did not end within {timeout:.0f} s") from None
+    if done.returncode:
+        raise failure(done.stderr.strip() or f"the load ended with {done.returncode}")
+    return done.stdout
+
+
+def _check(result: Result, workload: Workload, failure: Callable[[str], RunError]) -> None:
+    if not result.done and workload.mode != "storm":
+        raise failure("not done")
+    if not result.delivered:
+        raise failure("nothing was delivered")
+    if workload.needs == "heartbeat" and result.delivered < workload.clients:
+        raise failure(f"{result.delivered} pings came to {workload.clients} clients")
+
+
+# -- processes
+
+
+@contextmanager
+def _serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a server, wait until it listens, and end it afterwards, whatever happens."""
+    port = _free_port()
+    environment = {**os.environ, **workload.environment, **peer.environment, "PORT": str(port)}
+    log = _log(peer)
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            peer.command, env=environment, stdout=output, stderr=output, preexec_fn=_settle_on(core)
+        )
+    try:
+        if not _listens(server, port):
+            raise _failure(peer, workload, "the server did not start")
+        yield server, port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _settle_on(core: int) -> Callable[[], None]:
+    """Return what a child does before it begins: keep to one core, and end when this process does."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def settle() -> None:
+        os.sched_setaffinity(0, {core})
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return settle
+
+
+def _free_port() -> int:
+    return next(port for port in random.sample(PORTS, len(PORTS)) if not _accepts(port))
+
+
+def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+    until = time.monotonic() + PATIENCE
+    while server.poll() is None and time.monotonic() < until:
+        if _accepts(port):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+# -- what went wrong
+
+
+def _log(peer: Peer) -> Path:
+    return TARGET / "logs" / f"{peer.name}.log"
+
+
+def _failure(peer: Peer, workload: Workload, why: str) -> RunError:
+    lines = _log(peer).read_text(errors="replace").splitlines()[-LAST_LINES:]
+    said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+    return RunError(f"{peer.title}, {workload.title} ({workload.name}): {why}\n  the server's last words:\n{said}")

@@ -1,0 +1,187 @@
+"""The servers that are compared: how each is installed and how it is started.
+
+All that is installed goes into `.peers/`, which git ignores. Our own server runs on the same Python and Tornado as the
+peers that are written in Python.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from errors import RunError
+from workloads import Workload
+
+HERE = Path(__file__).parent
+SOURCES = HERE / "peers"
+TARGET = HERE / ".peers"
+PYTHON = TARGET / "venv" / "bin" / "python"
+LOAD = TARGET / "load"
+LIMIT = TARGET / "limit"
+CERTIFICATE, KEY = TARGET / "certificate.pem", TARGET / "key.pem"
+
+Install = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server.
+
+    name: what `--peers` takes. title: what the table says.
+    installs: what it needs. environment: that of its process.
+    cannot: the needs of workloads that it does not meet.
+    options: those of `load/` for its clients.
+    variant: whether it is our own server in another way, which runs only some workloads.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    installs: tuple[Install, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cannot: frozenset[str] = frozenset()
+    options: Mapping[str, str] = field(default_factory=dict)
+    variant: bool = False
+
+    def takes(self, workload: Workload) -> bool:
+        """Whether it runs this workload."""
+        return workload.needs not in self.cannot and (workload.variants or not self.variant)
+
+
+# -- what is installed
+
+
+def install_python() -> None:
+    """Make the virtual environment of the servers that are written in Python."""
+    requirements = SOURCES / "requirements.txt"
+    if _up_to_date(TARGET / "venv.installed", [requirements]):
+        return
+    _call("the Python peers", [sys.executable, "-m", "venv", str(PYTHON.parents[1])])
+    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)]
+    _call("the Python peers", pip)
+    (TARGET / "venv.installed").touch()
+
+
+def install_node() -> None:
+    """Install Node's socket.io."""
+    package = SOURCES / "package.json"
+    if _up_to_date(TARGET / "node.installed", [package]):
+        return
+    shutil.copy(package, TARGET)
+    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(TARGET)]
+    _call("Node's socket.io (it needs Node.js 18 or later, with npm)", npm)
+    (TARGET / "node.installed").touch()
+
+
+def install_limit() -> None:
+    """Compile the C loop."""
+    source = SOURCES / "limit.c"
+    if not _up_to_date(LIMIT, [source]):
+        _call("the C loop", ["gcc", "-O2", "-o", str(LIMIT), str(source)])
+
+
+def install_certificate() -> None:
+    """Make a certificate that nobody has signed."""
+    if _up_to_date(CERTIFICATE, []):
+        return
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    files = ["-keyout", str(KEY), "-out", str(CERTIFICATE)]
+    _call("the certificate", ["openssl", "req", "-x509", *curve, *files, "-subj", "/CN=localhost"])
+
+
+def install_load(tls: bool) -> None:
+    """Compile the load generator; without TLS it needs no OpenSSL."""
+    binary = load_binary(tls)
+    sources = sorted((HERE / "load").glob("*.[ch]"))
+    if _up_to_date(binary, sources):
+        return
+    library = ["-DWITH_TLS", "-lssl", "-lcrypto"] if tls else []
+    what = "the load generator" + (" (with TLS it needs the headers of OpenSSL: libssl-dev)" if tls else "")
+    _call(what, ["gcc", "-O2", "-o", str(binary), *(str(s) for s in sources if s.suffix == ".c"), *library])
+
+
+def load_binary(tls: bool) -> Path:
+    """Return where the load generator is."""
+    return LOAD.with_name("load-tls" if tls else "load")
+
+
+def install(peers: Iterable[Peer]) -> None:
+    """Install what these servers need, and what drives them."""
+    TARGET.mkdir(exist_ok=True)
+    install_load(tls=False)
+    for peer in peers:
+        for step in peer.installs:
+            step()
+
+
+def _up_to_date(product: Path, sources: list[Path]) -> bool:
+    return product.exists() and all(product.stat().st_mtime >= source.stat().st_mtime for source in sources)
+
+
+def _call(what: str, command: list[str]) -> None:
+    sys.stderr.write(f"installing {what} …\n")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise RunError(f"cannot install {what}: there is no {command[0]}") from None
+    if done.returncode:
+        raise RunError(f"cannot install {what}: {' '.join(command)}\n{done.stdout}{done.stderr}".rstrip())
+
+
+# -- the table
+
+OURS = (str(PYTHON), str(HERE / "ours.py"))
+PYSIO = (str(PYTHON), str(SOURCES / "pysio_app.py"))
+
+PEERS = [
+    Peer("ours", "ours", OURS, (install_python,)),
+    Peer(
+        "node",
+        "Node socket.io",
+        ("node", str(SOURCES / "node_socketio.js")),
+        (install_node,),
+        environment={"NODE_PATH": str(TARGET / "node_modules")},
+    ),
+    Peer("pysio-uvicorn", "python-socketio, uvicorn", PYSIO, (install_python,), environment={"KIND": "uvicorn"}),
+    Peer("pysio-tornado", "python-socketio, Tornado", PYSIO, (install_python,), environment={"KIND": "tornado"}),
+    Peer(
+        "tornado",
+        "Tornado `write_message`",
+        (str(PYTHON), str(SOURCES / "tornado_plain.py")),
+        (install_python,),
+        cannot=frozenset({"polling"}),
+    ),
+    Peer("limit", "C loop", (str(LIMIT),), (install_limit,), cannot=frozenset({"polling", "rooms", "heartbeat"})),
+    Peer(
+        "recovery",
+        "ours, recovery asked for",
+        OURS,
+        (install_python,),
+        environment={"RECOVERY": "120"},
+        options={"auth": '{"recovery":true}'},
+        variant=True,
+    ),
+    Peer(
+        "tls",
+        "ours, TLS",
+        OURS,
+        (install_python, install_certificate, lambda: install_load(tls=True)),
+        environment={"TLS_CERT": str(CERTIFICATE), "TLS_KEY": str(KEY)},
+        options={"tls": "1"},
+        variant=True,
+    ),
+]
+
+
+def choose(names: str) -> list[Peer]:
+    """Return the servers of these names; all where there is none. Our own is always among them."""
+    wanted = [name for name in names.split(",") if name]
+    known = [peer.name for peer in PEERS]
+    for name in wanted:
+        if name not in known:
+            raise RunError(f"no peer {name!r}: there are {', '.join(known)}")
+    return [peer for peer in PEERS if not wanted or peer.name in ("ours", *wanted)]

@@ -1,0 +1,175 @@
+"""The table: medians, ratios, and the machine they were measured on, in Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from measure import Result
+from peers import PYTHON, TARGET, Peer
+from workloads import DEFAULT_PING_INTERVAL, STORM_LIMIT, Workload
+
+LOAD_BOUND = 0.9
+"""Busier than this, the load generator may be what limits a row."""
+DISTURBED = 0.1
+"""How much of one core other processes may take before a row is marked."""
+
+Results = defaultdict[tuple[str, str], list[Result]]
+"""By the names of the workload and of the peer, one a round."""
+
+HEADINGS = {
+    "fanout": ("Fan-out", "deliveries/s"),
+    "echo": ("Echo with acknowledgement", "echoes/s"),
+    "rooms": ("Rooms", "deliveries/s"),
+    "storm": ("Storm", "seconds"),
+    "churn": ("Churn", "visits/s"),
+    "hold": ("Idle", "kB a client"),
+}
+LESS_IS_BETTER = {"storm", "hold"}
+
+
+def figure(result: Result, workload: Workload) -> float:
+    """What counts in a workload, in the unit of its heading."""
+    if workload.mode == "storm":
+        return result.seconds if result.done else float("inf")
+    if workload.mode == "hold":
+        return result.rss / workload.clients / 1024
+    if workload.mode == "churn":
+        return result.said / result.seconds
+    return result.delivered / result.seconds
+
+
+def heartbeat_share(result: Result, workload: Workload) -> float:
+    """The share of a core that heartbeats take at the default interval."""
+    return result.cpu / result.delivered * workload.clients / DEFAULT_PING_INTERVAL
+
+
+# -- the parts of the table
+
+
+def table(workloads: Sequence[Workload], peers: Sequence[Peer], results: Results) -> str:
+    """Return all sections that have something in them."""
+    sections = []
+    for mode in HEADINGS:
+        for polling in (False, True):
+            chosen = [w for w in workloads if w.mode == mode and (w.needs == "polling") is polling]
+            if chosen:
+                sections.append(_section(mode, polling, chosen, peers, results))
+    return "\n\n".join(sections)
+
+
+def _section(mode: str, polling: bool, workloads: Iterable[Workload], peers: Sequence[Peer], results: Results) -> str:
+    heading, unit = HEADINGS[mode]
+    costs = ["CPU of heartbeats"] if mode == "hold" else ["CPU µs a delivery", "p50 ms", "p99 ms"]
+    names = ["workload", "server", unit, "ours is better by", *costs, "load busy"]
+    rule = ["---", "---", *["--:"] * (len(names) - 2)]
+    lines = [f"### {heading}{' by long-polling' if polling else ''}", "", _line(names), _line(rule)]
+    lines += [_line(_row(workload, peer, results)) for workload in workloads for peer in peers if peer.takes(workload)]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _row(workload: Workload, peer: Peer, results: Results) -> list[str]:
+    measured = results[workload.name, peer.name]
+    cells = [workload.title if peer.name == "ours" else "", peer.title]
+    if not measured:
+        return [*cells, "not run: a smaller storm was not done"]
+    theirs = median(figure(result, workload) for result in measured)
+    ours = median(figure(result, workload) for result in results[workload.name, "ours"])
+    cells += [amount(theirs), "" if peer.name == "ours" else _ratio(ours, theirs, workload)]
+    return [*cells, *_costs(workload, measured), _busy(measured)]
+
+
+def amount(value: float) -> str:
+    """Write a figure as exactly as it deserves."""
+    if value == float("inf"):
+        return f"> {STORM_LIMIT:.0f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _ratio(ours: float, theirs: float, workload: Workload) -> str:
+    if theirs == float("inf"):
+        return f"> {STORM_LIMIT / ours:.3g} ×"
+    better = theirs / ours if workload.mode in LESS_IS_BETTER else ours / theirs
+    return f"{better:.3g} ×"
+
+
+def _costs(workload: Workload, measured: Sequence[Result]) -> list[str]:
+    if workload.mode == "hold":
+        return [f"{median(heartbeat_share(result, workload) for result in measured):.2%}"]
+    cpu = median(1e6 * result.cpu / result.delivered for result in measured)
+    p50, p99 = median(result.p50_ms for result in measured), median(result.p99_ms for result in measured)
+    return [f"{cpu:.2f}", f"{p50:.2f}", f"{p99:.2f}"]
+
+
+def _busy(measured: Sequence[Result]) -> str:
+    share = median(result.busy for result in measured)
+    load_bound = " **load-bound**" if share > LOAD_BOUND else ""
+    disturbed = " **disturbed**" if median(result.others for result in measured) > DISTURBED else ""
+    return f"{share:.0%}{load_bound}{disturbed}"
+
+
+# -- where and how
+
+
+def machine(peers: Sequence[Peer]) -> str:
+    """Return what it is measured on, as a list."""
+    versions = [f"Python {platform.python_version()}", *_python_versions(), *_node_versions(peers)]
+    lines = [
+        f"{_cpu()}, {os.cpu_count()} cores, Linux {platform.release()}; the server on one core, the load on another",
+        ", ".join(versions),
+        f"load average when it began: {os.getloadavg()[0]:.2f}",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _cpu() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return models[0].partition(":")[2].strip() if models else platform.machine()
+
+
+def _python_versions() -> list[str]:
+    listed = _output(str(PYTHON), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
+    shown = ("tornado", "python-socketio", "uvicorn", "uvloop")
+    return [line.replace("==", " ") for line in listed.splitlines() if line.partition("==")[0] in shown]
+
+
+def _node_versions(peers: Sequence[Peer]) -> list[str]:
+    if not any(peer.name == "node" for peer in peers):
+        return []
+    found = _output("node", "-p", "require('socket.io/package.json').version", NODE_PATH=str(TARGET / "node_modules"))
+    return [f"Node {_output('node', '--version').strip()}", f"socket.io {found.strip()}"]
+
+
+def _output(*command: str, **environment: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}).stdout
+
+
+NOTES = """\
+Medians of {rounds}, in which the servers took turns. CPU is the server's, user and system. Latencies are what the load
+generator saw: from when a client says something to when one hears it; in storm and churn, from when a client dials to
+its welcome. "Load busy" is the share of the time for which the load generator was at work: above {load_bound:.0%} a row
+is marked load-bound, for the server might have done more. A row is marked disturbed where other processes took more
+than {disturbed:.0%} of a core."""
+
+
+def notes(workloads: Sequence[Workload], rounds: int) -> str:
+    """Return what has to be known to read the table."""
+    text = NOTES.format(
+        rounds="1 round" if rounds == 1 else f"{rounds} rounds", load_bound=LOAD_BOUND, disturbed=DISTURBED
+    )
+    intervals = {int(w.environment["PING_INTERVAL"]) / 1000 for w in workloads if w.mode == "hold"}
+    scaled = [
+        f"Heartbeats were measured at an interval of {interval:g} s; the figure is what one costs, times all clients, "
+        f"in the default interval of {DEFAULT_PING_INTERVAL:g} s."
+        for interval in sorted(intervals)
+    ]
+    return "\n".join([text, *scaled])
