@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 import threading
@@ -501,14 +502,30 @@ async def test_a_silent_client_is_found_out() -> None:
     assert (ann.closed, bob.closed) == (None, "ping timeout")
 
 
+async def visit(hub: Hub, number: int) -> None:
+    """Come, enter a room, be called, leave: in words or without."""
+    client = await connect(hub)
+    client.brings('2["join","lobby"]')
+    asking = asyncio.ensure_future(the(hub, client).call("unanswered"))
+    await client.receive("unanswered")
+    if number % 2:
+        client.disconnect()
+    client.drop()
+    with pytest.raises(Disconnected):
+        await asking
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_nothing_is_left_of_ten_thousand_visits() -> None:
     hub = chat(recovery=0)
-    for number in range(10_000):
-        client = await connect(hub)
-        client.brings('2["join","lobby"]')
-        if number % 2:
-            client.disconnect()
-        client.drop()
+    for number in range(1000):
+        await visit(hub, number)
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(9000):
+        await visit(hub, number)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 500
     namespace = hub.namespaces["/"]
     tables = (namespace.clients, namespace.known, namespace.rooms, namespace._members, namespace.everyone.readers)
     assert not any(tables)
