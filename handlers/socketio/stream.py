@@ -79,7 +79,9 @@ class EventStream(Reader):
 
     def _written(self, sent: Future[None]) -> None:
         self._writing = False
-        if sent.exception() is None and self.reason is None:
+        if sent.exception() is not None:
+            self.close("transport error")
+        elif self.reason is None:
             self.engine.wake(self)
 
 

@@ -1,7 +1,7 @@
 """How the bytes of a WebSocket get to and from its socket, once the handshake is done.
 
 A plain socket is taken over from Tornado's stream: what it has is read in one call, what is sent goes straight to the
-kernel, and only what the kernel does not take waits here. That costs no future, no task and a quarter of the memory. An
+kernel, and only what the kernel does not take waits here. That costs no future and no task. An
 encrypted stream has to read and write itself.
 """
 
