@@ -5,6 +5,9 @@ VENV   ?= .venv
 PORT   ?= 3000
 BIN    := $(VENV)/bin
 
+# Where tests/install-tools puts Node.js if the machine's is too old.
+export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
+
 .PHONY: run test check tools bench clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
@@ -39,6 +42,6 @@ $(VENV)/.test: requirements.txt tests/requirements.txt | $(VENV)/bin/python
 	touch $@
 
 tests/js/node_modules/.installed: tests/js/package.json
-	tests/install-tools node
+	VENV=$(VENV) tests/install-tools node
 	cd tests/js && npm install --silent --no-audit --no-fund
 	touch $@
