@@ -49,7 +49,7 @@ def test_the_options_of_the_hub_are_those_documented() -> None:
 
 def test_the_options_of_the_server_are_those_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    defined = re.findall(r'^define\(\s*"(\w+)"', (ROOT / "server.py").read_text(), re.MULTILINE)
+    defined = re.findall(r'^define\(\s*"(\w+)"', (ROOT / "handlers/service/options.py").read_text(), re.MULTILINE)
     assert len(defined) > 10
     for option in defined:
         assert f"`--{option.replace('_', '-')}`" in readme

@@ -30,6 +30,7 @@ from wire import (
 )
 
 import server as board
+from handlers.service import listen
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "server.py"]
@@ -192,9 +193,9 @@ def test_it_says_in_one_line_that_the_port_is_not_allowed(monkeypatch: pytest.Mo
     def forbid(*_: object, **__: object) -> NoReturn:
         raise PermissionError(errno.EACCES, "Permission denied")  # as the kernel does, but to root
 
-    monkeypatch.setattr(board, "bind_sockets", forbid)
+    monkeypatch.setattr(listen, "bind_sockets", forbid)
     with pytest.raises(SystemExit, match=r"^server\.py: port 3000 is not allowed: .*--port$"):
-        board.bind()
+        listen.bind(3000, "")
 
 
 # -- its options

@@ -1,0 +1,57 @@
+"""The options of the command line, and what is said of a value that cannot be."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from tornado.options import Error, define, options, parse_command_line
+
+define("port", default=3000, type=int, help="TCP port to listen on; 0 takes any that is free")
+define("address", default="", type=str, help="IP address or host name to listen on; empty: all interfaces")
+define("ping_interval", default=25.0, type=float, help="seconds between a client's pong and the next ping")
+define("ping_timeout", default=20.0, type=float, help="seconds a client has to answer a ping before it is gone")
+define("max_payload", default=1_000_000, type=int, help="bytes of one packet, or of one POST of a polling client")
+define("upgrade_timeout", default=10.0, type=float, help="seconds a client has to complete its upgrade to WebSocket")
+define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
+define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
+define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
+define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
+define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
+define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
+define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
+
+POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
+
+NOT_NEGATIVE = ("compress", "recovery", "presence_grace")
+
+
+def fail(message: str) -> NoReturn:
+    """End with one clear line."""
+    sys.exit(f"server.py: {message}")
+
+
+def read_options() -> None:
+    """Read the command line, or end with what is wrong with it."""
+    for argument in sys.argv[1:]:
+        name = argument.removeprefix("--").partition("=")[0]
+        if not argument.startswith("--") or name not in options:
+            fail(f"{argument!r} is no option (see --help)")
+        try:
+            parse_command_line([sys.argv[0], argument], final=False)
+        except (Error, ValueError) as error:
+            fail(f"{argument!r} cannot be: {error} (see --help)")
+    try:
+        options.run_parse_callbacks()
+    except (AttributeError, OSError) as error:
+        fail(f"--logging={options.logging}, --log-file-prefix={options.log_file_prefix}: {error} (see --help)")
+    for name in POSITIVE:
+        value = getattr(options, name)
+        if not 0 < value < float("inf"):
+            fail(f"--{name.replace('_', '-')}={value:g}: a number above 0 is due")
+    for name in NOT_NEGATIVE:
+        value = getattr(options, name)
+        if not 0 <= value < float("inf"):
+            fail(f"--{name.replace('_', '-')}={value:g}: 0 or a number above is due")
+    if not 0 <= options.port <= 65535:
+        fail(f"--port={options.port}: a number from 0 to 65535 is due")
