@@ -10,6 +10,7 @@ import logging
 import time
 from asyncio import get_running_loop
 
+from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import RequestHandler
 
@@ -29,6 +30,18 @@ def keep_time(engine: Engine) -> None:
     if engine.loop is not loop:
         engine.start(loop, time.time_ns() // 1000)
         PeriodicCallback(engine.beat, engine.period * 1000).start()
+
+
+def parameter(request: HTTPServerRequest, name: str) -> str:
+    """Return the last value of a query parameter, "" where there is none."""
+    values = request.query_arguments.get(name)
+    return values[-1].decode("utf-8", "replace") if values else ""
+
+
+def host_of(request: HTTPServerRequest, trust_proxy: bool) -> str:
+    """Return the host that the client asked for, as a trusted proxy tells it."""
+    forwarded = request.headers.get("X-Forwarded-Host") if trust_proxy else None
+    return forwarded.rpartition(",")[2].strip() if forwarded else request.host
 
 
 class Endpoint(RequestHandler):
@@ -59,8 +72,10 @@ class Endpoint(RequestHandler):
     def admit(self) -> Session | None:
         """Return the session this request is for, None where it may open one; raise Refusal elsewhere."""
         if not self.transport_name:
-            raise TransportUnknown(f"transport={self.parameter('transport')[:40]!r} is neither polling nor websocket")
-        sid, version = self.parameter("sid"), self.parameter("EIO")
+            raise TransportUnknown(
+                f"transport={parameter(self.request, 'transport')[:40]!r} is neither polling nor websocket"
+            )
+        sid, version = parameter(self.request, "sid"), parameter(self.request, "EIO")
         check_bytes(self.request.headers.get("Origin"))
         if sid:
             session = self.find(sid)
@@ -96,20 +111,18 @@ class Endpoint(RequestHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(refusal.payload))
 
-    def parameter(self, name: str) -> str:
-        """Return the last value of a query parameter, "" where there is none."""
-        values = self.request.query_arguments.get(name)
-        return values[-1].decode("utf-8", "replace") if values else ""
-
     @property
     def host(self) -> str:
-        """The host that the client asked for, as a trusted proxy tells it."""
-        forwarded = self.request.headers.get("X-Forwarded-Host") if self.trust_proxy else None
-        return forwarded.rpartition(",")[2].strip() if forwarded else self.request.host
+        """The host that the client asked for."""
+        return host_of(self.request, self.trust_proxy)
 
     def handshake(self) -> Handshake:
         """Return what the application may see of this request."""
-        query = {name: self.parameter(name) for name in self.request.query_arguments if name not in PROTOCOL_PARAMETERS}
+        query = {
+            name: parameter(self.request, name)
+            for name in self.request.query_arguments
+            if name not in PROTOCOL_PARAMETERS
+        }
         return Handshake(self.request.headers, self.request.remote_ip or "", query)
 
     def _allow_origin(self) -> None:

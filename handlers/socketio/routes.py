@@ -13,7 +13,7 @@ from .endpoint import Endpoint
 from .engine import Engine
 from .hub import Hub
 from .origins import Origins
-from .polling import PollHandler
+from .polls import PollHandler, Polls
 from .script import MODULE_EXPORTS, ScriptHandler, load
 from .stream import EventStreamHandler
 from .websocket import WebSocketTransport
@@ -49,10 +49,11 @@ def routes(
     trust_proxy: whether X-Forwarded-Host is to be believed. The address is the HTTP server's affair (`xheaders=True`).
     """
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
-    options = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}
+    options: dict[str, Any] = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}
     base = re.escape(path.rstrip("/"))
     return [
         (TransportMatches(f"{base}/?", "websocket"), websocket, options),
+        (TransportMatches(f"{base}/?", "polling"), Polls(**options)),
         (TransportMatches(f"{base}/?", "polling"), PollHandler, options),
         (f"{base}/?", Endpoint, options),
         (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),
