@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from functools import lru_cache
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -37,6 +38,11 @@ logger = logging.getLogger(__name__)
 
 REASONS = {200: "OK", 400: "Bad Request", 413: "Payload Too Large"}
 TEXT = "text/plain; charset=UTF-8"
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return format_timestamp(second)
 
 
 def announced_size(request: HTTPServerRequest) -> int:
@@ -96,7 +102,7 @@ class Request(HTTPMessageDelegate):
 
     def _respond(self, status: int, kind: str, body: bytes) -> None:
         headers = HTTPHeaders()
-        headers["Date"] = format_timestamp(int(time.time()))
+        headers["Date"] = _date(int(time.time()))
         headers["Content-Type"] = kind
         headers["Content-Length"] = str(len(body))
         headers["Cache-Control"] = "no-store"
