@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .dispatch import Dispatch
 from .errors import Disconnected, Refused
 from .events import Answer
-from .message import Kind, Message
+from .message import EVENT, Kind, Message
 from .namespace import Namespace, packets
 from .recovery import PROTOCOL_KEYS, Trail
 from .room import Room, Slice
@@ -123,7 +123,7 @@ class Client(Dispatch):
         return self._run(Answer(type(self).on_connect), [], None)
 
     def _say(self, message: Message) -> None:
-        event = message.kind is Kind.EVENT and message.id is None
+        event = message.kind is EVENT and message.id is None
         self._namespace.hub.say([self.room], packets(message), event=event)
 
     def _take_auth(self, auth: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ProtocolError, Refused
-from .message import Decoder, Kind, Message
+from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import packets
 from .reader import Reason
 from .session import Session
@@ -43,15 +43,15 @@ class Connection:
         if message is None:
             return
         client = self._clients.get(message.namespace)
-        if message.kind is Kind.CONNECT:
+        if message.kind is CONNECT:
             self._connect(message)
         elif client is None:
             # What the client sent before it heard that the server had parted with it is no fault of its own.
             if message.namespace not in self._parted:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
-        elif message.kind is Kind.EVENT:
+        elif message.kind is EVENT:
             client._receive(message.data, message.id)
-        elif message.kind is Kind.ACK:
+        elif message.kind is ACK:
             client._answer(message.id, message.data)
         elif message.kind is Kind.DISCONNECT:
             self.part(client, "client namespace disconnect")

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.01
 """Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+TURN = 16
+"""How many readers catch up between two looks at the clock."""
 RESUME = 5.0
 """Seconds within which a client polls again whose upgrade failed after it had let go of its last poll."""
 PING = (Packet(PacketType.PING),)
@@ -247,10 +249,11 @@ class Engine:
     def _tick(self) -> None:
         self._scheduled = False
         self.settle()
-        until = self.now() + TICK
-        while self._awake:
-            self._awake.popleft().catch_up()
-            if self.now() > until:
+        awake, until = self._awake, self.now() + TICK
+        while awake:
+            for _ in range(min(len(awake), TURN)):
+                awake.popleft().catch_up()
+            if awake and self.now() > until:
                 self._schedule()
                 return
         self._trim()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import BadRequest, ProtocolError
-from .packet import Packet, PacketType
+from .packet import MESSAGE, Packet, PacketType
 from .reader import Reader, Reason
 from .room import EMPTY, Room, Slice
 
@@ -108,7 +108,7 @@ class Session(Reader):
 
     def send(self, data: str | bytes) -> None:
         """Send one message to this client."""
-        self.engine.say([self.room], [Packet(PacketType.MESSAGE, data)])
+        self.engine.say([self.room], [Packet(MESSAGE, data)])
 
     def write(self) -> None:
         """Let the transport read."""
@@ -124,7 +124,7 @@ class Session(Reader):
             return
         if via is not self.transport:
             self._negotiate(packet, via)
-        elif packet.type is PacketType.MESSAGE:
+        elif packet.type is MESSAGE:
             self.receive_message(packet.data, via)
         elif packet.type is PacketType.PONG:
             self.engine.pong(self)

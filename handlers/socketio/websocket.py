@@ -140,11 +140,11 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Send what is unread, unless the socket has not taken what was sent before."""
         if not self._line.busy and self.session is not None:
             unread = self.session.read()
-            if unread:
-                self._line.send(self._frames(unread))
+            if unread.entries:
+                self._send(unread)
 
-    def _frames(self, unread: Slice) -> bytes:
-        return unread.deflated(self.engine.compress) if self.compressed else unread.frames
+    def _send(self, said: Slice) -> None:
+        self._line.send(said.deflated(self.engine.compress) if self.compressed else said.frames)
 
     def on_sent(self) -> None:
         """Read on: the socket has taken what was sent."""
@@ -162,6 +162,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Close: the session is over."""
         if farewell and not self._line.busy:
-            self._line.send(self._frames(farewell))
+            self._send(farewell)
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)
