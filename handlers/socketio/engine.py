@@ -228,13 +228,14 @@ class Engine:
         stirred, self._stirred = self._stirred, []
         self._offered += stirred
         for room in stirred:
-            for reader in room.offer():
-                if room not in reader.behind:
-                    reader.behind[room] = None
-                    room.awaited += 1
-                if not reader.awake:
-                    reader.awake = True
-                    self._awake.append(reader)
+            self._offer(room, room.offer(), room.readers)
+
+    def _offer(self, room: Room, place: int, readers: Iterable[Reader]) -> None:
+        for reader in readers:
+            reader.offer(room, place)
+            if not reader.awake:
+                reader.awake = True
+                self._awake.append(reader)
 
     def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
         """Have something done on the thread of the loop; nothing where nobody has connected yet."""
@@ -248,8 +249,11 @@ class Engine:
 
     def _tick(self) -> None:
         self._scheduled = False
+        until = self.now() + TICK
+        if len(self._stirred) == 1 and not self._awake:
+            self._broadcast(self._stirred.pop(), until)
         self.settle()
-        awake, until = self._awake, self.now() + TICK
+        awake = self._awake
         while awake:
             for _ in range(min(len(awake), TURN)):
                 awake.popleft().catch_up()
@@ -257,6 +261,22 @@ class Engine:
                 self._schedule()
                 return
         self._trim()
+
+    def _broadcast(self, room: Room, until: float) -> None:
+        """Write what was said in one room, and nowhere else, to whoever has read all the rest; offer it to the others.
+
+        That is what most broadcasts come to, and it is half the work.
+        """
+        self._offered.append(room)
+        place = room.offer()
+        said, readers, missed = room.since(place), list(room.readers), []
+        for start in range(0, len(readers), TURN):
+            if self.now() > until:
+                missed += readers[start:]
+                break
+            missed += [reader for reader in readers[start : start + TURN] if not reader.take(room, said)]
+        self._offer(room, place, missed)
+        room.forget_read()
 
     def _trim(self) -> None:
         """Part with those who have lagged: everybody had the chance to read."""

@@ -84,13 +84,20 @@ class PollingTransport:
         else:
             self.session.receive(packet, self)
 
+    def deliver(self, said: Slice) -> bool:
+        """Answer the poll that is held, if one is."""
+        if self._poll is None:
+            return False
+        self._answer(said.written(write_payload))
+        return True
+
     def catch_up(self) -> None:
         """Answer the poll that is held, if there is something to say."""
         if self._poll is None:
             return
         unread = self.session.read()
         if unread:
-            self._answer(unread.written(write_payload))
+            self.deliver(unread)
         elif self.session.probed:
             self._answer(NOOP)
 

@@ -49,8 +49,8 @@ class FrameProtocol(WebSocketProtocol13):
 
     # -- for the transport
 
-    def begin(self) -> bool:
-        """Take the socket over, when the handshake is done; return whether the peer is still there."""
+    def begin(self) -> Wire | None:
+        """Take the socket over, when the handshake is done; return the wire, None where the peer is gone."""
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
@@ -58,12 +58,7 @@ class FrameProtocol(WebSocketProtocol13):
         except StreamClosedError:
             self._wire = None
         del self.stream
-        return self._wire is not None
-
-    @property
-    def busy(self) -> bool:
-        """Whether something waits to be sent."""
-        return self._wire is not None and self._wire.busy
+        return self._wire
 
     def send(self, frames: bytes) -> None:
         """Send frames; none may follow a CLOSE (§5.5.1)."""
@@ -80,11 +75,12 @@ class FrameProtocol(WebSocketProtocol13):
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin the closing handshake, or complete it."""
-        if not self.server_terminated:
-            self.send(control_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()))
-            self.server_terminated = True
         if self._wire is None:
             return
+        if not self.server_terminated:
+            body = b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()
+            self._wire.send_last(control_frame(CLOSE, body))
+            self.server_terminated = True
         if self.client_terminated:
             self._wire.finish()
         elif self._deadline is None:
@@ -136,7 +132,7 @@ class FrameProtocol(WebSocketProtocol13):
             self.close_code = read_close(frame.data)
             self.client_terminated = True
             self.close(self.close_code)
-        elif frame.opcode == PING and self.busy:
+        elif frame.opcode == PING and self._wire is not None and self._wire.busy:
             # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.
             self._pong = frame.data
         elif frame.opcode == PING:

@@ -42,6 +42,9 @@ class Transport(Protocol):
 
     name: str
 
+    def deliver(self, said: Slice) -> bool:
+        """Send this, unless the last that was sent is still on its way; return whether it was sent."""
+
     def catch_up(self) -> None:
         """Read what is unread and send it, unless the last that was sent is still on its way."""
 
@@ -109,6 +112,10 @@ class Session(Reader):
     def send(self, data: str | bytes) -> None:
         """Send one message to this client."""
         self.engine.say([self.room], [Packet(MESSAGE, data)])
+
+    def deliver(self, said: Slice) -> bool:
+        """Let the transport send this."""
+        return self.transport.deliver(said)
 
     def write(self) -> None:
         """Let the transport read."""

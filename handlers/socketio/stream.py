@@ -53,12 +53,19 @@ class EventStream(Reader):
         self._handler = handler
         self._writing = False
 
+    def deliver(self, said: Slice) -> bool:
+        """Send this, unless the socket has not taken what was sent before."""
+        if self._writing:
+            return False
+        self.send(said.written(write_events))
+        return True
+
     def write(self) -> None:
         """Send what is unread, unless the socket has not taken what was sent before."""
         if not self._writing:
             unread = self.read()
             if unread:
-                self.send(unread.written(write_events))
+                self.deliver(unread)
 
     def beat(self) -> None:
         """Send something, lest a proxy take the connection for dead."""

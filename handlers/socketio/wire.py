@@ -35,10 +35,13 @@ class Wire(Protocol):
     """A connection to one peer."""
 
     busy: bool
-    """Whether something waits to be sent."""
+    """Whether something waits to be sent, or the last has been sent."""
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
@@ -58,14 +61,14 @@ def take_over(stream: IOStream, owner: Owner) -> Wire:
 class SocketWire:
     """A plain socket."""
 
-    __slots__ = ("_finishing", "_loop", "_owner", "_socket", "_unsent", "busy")
+    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_socket", "_unsent", "busy")
 
     def __init__(self, stream: IOStream, owner: Owner) -> None:
         self.busy = False
         self._owner: Owner | None = owner
         self._loop = stream.io_loop
         self._unsent: memoryview[int] | None = None
-        self._finishing = False
+        self._ended = self._finishing = False
         early = stream.read_bytes(CHUNK, partial=True)
         if stream.closed():
             raise StreamClosedError
@@ -80,8 +83,7 @@ class SocketWire:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
-        if self.busy:
-            assert self._unsent is not None
+        if self._unsent is not None:
             self._unsent = memoryview(bytes(self._unsent) + data)
             return
         try:
@@ -95,9 +97,14 @@ class SocketWire:
             self._unsent, self.busy = memoryview(data)[sent:], True
             self._loop.update_handler(self._socket, IOLoop.READ | IOLoop.WRITE)
 
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
+
     def finish(self) -> None:
         """Close when all that waits has been sent."""
-        if self.busy:
+        if self._unsent is not None:
             self._finishing = True
         else:
             self.close()
@@ -109,7 +116,7 @@ class SocketWire:
             return
         self._loop.remove_handler(self._socket)
         self._socket.close()
-        self._unsent, self.busy = None, False
+        self._unsent, self.busy = None, True
         owner.on_gone(error)
 
     def _gone(self, error: bool) -> None:
@@ -154,24 +161,24 @@ class SocketWire:
         self._unsent = self._unsent[sent:]
         if self._unsent:
             return
-        self._unsent, self.busy = None, False
+        self._unsent, self.busy = None, self._ended
         self._loop.update_handler(self._socket, IOLoop.READ)
         if self._finishing:
             self.close()
-        elif self._owner is not None:
+        elif self._owner is not None and not self._ended:
             self._owner.on_sent()
 
 
 class StreamWire:
     """An encrypted stream."""
 
-    __slots__ = ("_finishing", "_owner", "_stream", "busy")
+    __slots__ = ("_ended", "_finishing", "_owner", "_stream", "_writing", "busy")
 
     def __init__(self, stream: IOStream, owner: Owner) -> None:
         self.busy = False
         self._owner: Owner | None = owner
         self._stream = stream
-        self._finishing = False
+        self._writing = self._ended = self._finishing = False
 
     async def run(self) -> None:
         """Read until the stream is closed."""
@@ -189,13 +196,18 @@ class StreamWire:
             sending = self._stream.write(data)
         except StreamClosedError:
             return
-        if self._stream.writing() and not self.busy:
-            self.busy = True
+        if self._stream.writing() and not self._writing:
+            self._writing = self.busy = True
             sending.add_done_callback(self._sent)
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
-        if self.busy:
+        if self._writing:
             self._finishing = True
         else:
             self.close()
@@ -204,7 +216,7 @@ class StreamWire:
         """Close at once."""
         owner, self._owner = self._owner, None
         if owner is not None:
-            self.busy = False
+            self.busy = True
             self._stream.close()
             owner.on_gone(error)
 
@@ -215,8 +227,8 @@ class StreamWire:
             # Something was sent besides meanwhile; a write of nothing ends when that has.
             self._stream.write(b"").add_done_callback(self._sent)
             return
-        self.busy = False
+        self._writing, self.busy = False, self._ended
         if self._finishing:
             self.close()
-        else:
+        elif not self._ended:
             self._owner.on_sent()
