@@ -12,11 +12,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.options import options
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from handlers import NAMESPACES, PAGES
+from handlers.service.accept import patient
+from handlers.service.http import Server
 from handlers.service.listen import bind
 from handlers.service.options import read_options
 from handlers.socketio import Hub, event_stream, routes
@@ -72,8 +73,8 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 async def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     application = make_app()
-    sockets = bind(options.port, options.address)
-    server = HTTPServer(application, xheaders=options.trust_proxy)
+    sockets = [patient(listening) for listening in bind(options.port, options.address)]
+    server = Server(application, xheaders=options.trust_proxy)
     server.add_sockets(sockets)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
