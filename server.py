@@ -39,7 +39,8 @@ class StaticHandler(StaticFileHandler):
 
 def log_request(handler: RequestHandler) -> None:
     """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair."""
-    level = logging.ERROR if handler.get_status() >= 500 else logging.DEBUG
+    failed = handler.get_status() >= 500 and handler.get_status() != 503
+    level = logging.ERROR if failed else logging.DEBUG
     logging.getLogger("tornado.access").log(
         level, "%d %s %.1f ms", handler.get_status(), handler._request_summary(), 1000 * handler.request.request_time()
     )
@@ -54,6 +55,11 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         max_payload=options.max_payload,
         upgrade_timeout=options.upgrade_timeout,
         connect_timeout=options.connect_timeout,
+        max_backlog=options.max_backlog,
+        rate=options.rate,
+        max_clients=options.max_clients,
+        max_per_address=options.max_per_address,
+        handshake_rate=options.handshake_rate,
         compress=options.compress,
         recovery=options.recovery,
         presence_grace=options.presence_grace,

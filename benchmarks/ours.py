@@ -66,6 +66,7 @@ def make_hub() -> Hub:
         ping_interval=int(os.environ.get("PING_INTERVAL", "25000")) / 1000,
         ping_timeout=int(os.environ.get("PING_TIMEOUT", "20000")) / 1000,
         connect_timeout=600,  # a storm may last
+        rate=0,  # how many packets a client can send is what is measured
         recovery=number.get("RECOVERY", 120),
         max_backlog=int(number.get("MAX_BACKLOG", 1 << 20)),
     )

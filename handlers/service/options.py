@@ -16,14 +16,19 @@ define("upgrade_timeout", default=10.0, type=float, help="seconds a client has t
 define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
 define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
+define("max_backlog", default=1 << 20, type=int, help="bytes kept for clients that read too slowly, in each room")
+define("rate", default=1000.0, type=float, help="packets a second that one client may send; 0: any number")
+define("max_clients", default=0, type=int, help="how many clients may be in; 0: any number")
+define("max_per_address", default=0, type=int, help="how many clients of one address may be in; 0: any number")
+define("handshake_rate", default=0.0, type=float, help="handshakes a second of one address; 0: any number")
 define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
-POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
+POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
 
-NOT_NEGATIVE = ("compress", "recovery", "presence_grace")
+NOT_NEGATIVE = ("rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace")
 
 
 def fail(message: str) -> NoReturn:

@@ -33,7 +33,7 @@ class Connection:
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
-        self._decoder = Decoder()
+        self._decoder = Decoder(hub.max_payload)
         self._clients: dict[str, Client] = {}
         self._parted: frozenset[str] = frozenset()
 
@@ -41,7 +41,10 @@ class Connection:
         """Take an Engine.IO message."""
         message = self._decoder.add(data)
         if message is None:
+            self._hub.expect_attachments(self.session)
             return
+        if isinstance(data, bytes):
+            self._hub.assembling.end(self.session)
         client = self._clients.get(message.namespace)
         if message.kind is CONNECT:
             self._connect(message)
@@ -61,6 +64,7 @@ class Connection:
     def on_close(self, reason: Reason) -> None:
         """Part with all clients: their connection is over."""
         self._hub.joining.end(self.session)
+        self._hub.assembling.end(self.session)
         clients, self._clients = self._clients, {}
         for client in clients.values():
             client._part(reason, may_return=reason != "parse error")

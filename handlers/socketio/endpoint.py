@@ -86,6 +86,8 @@ class Endpoint(RequestHandler):
         self.origins.check(self.request.headers.get("Origin"), self.host)
         if version != "4":
             raise UnsupportedVersion(version)
+        if session is None:
+            self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
         return session
 
     def find(self, sid: str) -> Session:
@@ -109,6 +111,8 @@ class Endpoint(RequestHandler):
         logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
         self.set_status(refusal.status)
         self.set_header("Content-Type", "application/json")
+        if refusal.retry_after:
+            self.set_header("Retry-After", str(refusal.retry_after))
         self.finish(json.dumps(refusal.payload))
 
     @property

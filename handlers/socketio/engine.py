@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from .admission import Admission
 from .errors import SessionUnknown
 from .heartbeat import Deadlines, Heartbeat
 from .packet import Packet, PacketType
@@ -56,6 +57,9 @@ class Engine:
     ping_interval, ping_timeout, upgrade_timeout: seconds.
     max_payload: bytes of one packet or of one POST.
     max_backlog: bytes that a room keeps for readers who are behind.
+    rate: packets a second that one client may send, two seconds' worth of them at once; 0: any number.
+    max_clients: how many may be in; 0: any number.
+    max_per_address: how many of one address may be in; handshake_rate: how many may come a second; 0: any number.
     compress: bytes from which on a message to a WebSocket is compressed, for clients that can; 0: none is.
     """
 
@@ -68,6 +72,10 @@ class Engine:
         max_payload: int = 1_000_000,
         upgrade_timeout: float = 10,
         max_backlog: int = 1 << 20,
+        rate: float = 1000,
+        max_clients: int = 0,
+        max_per_address: int = 0,
+        handshake_rate: float = 0,
         compress: int = 0,
     ) -> None:
         self.accept = accept
@@ -75,6 +83,8 @@ class Engine:
         self.ping_timeout = ping_timeout
         self.max_payload = max_payload
         self.max_backlog = max_backlog
+        self.rate = rate
+        self._limits = (max_clients, max_per_address, handshake_rate)
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
@@ -82,6 +92,7 @@ class Engine:
 
     def _reset(self) -> None:
         self.sessions: dict[str, Session] = {}
+        self.admission = Admission(*self._limits)
         self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
         self.resuming: Deadlines[Session] = Deadlines(RESUME)
         self._departed: dict[str, Session] = {}
@@ -119,6 +130,7 @@ class Engine:
         now = self.now()
         session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
+        self.admission.enter(handshake.remote_ip)
         self._heartbeat.watch(session, now)
         session.listener = self.accept(session)
         logger.info("%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name)
@@ -147,6 +159,7 @@ class Engine:
     def forget(self, session: Session) -> None:
         """Drop a session that is over."""
         del self.sessions[session.sid]
+        self.admission.leave(session.handshake.remote_ip)
         self._heartbeat.forget(session)
         self.resuming.end(session)
         lasted = self.now() - session.opened_at

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ATTACHMENTS = 30.0
+"""Seconds within which all attachments of a message have to come."""
+
 
 class Stream(Protocol):
     """Somebody who only listens."""
@@ -65,6 +68,8 @@ class Hub(Engine):
     def _reset(self) -> None:
         super()._reset()
         self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
+        self.assembling: Deadlines[Session] = Deadlines(ATTACHMENTS)
+        """Those who have announced attachments that have not come yet."""
         self.recovery = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
         self._living: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
@@ -102,6 +107,9 @@ class Hub(Engine):
         for session in self.joining.due(now):
             logger.info("%s joined no namespace within %g s", session.sid, self._connect_timeout)
             session.close("forced close")
+        for session in self.assembling.due(now):
+            session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
+            session.close("parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             stream.beat()
@@ -112,6 +120,11 @@ class Hub(Engine):
         super().close(reason)
         for stream in self.streams:
             stream.close(reason)
+
+    def expect_attachments(self, session: Session) -> None:
+        """Wait for the rest of a message, for a limited time."""
+        if session not in self.assembling:
+            self.assembling.begin(session, self.now())
 
     def _accept(self, session: Session) -> Connection:
         self.joining.begin(session, self.now())

@@ -147,11 +147,15 @@ _NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Decoder:
-    """Puts the messages of one connection together, in the order their packets come."""
+    """Puts the messages of one connection together, in the order their packets come.
 
-    __slots__ = ("_attachments", "_expected", "_pending")
+    max_size: bytes that a text and its attachments may have together.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_attachments", "_expected", "_left", "_max_size", "_pending")
+
+    def __init__(self, max_size: int = 1_000_000) -> None:
+        self._max_size = self._left = max_size
         self._pending: Message | None = None
         self._expected = 0
         self._attachments: list[bytes] = []
@@ -167,13 +171,16 @@ class Decoder:
             raise ProtocolError(f"text while {self._expected - len(self._attachments)} attachments are missing")
         message, self._expected = decode_text(data)
         if self._expected:
-            self._pending = message
+            self._pending, self._left = message, self._max_size - len(data)
             return None
         return message
 
     def _attach(self, attachment: bytes) -> Message | None:
         if self._pending is None:
             raise ProtocolError(f"{len(attachment)} bytes that no message announced")
+        self._left -= len(attachment)
+        if self._left < 0:
+            raise ProtocolError(f"more than {self._max_size} bytes with attachments (--max-payload)")
         self._attachments.append(attachment)
         if len(self._attachments) < self._expected:
             return None

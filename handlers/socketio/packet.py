@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -70,9 +70,14 @@ def encode(packet: Packet) -> str | bytes:
     return _DIGITS[packet.type] + packet.data
 
 
-def decode_payload(payload: str) -> list[Packet]:
-    """Read the packets of a POST body."""
-    return [_decode_item(item) for item in payload.split(SEPARATOR)]
+def decode_payload(payload: bytes) -> Iterator[Packet]:
+    """Read the packets of a POST body, one by one."""
+    try:
+        items = payload.decode().split(SEPARATOR)
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"a body that is not UTF-8: {error}") from None
+    for item in items:
+        yield _decode_item(item)
 
 
 def encode_payload(packets: Iterable[Packet]) -> str:

@@ -7,6 +7,7 @@ those of `frames.py`, which are stricter than Tornado's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Protocol
 
 from tornado.iostream import StreamClosedError
@@ -14,7 +15,7 @@ from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from .deflate import inflate
-from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
+from .frames import CLOSE, PING, PONG, Control, FrameReader, Received, Violation, control_frame, read_close
 from .wire import Wire, take_over
 
 CLOSING = 5.0
@@ -33,6 +34,9 @@ class Receiver(Protocol):
     def on_violation(self, violation: Violation) -> None:
         """Take note that the peer did what the RFC forbids; the connection closes."""
 
+    def spend(self) -> float:
+        """Count a frame that has come; return the seconds to wait before the next is taken."""
+
     def on_sent(self) -> None:
         """Take note that all that waited has been sent."""
 
@@ -44,6 +48,8 @@ class FrameProtocol(WebSocketProtocol13):
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
         self._receiver = receiver
         self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
+        self._received: Iterator[Received] = iter(())
+        self._paused = False
         self._pong: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -99,18 +105,35 @@ class FrameProtocol(WebSocketProtocol13):
     def on_data(self, data: bytes) -> None:
         """Take what has come."""
         try:
-            for message in self._reader.feed(data):
-                if self.client_terminated:
-                    return
-                if isinstance(message, Control):
-                    self._take_control(message)
-                else:
-                    self._receiver.on_message(message)
+            self._received = iter(self._reader.feed(data))
+            self._take_received()
         except Violation as violation:
             self.close(violation.code, str(violation))
             self._receiver.on_violation(violation)
             if self._wire is not None:
                 self._wire.finish()
+
+    def _take_received(self) -> None:
+        for message in self._received:
+            if self.client_terminated:
+                return
+            if isinstance(message, Control):
+                self._take_control(message)
+            else:
+                self._receiver.on_message(message)
+            pause = self._receiver.spend()
+            if pause:
+                self._pause(pause)
+                return
+        if self._paused and self._wire is not None:
+            self._paused = False
+            self._wire.resume()
+
+    def _pause(self, seconds: float) -> None:
+        if self._wire is not None and not self._paused:
+            self._paused = True
+            self._wire.pause()
+        self._loop.call_later(seconds, self._take_received)
 
     def on_sent(self) -> None:
         """Answer the last ping that came meanwhile, and let the transport go on."""

@@ -17,6 +17,7 @@ Reason = Literal[
     "parse error",
     "forced close",
     "slow consumer",
+    "rate limited",
     "server shutting down",
 ]
 """Why a reader is no more."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .allowance import PATIENCE, Allowance
 from .errors import BadRequest, ProtocolError
 from .packet import MESSAGE, Packet, PacketType
 from .reader import Reader, Reason
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer"})
+BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer", "rate limited"})
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Session(Reader):
     """One client of the engine, whatever carries it."""
 
     __slots__ = (
+        "_allowance",
         "_candidate",
         "fault",
         "handshake",
@@ -100,6 +102,7 @@ class Session(Reader):
         self.fault = ""
         """What the client sent that it may not have."""
         self._candidate: Candidate | None = None
+        self._allowance = Allowance(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
         """The room that this session alone is in."""
         self.enter(self.room)
@@ -122,6 +125,16 @@ class Session(Reader):
         self.transport.catch_up()
 
     # -- receiving
+
+    def spend(self) -> float:
+        """Count a packet that has come; return the seconds for which its transport is to bring no more."""
+        if self._allowance is None:
+            return 0.0
+        pause = self._allowance.spend(self.engine.now)
+        if pause and self._allowance.exhausted:
+            self.fault = f"more than {self.engine.rate:g} packets a second for {PATIENCE:g} s (--rate)"
+            self.close("rate limited")
+        return pause
 
     def receive(self, packet: Packet, via: Transport) -> None:
         """Take a packet that one of the transports of this session brings."""
@@ -221,6 +234,8 @@ class Session(Reader):
         if self.reason is not None:
             return
         self.engine.settle()
+        if reason == "slow consumer":
+            self.fault = f"more than {self.engine.max_backlog} bytes unread (--max-backlog)"
         # What is left to a slow consumer has a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason

@@ -107,6 +107,7 @@ class EventStreamHandler(Endpoint):
         """Raise Refusal where a page may not listen."""
         check_bytes(self.request.headers.get("Origin"))
         self.origins.check(self.request.headers.get("Origin"), self.host)
+        self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
 
     async def get(self) -> None:
         """Send what is said, until the listener leaves."""
@@ -120,6 +121,7 @@ class EventStreamHandler(Endpoint):
         self._stream = EventStream(hub, self)
         self._stream.enter(room)
         hub.streams.begin(self._stream, hub.now())
+        hub.admission.enter(self.request.remote_ip or "")
         stamp = self.request.headers.get("Last-Event-ID", "")
         if stamp.isdecimal() and room.forgotten <= int(stamp[:20]):
             self._stream.keep(Slice(room.after(int(stamp[:20]))))
@@ -134,6 +136,7 @@ class EventStreamHandler(Endpoint):
     def end(self) -> None:
         """Let the request end."""
         self.engine.streams.end(self._stream)
+        self.engine.admission.leave(self.request.remote_ip or "")
         if not self._ended.done():
             self._ended.set_result(None)
 

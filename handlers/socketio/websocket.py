@@ -30,7 +30,12 @@ NO_HEADERS = HTTPHeaders()
 
 MAX_REASON = 120
 """Bytes of a reason in a CLOSE frame (RFC 6455 §5.5 allows 123)."""
-CLOSE_CODES: dict[Reason, int] = {"parse error": 1002, "server shutting down": 1001}
+CLOSE_CODES: dict[Reason, int] = {
+    "parse error": 1002,
+    "server shutting down": 1001,
+    "rate limited": 1008,
+    "slow consumer": 1008,
+}
 """RFC 6455 §7.4.1; 1000 for other reasons."""
 
 
@@ -125,6 +130,10 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
             session.malformed(error, self)
         else:
             session.receive(packet, self)
+
+    def spend(self) -> float:
+        """Count a packet; return the seconds to wait before the next is taken."""
+        return 0.0 if self.session is None else self.session.spend()
 
     def on_violation(self, violation: Violation) -> None:
         """Part with a client that does what RFC 6455 forbids."""

@@ -43,6 +43,12 @@ class Wire(Protocol):
     def send_last(self, data: bytes) -> None:
         """Send the last bytes; the wire is busy from then on."""
 
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+
+    def resume(self) -> None:
+        """Read on."""
+
     def finish(self) -> None:
         """Close when all that waits has been sent."""
 
@@ -61,14 +67,14 @@ def take_over(stream: IOStream, owner: Owner) -> Wire:
 class SocketWire:
     """A plain socket."""
 
-    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_socket", "_unsent", "busy")
+    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_unsent", "busy")
 
     def __init__(self, stream: IOStream, owner: Owner) -> None:
         self.busy = False
         self._owner: Owner | None = owner
         self._loop = stream.io_loop
         self._unsent: memoryview[int] | None = None
-        self._ended = self._finishing = False
+        self._ended = self._finishing = self._paused = False
         early = stream.read_bytes(CHUNK, partial=True)
         if stream.closed():
             raise StreamClosedError
@@ -95,12 +101,28 @@ class SocketWire:
             return
         if sent < len(data):
             self._unsent, self.busy = memoryview(data)[sent:], True
-            self._loop.update_handler(self._socket, IOLoop.READ | IOLoop.WRITE)
+            self._watch()
 
     def send_last(self, data: bytes) -> None:
         """Send the last bytes; the wire is busy from then on."""
         self.send(data)
         self._ended = self.busy = True
+
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        if self._owner is not None:
+            self._paused = True
+            self._watch()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._owner is not None:
+            self._paused = False
+            self._watch()
+
+    def _watch(self) -> None:
+        reads = 0 if self._paused else IOLoop.READ
+        self._loop.update_handler(self._socket, reads if self._unsent is None else reads | IOLoop.WRITE)
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
@@ -162,7 +184,7 @@ class SocketWire:
         if self._unsent:
             return
         self._unsent, self.busy = None, self._ended
-        self._loop.update_handler(self._socket, IOLoop.READ)
+        self._watch()
         if self._finishing:
             self.close()
         elif self._owner is not None and not self._ended:
@@ -172,13 +194,15 @@ class SocketWire:
 class StreamWire:
     """An encrypted stream."""
 
-    __slots__ = ("_ended", "_finishing", "_owner", "_stream", "_writing", "busy")
+    __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_writing", "busy")
 
     def __init__(self, stream: IOStream, owner: Owner) -> None:
         self.busy = False
         self._owner: Owner | None = owner
         self._stream = stream
         self._writing = self._ended = self._finishing = False
+        self._reads = asyncio.Event()
+        self._reads.set()
 
     async def run(self) -> None:
         """Read until the stream is closed."""
@@ -187,6 +211,7 @@ class StreamWire:
                 self._owner.on_data(await self._stream.read_bytes(CHUNK, partial=True))
                 # A stream that has more at hand would not let others have their turn.
                 await asyncio.sleep(0)
+                await self._reads.wait()
         except StreamClosedError:
             self.close(error=self._stream.error is not None)
 
@@ -205,6 +230,14 @@ class StreamWire:
         self.send(data)
         self._ended = self.busy = True
 
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        self._reads.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._reads.set()
+
     def finish(self) -> None:
         """Close when all that waits has been sent."""
         if self._writing:
@@ -217,6 +250,7 @@ class StreamWire:
         owner, self._owner = self._owner, None
         if owner is not None:
             self.busy = True
+            self._reads.set()
             self._stream.close()
             owner.on_gone(error)
 
