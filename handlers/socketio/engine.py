@@ -50,6 +50,23 @@ class Loop(Protocol):
         """The same from another thread."""
 
 
+class Trim:
+    """What is behind the readers of a room in the queue: when it is its turn, they had theirs."""
+
+    __slots__ = ("_limit", "_room")
+
+    def __init__(self, room: Room, limit: int) -> None:
+        self._room = room
+        self._limit = limit
+
+    def catch_up(self) -> None:
+        """Forget what is too much to be kept, and part with those who have still to read it."""
+        room = self._room
+        if (room.awaited or room.retainers) and room.trim(self._limit):
+            for reader in [reader for reader in room.readers if reader.lags(room)]:
+                reader.close("slow consumer")
+
+
 class Engine:
     """All sessions of one server.
 
@@ -101,8 +118,7 @@ class Engine:
         self.stamp = 0
         """The stamp of what was said last."""
         self._stirred: list[Room] = []
-        self._offered: list[Room] = []
-        self._awake: deque[Reader] = deque()
+        self._awake: deque[Reader | Trim] = deque()
         self._scheduled = False
 
     def start(self, loop: Loop, stamp: int = 0) -> None:
@@ -239,7 +255,6 @@ class Engine:
     def settle(self) -> None:
         """Offer what was said to the readers, without letting them read yet."""
         stirred, self._stirred = self._stirred, []
-        self._offered += stirred
         for room in stirred:
             self._offer(room, room.offer(), room.readers)
 
@@ -249,6 +264,8 @@ class Engine:
             if not reader.awake:
                 reader.awake = True
                 self._awake.append(reader)
+        if room.size > self.max_backlog:
+            self._awake.append(Trim(room, self.max_backlog))
 
     def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
         """Have something done on the thread of the loop; nothing where nobody has connected yet."""
@@ -273,14 +290,12 @@ class Engine:
             if awake and self.now() > until:
                 self._schedule()
                 return
-        self._trim()
 
     def _broadcast(self, room: Room, until: float) -> None:
         """Write what was said in one room, and nowhere else, to whoever has read all the rest; offer it to the others.
 
         That is what most broadcasts come to, and it is half the work.
         """
-        self._offered.append(room)
         place = room.offer()
         said, readers, missed = room.since(place), list(room.readers), []
         for start in range(0, len(readers), TURN):
@@ -290,11 +305,3 @@ class Engine:
             missed += [reader for reader in readers[start : start + TURN] if not reader.take(room, said)]
         self._offer(room, place, missed)
         room.forget_read()
-
-    def _trim(self) -> None:
-        """Part with those who have lagged: everybody had the chance to read."""
-        offered, self._offered = self._offered, []
-        for room in offered:
-            if (room.awaited or room.retainers) and room.trim(self.max_backlog):
-                for reader in [reader for reader in room.readers if reader.lags(room)]:
-                    reader.close("slow consumer")

@@ -102,7 +102,7 @@ class Reader(ABC):
         self.awake = False
         if self.reason is None:
             self.write()
-            self.late = bool(self.behind)
+            self.late = bool(self.behind or self._kept)
 
     @abstractmethod
     def deliver(self, said: Slice) -> bool:

@@ -143,6 +143,14 @@ class Slice:
         result: T = self._written[write]
         return result
 
+    def split(self, size: int) -> tuple[Slice, Slice]:
+        """Return the first entries, as many as have about this many bytes and one at least, and the rest."""
+        for count, entry in enumerate(self.entries, 1):
+            size -= entry.size
+            if size <= 0:
+                return Slice(self.entries[:count]), Slice(self.entries[count:])
+        return self, EMPTY
+
     def without_volatile(self) -> Slice:
         """What a reader gets who could not read at the time."""
         if not any(entry.volatile for entry in self.entries):
@@ -206,6 +214,11 @@ class Room:
     def end(self) -> int:
         """Place of the entry that will be said next."""
         return self.start + len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept, and of what Python spends on it."""
+        return self._size
 
     @property
     def heard(self) -> bool:

@@ -20,6 +20,7 @@ from .protocol import FrameProtocol
 from .reader import Reason
 from .room import Slice
 from .session import Session
+from .wire import CHUNK
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,12 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def catch_up(self) -> None:
         """Send what is unread, unless the socket has not taken what was sent before."""
         if not self._wire.busy and self.session is not None:
+            slow = self.session.late
             unread = self.session.read()
+            if slow:
+                # What is written is this reader's alone, and waits for as long as it does not read.
+                unread, rest = unread.split(CHUNK)
+                self.session.keep(rest)
             if unread.entries:
                 self.deliver(unread)
 

@@ -73,7 +73,7 @@ class SocketWire:
         self.busy = False
         self._owner: Owner | None = owner
         self._loop = stream.io_loop
-        self._unsent: memoryview[int] | None = None
+        self._unsent: list[memoryview[int]] = []
         self._ended = self._finishing = self._paused = False
         early = stream.read_bytes(CHUNK, partial=True)
         if stream.closed():
@@ -89,8 +89,9 @@ class SocketWire:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
-        if self._unsent is not None:
-            self._unsent = memoryview(bytes(self._unsent) + data)
+        if self._unsent:
+            # Apart, not joined: what readers who are equally slow have not been sent is the same bytes.
+            self._unsent.append(memoryview(data))
             return
         try:
             sent = self._socket.send(data)
@@ -100,7 +101,8 @@ class SocketWire:
             self._gone(error=True)
             return
         if sent < len(data):
-            self._unsent, self.busy = memoryview(data)[sent:], True
+            self._unsent.append(memoryview(data)[sent:])
+            self.busy = True
             self._watch()
 
     def send_last(self, data: bytes) -> None:
@@ -122,11 +124,11 @@ class SocketWire:
 
     def _watch(self) -> None:
         reads = 0 if self._paused else IOLoop.READ
-        self._loop.update_handler(self._socket, reads if self._unsent is None else reads | IOLoop.WRITE)
+        self._loop.update_handler(self._socket, reads | IOLoop.WRITE if self._unsent else reads)
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
-        if self._unsent is not None:
+        if self._unsent:
             self._finishing = True
         else:
             self.close()
@@ -138,7 +140,8 @@ class SocketWire:
             return
         self._loop.remove_handler(self._socket)
         self._socket.close()
-        self._unsent, self.busy = None, True
+        self._unsent.clear()
+        self.busy = True
         owner.on_gone(error)
 
     def _gone(self, error: bool) -> None:
@@ -171,19 +174,20 @@ class SocketWire:
             self._owner.on_data(data)
 
     def _send_more(self) -> None:
-        if self._unsent is None:
-            return
         try:
-            sent = self._socket.send(self._unsent)
+            while self._unsent:
+                part = self._unsent.pop(0)
+                sent = self._socket.send(part)
+                if sent < len(part):
+                    self._unsent.insert(0, part[sent:])
+                    return
         except (BlockingIOError, InterruptedError):
+            self._unsent.insert(0, part)
             return
         except OSError:
             self.close(error=True)
             return
-        self._unsent = self._unsent[sent:]
-        if self._unsent:
-            return
-        self._unsent, self.busy = None, self._ended
+        self.busy = self._ended
         self._watch()
         if self._finishing:
             self.close()
