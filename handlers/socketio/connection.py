@@ -50,6 +50,7 @@ class Connection:
             if message.namespace not in self._parted:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is Kind.EVENT:
+            self._hub.counters.events += 1
             client._receive(message.data, message.id)
         elif message.kind is Kind.ACK:
             client._answer(message.id, message.data)

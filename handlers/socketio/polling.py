@@ -184,6 +184,7 @@ class PollHandler(Endpoint):
     def data_received(self, chunk: bytes) -> None:
         """Take a part of the body."""
         self._body += chunk
+        self.engine.counters.traffic[self.transport_name].received += len(chunk)
         if len(self._body) > self.engine.max_payload and not self._finished:
             self._refuse_post(self._too_large(len(self._body)))
 
@@ -191,7 +192,9 @@ class PollHandler(Endpoint):
         """Answer a poll."""
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(payload)
+        body = payload.encode()
+        self.engine.counters.traffic[self.transport_name].sent += len(body)
+        self.finish(body)
         if not self._answered.done():
             self._answered.set_result(None)
 

@@ -13,6 +13,7 @@ from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from .counters import Traffic
 from .deflate import inflate
 from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
 from .wire import Wire, take_over
@@ -40,9 +41,12 @@ class Receiver(Protocol):
 class FrameProtocol(WebSocketProtocol13):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
-    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool) -> None:
+    def __init__(
+        self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
+    ) -> None:
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
         self._receiver = receiver
+        self._traffic = traffic
         self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
         self._pong: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -68,6 +72,7 @@ class FrameProtocol(WebSocketProtocol13):
     def send(self, frames: bytes) -> None:
         """Send frames; none may follow a CLOSE (§5.5.1)."""
         if self._wire is not None and not self.server_terminated:
+            self._traffic.sent += len(frames)
             self._wire.send(frames)
 
     # -- for Tornado
@@ -102,6 +107,7 @@ class FrameProtocol(WebSocketProtocol13):
 
     def on_data(self, data: bytes) -> None:
         """Take what has come."""
+        self._traffic.received += len(data)
         try:
             for message in self._reader.feed(data):
                 if self.client_terminated:

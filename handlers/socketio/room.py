@@ -206,6 +206,11 @@ class Room:
         return self.start + len(self._entries)
 
     @property
+    def size(self) -> int:
+        """Bytes of what is kept, and of what Python spends on it."""
+        return self._size
+
+    @property
     def heard(self) -> bool:
         """Whether anybody reads here, or may come back to."""
         return bool(self.readers) or self.retainers > 0

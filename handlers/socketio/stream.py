@@ -69,6 +69,7 @@ class EventStream(Reader):
         """End it; the listener's browser comes back by itself."""
         if self.reason is None:
             self.reason = reason
+            self.engine.counters.closed[reason] += 1
             self.leave_all()
             self._handler.end()
 
@@ -112,6 +113,7 @@ class EventStreamHandler(Endpoint):
         hub.recovery.retain(room)
         self._stream = EventStream(hub, self)
         self._stream.enter(room)
+        hub.counters.opened[self.transport_name] += 1
         hub.streams.begin(self._stream, hub.now())
         stamp = self.request.headers.get("Last-Event-ID", "")
         if stamp.isdecimal() and room.forgotten <= int(stamp[:20]):
@@ -121,7 +123,9 @@ class EventStreamHandler(Endpoint):
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the result comes when it has taken it all."""
-        self.write(text)
+        body = text.encode()
+        self.engine.counters.traffic[self.transport_name].sent += len(body)
+        self.write(body)
         return self.flush()
 
     def end(self) -> None:
