@@ -14,26 +14,15 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.options import options
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler
 
 from handlers import NAMESPACES, PAGES
 from handlers.service.listen import bind
 from handlers.service.options import read_options
+from handlers.service.static import StaticHandler
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
-
-
-class StaticHandler(StaticFileHandler):
-    """Static files; a path that no file system takes is not found."""
-
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the path of a file, or raise HTTPError."""
-        try:
-            return super().validate_absolute_path(root, absolute_path)
-        except ValueError:
-            self.send_error(404)
-            return None
 
 
 def log_request(handler: RequestHandler) -> None:
