@@ -17,6 +17,8 @@ from tornado.options import options
 from tornado.web import Application, RequestHandler
 
 from handlers import NAMESPACES, PAGES
+from handlers.service.admin import admin
+from handlers.service.lag import LoopLag
 from handlers.service.listen import bind
 from handlers.service.options import read_options
 from handlers.service.static import StaticHandler
@@ -26,10 +28,14 @@ HERE = Path(__file__).parent
 
 
 def log_request(handler: RequestHandler) -> None:
-    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair."""
-    level = logging.ERROR if handler.get_status() >= 500 else logging.DEBUG
+    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair.
+
+    A 503 is no failure: it says that now is not the time.
+    """
+    status = handler.get_status()
+    level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG
     logging.getLogger("tornado.access").log(
-        level, "%d %s %.1f ms", handler.get_status(), handler._request_summary(), 1000 * handler.request.request_time()
+        level, "%d %s %.1f ms", status, handler._request_summary(), 1000 * handler.request.request_time()
     )
 
 
@@ -53,14 +59,18 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "log_function": log_request,
         "debug": options.debug,
         "hub": hub,
+        "lag": LoopLag(),
+        "trouble": [],
     }
     access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
-    return Application([*PAGES, *routes(hub, **access), *event_stream(hub, **access)], **{**defaults, **settings})
+    rules = [*PAGES, *admin(hub, options.admin_addresses), *routes(hub, **access), *event_stream(hub, **access)]
+    return Application(rules, **{**defaults, **settings})
 
 
 async def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     application = make_app()
+    application.settings["lag"].start()
     sockets = bind(options.port, options.address)
     server = HTTPServer(application, xheaders=options.trust_proxy)
     server.add_sockets(sockets)
