@@ -13,36 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from tornado.options import options
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler
 
 from handlers import NAMESPACES, PAGES
 from handlers.service.accept import patient
+from handlers.service.admin import admin
 from handlers.service.http import Server
+from handlers.service.lag import LoopLag
 from handlers.service.listen import bind
 from handlers.service.options import read_options
+from handlers.service.static import StaticHandler
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
 
 
-class StaticHandler(StaticFileHandler):
-    """Static files; a path that no file system takes is not found."""
-
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the path of a file, or raise HTTPError."""
-        try:
-            return super().validate_absolute_path(root, absolute_path)
-        except ValueError:
-            self.send_error(404)
-            return None
-
-
 def log_request(handler: RequestHandler) -> None:
-    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair."""
-    failed = handler.get_status() >= 500 and handler.get_status() != 503
-    level = logging.ERROR if failed else logging.DEBUG
+    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair.
+
+    A 503 is no failure: it says that now is not the time.
+    """
+    status = handler.get_status()
+    level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG
     logging.getLogger("tornado.access").log(
-        level, "%d %s %.1f ms", handler.get_status(), handler._request_summary(), 1000 * handler.request.request_time()
+        level, "%d %s %.1f ms", status, handler._request_summary(), 1000 * handler.request.request_time()
     )
 
 
@@ -71,14 +65,18 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "log_function": log_request,
         "debug": options.debug,
         "hub": hub,
+        "lag": LoopLag(),
+        "trouble": [],
     }
     access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
-    return Application([*PAGES, *routes(hub, **access), *event_stream(hub, **access)], **{**defaults, **settings})
+    rules = [*PAGES, *admin(hub, options.admin_addresses), *routes(hub, **access), *event_stream(hub, **access)]
+    return Application(rules, **{**defaults, **settings})
 
 
 async def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     application = make_app()
+    application.settings["lag"].start()
     sockets = [patient(listening) for listening in bind(options.port, options.address)]
     server = Server(application, xheaders=options.trust_proxy)
     server.add_sockets(sockets)

@@ -272,6 +272,16 @@ def visit(io_loop: IOLoop, browser: Browser) -> Iterator[Callable[..., Awaitable
     assert so_far == []
 
 
+async def wait_until(page: Page, expression: str) -> None:
+    """Wait until this holds in the page. Playwright's `wait_for_function` needs `eval`, which our pages forbid."""
+
+    async def holds() -> None:
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(holds(), PATIENCE)
+
+
 def watch(page: Page, complain: Callable[[str], None]) -> None:
     """Complain of whatever a developer would see in red."""
     page.on("console", lambda said: said.type in ("error", "warning") and complain(f"{said.type}: {said.text}"))

@@ -7,6 +7,9 @@ from typing import NoReturn
 
 from tornado.options import Error, define, options, parse_command_line
 
+from .admin import LOOPBACK, Addresses
+from .logs import FORMATS, write_logs
+
 define("port", default=3000, type=int, help="TCP port to listen on; 0 takes any that is free")
 define("address", default="", type=str, help="IP address or host name to listen on; empty: all interfaces")
 define("ping_interval", default=25.0, type=float, help="seconds between a client's pong and the next ping")
@@ -24,6 +27,14 @@ define("handshake_rate", default=0.0, type=float, help="handshakes a second of o
 define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
+define(
+    "admin_addresses",
+    default=list(LOOPBACK),
+    type=str,
+    multiple=True,
+    help="addresses and networks that may ask for /healthz and /metrics; separated by commas",
+)
+define("log_format", default="text", type=str, help="how the log is written: text or json, one object a line")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
@@ -60,3 +71,14 @@ def read_options() -> None:
             fail(f"--{name.replace('_', '-')}={value:g}: 0 or a number above is due")
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
+    _check_words()
+    write_logs(options.log_format)
+
+
+def _check_words() -> None:
+    if options.log_format not in FORMATS:
+        fail(f"--log-format={options.log_format}: {' or '.join(FORMATS)} is due")
+    try:
+        Addresses(options.admin_addresses)
+    except ValueError as error:
+        fail(f"--admin-addresses={','.join(options.admin_addresses)}: {error}")

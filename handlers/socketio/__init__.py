@@ -6,6 +6,7 @@
 `SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
 """
 
+from .census import Census, take_census
 from .engine import Engine
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
@@ -15,6 +16,7 @@ from .routes import event_stream, routes
 
 __all__ = [
     "CallTimeout",
+    "Census",
     "Disconnected",
     "Engine",
     "Hub",
@@ -23,4 +25,5 @@ __all__ = [
     "event",
     "event_stream",
     "routes",
+    "take_census",
 ]

@@ -223,6 +223,8 @@ class Client(Dispatch):
         had_left = self._namespace.hub.recovery.back(self)
         self._namespace.readmit(self)
         self.session.keep(missed)
+        self._namespace.hub.counters.recovered += 1
+        self._namespace.hub.counters.deliveries += len(missed.entries)
         self._say(Message(Kind.CONNECT, self._namespace.name, {"sid": self.id, "pid": self._trail.pid}))
         if had_left:
             self._turns.take(self._run, Answer(type(self).on_connect), [], None)

@@ -53,6 +53,7 @@ class Connection:
             if message.namespace not in self._parted:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is EVENT:
+            self._hub.counters.events += 1
             client._receive(message.data, message.id)
         elif message.kind is ACK:
             client._answer(message.id, message.data)

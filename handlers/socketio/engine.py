@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from .admission import Admission
+from .counters import Counters
 from .errors import SessionUnknown
 from .heartbeat import Deadlines, Heartbeat
 from .packet import Packet, PacketType
@@ -105,9 +106,12 @@ class Engine:
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
+        self.draining = False
+        """Whether the server is about to end; whoever sends clients here is told so."""
         self._reset()
 
     def _reset(self) -> None:
+        self.counters = Counters()
         self.sessions: dict[str, Session] = {}
         self.admission = Admission(*self._limits)
         self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
@@ -115,7 +119,7 @@ class Engine:
         self._departed: dict[str, Session] = {}
         self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
-        self.stamp = 0
+        self.stamp = self._first = 0
         """The stamp of what was said last."""
         self._stirred: list[Room] = []
         self._awake: deque[Reader | Trim] = deque()
@@ -128,7 +132,12 @@ class Engine:
         """
         if self.loop is not None:
             self._reset()
-        self.loop, self.stamp = loop, stamp
+        self.loop, self.stamp, self._first = loop, stamp, stamp
+
+    @property
+    def said(self) -> int:
+        """How many things have been said."""
+        return self.stamp - self._first
 
     def now(self) -> float:
         """Seconds on the clock of the loop."""
@@ -149,7 +158,10 @@ class Engine:
         self.admission.enter(handshake.remote_ip)
         self._heartbeat.watch(session, now)
         session.listener = self.accept(session)
-        logger.info("%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name)
+        self.counters.opened[transport.name] += 1
+        logger.info(
+            "%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name, extra=session.particulars
+        )
         return session
 
     def greeting(self, session: Session) -> Packet:
@@ -179,9 +191,11 @@ class Engine:
         self._heartbeat.forget(session)
         self.resuming.end(session)
         lasted = self.now() - session.opened_at
+        ending = f"{session.reason}: {session.fault}" if session.fault else session.reason
         logger.info(
             "%s (%s) disconnected from %s after %.1f s: %s",
-            session.sid, session.handshake.remote_ip, session.transport.name, lasted, session.reason,
+            session.sid, session.handshake.remote_ip, session.transport.name, lasted, ending,
+            extra={**session.particulars, "seconds": round(lasted, 3)},
         )  # fmt: skip
 
     def depart(self, session: Session) -> None:
@@ -214,9 +228,10 @@ class Engine:
         gone, rested = self._heartbeat.beat(now)
         for session in gone:
             session.close("ping timeout")
-        self.say([session.room for session in rested], PING)
+        if rested:
+            self.say([session.room for session in rested], PING)
         for session in self.upgrading.due(now):
-            logger.info("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
+            logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             session.abandon_upgrade()
         for session in self.resuming.due(now):
             session.close("transport close")
@@ -239,6 +254,7 @@ class Engine:
             if not room.heard:
                 continue
             room.say(entry)
+            self.counters.deliveries += len(room.readers)
             if not room.stirred:
                 room.stirred = True
                 self._stirred.append(room)

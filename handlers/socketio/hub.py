@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,8 +19,6 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .handler import SocketIOHandler
-
-logger = logging.getLogger(__name__)
 
 ATTACHMENTS = 30.0
 """Seconds within which all attachments of a message have to come."""
@@ -105,7 +102,7 @@ class Hub(Engine):
         super().beat()
         now = self.now()
         for session in self.joining.due(now):
-            logger.info("%s joined no namespace within %g s", session.sid, self._connect_timeout)
+            session.fault = f"joined no namespace within {self._connect_timeout:g} s"
             session.close("forced close")
         for session in self.assembling.due(now):
             session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"

@@ -131,6 +131,7 @@ class Get(Request):
 
     def answer(self, payload: bytes) -> None:
         """Answer it."""
+        self._carrier.session.engine.counters.traffic[PollingTransport.name].sent += len(payload)
         self._respond(200, TEXT, payload)
 
     def on_connection_close(self) -> None:
@@ -154,6 +155,7 @@ class Post(Request):
         """Take a part of the body."""
         self._body += chunk
         session = self._carrier.session
+        session.engine.counters.traffic[PollingTransport.name].received += len(chunk)
         if len(self._body) > session.engine.max_payload and not self._over:
             self._end()
             self._refuse(_too_large(len(self._body), session.engine.max_payload))
@@ -196,6 +198,7 @@ class Post(Request):
     def _refuse(self, refusal: Refusal) -> None:
         session = self._carrier.session
         logger.info("refused %s: %s (%s)", session.handshake.remote_ip, refusal.message, refusal.hint)
+        session.engine.counters.refused[refusal.code, refusal.message] += 1
         self._respond(refusal.status, "application/json", json.dumps(refusal.payload).encode())
 
 
@@ -242,6 +245,7 @@ class PollHandler(Endpoint):
 
     def answer(self, payload: bytes) -> None:
         """Answer a poll."""
+        self.engine.counters.traffic[self.transport_name].sent += len(payload)
         self.set_header("Content-Type", TEXT)
         self.set_header("Cache-Control", "no-store")
         self.finish(payload)

@@ -14,6 +14,7 @@ from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from .counters import Traffic
 from .deflate import inflate
 from .frames import CLOSE, PING, PONG, Control, FrameReader, Received, Violation, control_frame, read_close
 from .wire import Wire, take_over
@@ -44,9 +45,12 @@ class Receiver(Protocol):
 class FrameProtocol(WebSocketProtocol13):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
-    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool) -> None:
+    def __init__(
+        self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
+    ) -> None:
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
         self._receiver = receiver
+        self._traffic = traffic
         self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
         self._received: Iterator[Received] = iter(())
         self._paused = False
@@ -60,7 +64,7 @@ class FrameProtocol(WebSocketProtocol13):
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
-            self._wire: Wire | None = take_over(self.stream, self)
+            self._wire: Wire | None = take_over(self.stream, self, self._traffic)
         except StreamClosedError:
             self._wire = None
         del self.stream

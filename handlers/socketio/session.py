@@ -100,7 +100,7 @@ class Session(Reader):
         self.probed = False
         """Whether a transport has probed that is to take over."""
         self.fault = ""
-        """What the client sent that it may not have."""
+        """What the client did that it may not."""
         self._candidate: Candidate | None = None
         self._allowance = Allowance(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
@@ -109,6 +109,13 @@ class Session(Reader):
 
     def __repr__(self) -> str:
         return f"<Session {self.sid} over {self.transport.name}: {self.reason or 'open'}>"
+
+    @property
+    def particulars(self) -> dict[str, str]:
+        """Who this is, as the fields of a line in the log."""
+        about = {"id": self.sid, "address": self.handshake.remote_ip, "transport": self.transport.name}
+        endings = {"reason": self.reason or "", "fault": self.fault}
+        return about | {name: said for name, said in endings.items() if said}
 
     # -- sending
 
@@ -131,9 +138,11 @@ class Session(Reader):
         if self._allowance is None:
             return 0.0
         pause = self._allowance.spend(self.engine.now)
-        if pause and self._allowance.exhausted:
-            self.fault = f"more than {self.engine.rate:g} packets a second for {PATIENCE:g} s (--rate)"
-            self.close("rate limited")
+        if pause:
+            self.engine.counters.rate_limited += 1
+            if self._allowance.exhausted:
+                self.fault = f"more than {self.engine.rate:g} packets a second for {PATIENCE:g} s (--rate)"
+                self.close("rate limited")
         return pause
 
     def receive(self, packet: Packet, via: Transport) -> None:
@@ -164,16 +173,17 @@ class Session(Reader):
         if self.reason is not None:
             self.abandon_upgrade()
             return
-        logger.info("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
+        logger.debug("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
         if via is self.transport:
             self.fault = str(error)
             self.close("parse error")
         else:
             self.abandon_upgrade()
 
-    def lost(self, via: Transport, reason: Reason) -> None:
-        """Take note that a transport is gone."""
+    def lost(self, via: Transport, reason: Reason, fault: str = "") -> None:
+        """Take note that a transport is gone, and by what fault of the client."""
         if via is self.transport:
+            self.fault = self.fault or fault
             self.close(reason)
         elif via is self._candidate:
             self.abandon_upgrade()
@@ -206,6 +216,7 @@ class Session(Reader):
 
     def _flip(self, candidate: Candidate) -> None:
         old, self.transport = self.transport, candidate
+        self.engine.counters.upgraded += 1
         self._end_upgrade()
         old.release()
         self.engine.wake(self)
@@ -217,6 +228,7 @@ class Session(Reader):
             self.engine.resuming.begin(self, self.engine.now())
         self._end_upgrade()
         if candidate is not None:
+            self.engine.counters.not_upgraded += 1
             candidate.release()
 
     def resume(self) -> None:
@@ -239,6 +251,7 @@ class Session(Reader):
         # What is left to a slow consumer has a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason
+        self.engine.counters.closed[reason] += 1
         self.engine.forget(self)
         self.leave_all()
         self.transport.end(farewell, reason)

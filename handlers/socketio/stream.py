@@ -76,6 +76,7 @@ class EventStream(Reader):
         """End it; the listener's browser comes back by itself."""
         if self.reason is None:
             self.reason = reason
+            self.engine.counters.closed[reason] += 1
             self.leave_all()
             self._handler.end()
 
@@ -120,6 +121,7 @@ class EventStreamHandler(Endpoint):
         hub.recovery.retain(room)
         self._stream = EventStream(hub, self)
         self._stream.enter(room)
+        hub.counters.opened[self.transport_name] += 1
         hub.streams.begin(self._stream, hub.now())
         hub.admission.enter(self.request.remote_ip or "")
         stamp = self.request.headers.get("Last-Event-ID", "")
@@ -130,7 +132,9 @@ class EventStreamHandler(Endpoint):
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the result comes when it has taken it all."""
-        self.write(text)
+        body = text.encode()
+        self.engine.counters.traffic[self.transport_name].sent += len(body)
+        self.write(body)
         return self.flush()
 
     def end(self) -> None:

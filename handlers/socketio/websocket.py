@@ -86,7 +86,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         self.compressed = self.engine.compress > 0 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
         if self.compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
-        return FrameProtocol(self, self, self.max_message_size, self.compressed)
+        traffic = self.engine.counters.traffic[self.name]
+        return FrameProtocol(self, self, self.max_message_size, self.compressed, traffic)
 
     # -- the connection
 
@@ -139,8 +140,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def on_violation(self, violation: Violation) -> None:
         """Part with a client that does what RFC 6455 forbids."""
         if self.session is not None:
-            logger.info("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
-            self.session.lost(self, "transport error")
+            logger.debug("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
+            self.session.lost(self, "transport error", str(violation))
 
     def on_close(self) -> None:
         """Part with the session."""

@@ -14,6 +14,8 @@ from typing import Protocol
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from .counters import Traffic
+
 CHUNK = 1 << 16
 """Bytes that are read at once; whoever sends more has the rest read in the next round, after others."""
 
@@ -59,19 +61,20 @@ class Wire(Protocol):
         """Read until the wire is closed, where that takes a task."""
 
 
-def take_over(stream: IOStream, owner: Owner) -> Wire:
+def take_over(stream: IOStream, owner: Owner, traffic: Traffic) -> Wire:
     """Return the wire of a stream that nobody else uses any more. Raises StreamClosedError where it is closed."""
-    return StreamWire(stream, owner) if isinstance(stream, SSLIOStream) else SocketWire(stream, owner)
+    return (StreamWire if isinstance(stream, SSLIOStream) else SocketWire)(stream, owner, traffic)
 
 
 class SocketWire:
     """A plain socket."""
 
-    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_unsent", "busy")
+    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_traffic", "_unsent", "busy")
 
-    def __init__(self, stream: IOStream, owner: Owner) -> None:
+    def __init__(self, stream: IOStream, owner: Owner, traffic: Traffic) -> None:
         self.busy = False
         self._owner: Owner | None = owner
+        self._traffic = traffic
         self._loop = stream.io_loop
         self._unsent: list[memoryview[int]] = []
         self._ended = self._finishing = self._paused = False
@@ -89,6 +92,7 @@ class SocketWire:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
+        self._traffic.sent += len(data)
         if self._unsent:
             # Apart, not joined: what readers who are equally slow have not been sent is the same bytes.
             self._unsent.append(memoryview(data))
@@ -152,6 +156,7 @@ class SocketWire:
         if early.exception() is not None:
             self.close(error=True)
         elif self._owner is not None:
+            self._traffic.received += len(early.result())
             self._owner.on_data(early.result())
 
     def _on_event(self, _: socket.socket, events: int) -> None:
@@ -171,6 +176,7 @@ class SocketWire:
         if not data:
             self.close()
         elif self._owner is not None:
+            self._traffic.received += len(data)
             self._owner.on_data(data)
 
     def _send_more(self) -> None:
@@ -198,11 +204,12 @@ class SocketWire:
 class StreamWire:
     """An encrypted stream."""
 
-    __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_writing", "busy")
+    __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_traffic", "_writing", "busy")
 
-    def __init__(self, stream: IOStream, owner: Owner) -> None:
+    def __init__(self, stream: IOStream, owner: Owner, traffic: Traffic) -> None:
         self.busy = False
         self._owner: Owner | None = owner
+        self._traffic = traffic
         self._stream = stream
         self._writing = self._ended = self._finishing = False
         self._reads = asyncio.Event()
@@ -212,7 +219,9 @@ class StreamWire:
         """Read until the stream is closed."""
         try:
             while self._owner is not None:
-                self._owner.on_data(await self._stream.read_bytes(CHUNK, partial=True))
+                data = await self._stream.read_bytes(CHUNK, partial=True)
+                self._traffic.received += len(data)
+                self._owner.on_data(data)
                 # A stream that has more at hand would not let others have their turn.
                 await asyncio.sleep(0)
                 await self._reads.wait()
@@ -221,6 +230,7 @@ class StreamWire:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
+        self._traffic.sent += len(data)
         try:
             sending = self._stream.write(data)
         except StreamClosedError:
