@@ -20,9 +20,11 @@ from handlers.service.accept import patient
 from handlers.service.admin import admin
 from handlers.service.http import Server
 from handlers.service.lag import LoopLag
-from handlers.service.listen import bind
+from handlers.service.listen import listening_sockets
+from handlers.service.notify import Notifier
 from handlers.service.options import read_options
 from handlers.service.static import StaticHandler
+from handlers.service.tls import read_certificate, renew_certificate
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
@@ -77,16 +79,23 @@ async def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     application = make_app()
     application.settings["lag"].start()
-    sockets = [patient(listening) for listening in bind(options.port, options.address)]
-    server = Server(application, xheaders=options.trust_proxy)
+    files = (options.certfile, options.keyfile)
+    tls = read_certificate(*files)
+    sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]
+    notifier = Notifier(lambda: len(application.settings["hub"].sessions))
+    server = Server(application, xheaders=options.trust_proxy, ssl_options=tls)
     server.add_sockets(sockets)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
+    if tls:
+        loop.add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
+    notifier.ready()
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
     await stopping.wait()
 
+    notifier.stopping()
     server.stop()
     application.settings["hub"].close()
     await server.close_all_connections()

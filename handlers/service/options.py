@@ -35,6 +35,8 @@ define(
     help="addresses and networks that may ask for /healthz and /metrics; separated by commas",
 )
 define("log_format", default="text", type=str, help="how the log is written: text or json, one object a line")
+define("certfile", default="", type=str, help="PEM file of a certificate, to serve TLS with; SIGHUP reads it again")
+define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds it, too")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
@@ -72,6 +74,7 @@ def read_options() -> None:
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
     _check_words()
+    _check_certificate()
     write_logs(options.log_format)
 
 
@@ -82,3 +85,8 @@ def _check_words() -> None:
         Addresses(options.admin_addresses)
     except ValueError as error:
         fail(f"--admin-addresses={','.join(options.admin_addresses)}: {error}")
+
+
+def _check_certificate() -> None:
+    if options.keyfile and not options.certfile:
+        fail(f"--keyfile={options.keyfile} without --certfile: the certificate is due, too")
