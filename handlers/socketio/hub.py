@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
@@ -49,7 +48,7 @@ class Hub(Engine):
 
     def __init__(
         self,
-        handlers: Mapping[str | re.Pattern[str], type[SocketIOHandler]] | Mapping[str, type[SocketIOHandler]],
+        handlers: Mapping[Any, type[SocketIOHandler]],
         *,
         connect_timeout: float = 45,
         recovery: float = 120,
