@@ -106,13 +106,16 @@ class FrameProtocol(WebSocketProtocol13):
             for message in self._reader.feed(data):
                 if self.client_terminated:
                     return
-                if isinstance(message, Control):
+                if isinstance(message, (str, bytes)):
+                    self._receiver.on_message(message)
+                elif isinstance(message, Control):
                     self._take_control(message)
                 else:
-                    self._receiver.on_message(message)
+                    raise message
         except Violation as violation:
             self.close(violation.code, str(violation))
             self._receiver.on_violation(violation)
+            self.client_terminated = True  # nothing that comes behind it counts (§7.1.7)
             if self._wire is not None:
                 self._wire.finish()
 
