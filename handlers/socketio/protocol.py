@@ -108,30 +108,39 @@ class FrameProtocol(WebSocketProtocol13):
 
     def on_data(self, data: bytes) -> None:
         """Take what has come."""
-        try:
-            self._received = iter(self._reader.feed(data))
-            self._take_received()
-        except Violation as violation:
-            self.close(violation.code, str(violation))
-            self._receiver.on_violation(violation)
-            if self._wire is not None:
-                self._wire.finish()
+        self._received = iter(self._reader.feed(data))
+        self._take_received()
 
     def _take_received(self) -> None:
-        for message in self._received:
-            if self.client_terminated:
-                return
-            if isinstance(message, Control):
-                self._take_control(message)
-            else:
-                self._receiver.on_message(message)
-            pause = self._receiver.spend()
-            if pause:
-                self._pause(pause)
-                return
+        try:
+            for message in self._received:
+                if self.client_terminated:
+                    return
+                self._take(message)
+                pause = self._receiver.spend()
+                if pause:
+                    self._pause(pause)
+                    return
+        except Violation as violation:
+            self._part(violation)
         if self._paused and self._wire is not None:
             self._paused = False
             self._wire.resume()
+
+    def _take(self, message: Received) -> None:
+        if isinstance(message, (str, bytes)):
+            self._receiver.on_message(message)
+        elif isinstance(message, Control):
+            self._take_control(message)
+        else:
+            raise message
+
+    def _part(self, violation: Violation) -> None:
+        self.close(violation.code, str(violation))
+        self._receiver.on_violation(violation)
+        self.client_terminated = True  # nothing that comes behind it counts (§7.1.7)
+        if self._wire is not None:
+            self._wire.finish()
 
     def _pause(self, seconds: float) -> None:
         if self._wire is not None and not self._paused:
