@@ -16,6 +16,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketProtocol13, _WebSocketParams
 
+from handlers.socketio.counters import Traffic
 from handlers.socketio.frames import BINARY, CLOSE, CONTINUATION, INVALID_DATA, PING, PONG, PROTOCOL_ERROR, TEXT
 from handlers.socketio.protocol import FrameProtocol
 
@@ -77,6 +78,9 @@ class Witness:
 
     def on_sent(self) -> None: ...
 
+    def spend(self) -> float:
+        return 0.0
+
     def on_ping(self, data: bytes) -> None: ...
 
     def on_pong(self, data: bytes) -> None: ...
@@ -126,9 +130,9 @@ class Wire:
     busy = False
     finishing = closed = False
 
-    def __init__(self, stream: Stream, owner: FrameProtocol) -> None:
+    def __init__(self, stream: Stream, owner: FrameProtocol, traffic: Traffic) -> None:
         self._owner = owner
-        self.send = stream.witness.on_frame
+        self.send = self.send_last = stream.witness.on_frame
 
     def finish(self) -> None:
         self.finishing = True
@@ -142,7 +146,7 @@ class Wire:
 async def ours(client: Client) -> Trace:
     """Let our loop take it; it has the wire above, which is to be put in place of `protocol.take_over`."""
     witness = Witness()
-    witness.line = line = FrameProtocol(witness, witness, client.max_size, client.compresses)
+    witness.line = line = FrameProtocol(witness, witness, client.max_size, client.compresses, Traffic())
     line.stream = Stream(witness)
     assert line.begin()
     wire: Any = line._wire
