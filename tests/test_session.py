@@ -434,6 +434,23 @@ def test_nothing_is_left_of_sessions_that_are_over(house: House) -> None:
     assert not house.engine._awake
 
 
+def test_a_long_tick_with_many_rooms_leaves_others_their_turn(house: House) -> None:
+    clients = [house.connect() for _ in range(100)]
+
+    def slowly(act: Callable[..., Any], *args: Any) -> Any:
+        house.loop.now += 0.004
+        return act(*args)
+
+    for client in clients:
+        client.deliver = partial(slowly, client.deliver)
+        client.catch_up = partial(slowly, client.catch_up)
+        client.session.send("1")
+    house.loop._soon.pop(0)()
+    assert 0 < sum(bool(client.received) for client in clients) < 50
+    house.loop.turn()
+    assert all(client.received == ["1"] for client in clients)
+
+
 @pytest.mark.parametrize("rooms", [1, 2])
 def test_a_long_tick_leaves_others_their_turn(house: House, rooms: int) -> None:
     clients, lobbies = [house.connect() for _ in range(100)], [Room(str(n)) for n in range(rooms)]

@@ -296,9 +296,14 @@ class Engine:
     def _tick(self) -> None:
         self._scheduled = False
         until = self.now() + TICK
-        if len(self._stirred) == 1 and not self._awake:
-            self._broadcast(self._stirred.pop(), until)
-        self.settle()
+        stirred, self._stirred = self._stirred, []
+        several = in_several(stirred)
+        for number, room in enumerate(stirred):
+            if number % TURN == TURN - 1 and self.now() > until:
+                self._stirred += stirred[number:]
+                self.settle()
+                break
+            self._broadcast(room, several, until)
         awake = self._awake
         while awake:
             for _ in range(min(len(awake), TURN)):
@@ -307,17 +312,28 @@ class Engine:
                 self._schedule()
                 return
 
-    def _broadcast(self, room: Room, until: float) -> None:
-        """Write what was said in one room, and nowhere else, to whoever has read all the rest; offer it to the others.
+    def _broadcast(self, room: Room, several: set[Reader], until: float) -> None:
+        """Write what was said in a room to whoever has nothing else to read; offer it to the others.
 
         That is what most broadcasts come to, and it is half the work.
         """
         place = room.offer()
         said, readers, missed = room.since(place), list(room.readers), []
         for start in range(0, len(readers), TURN):
-            if self.now() > until:
+            if start and self.now() > until:
                 missed += readers[start:]
                 break
-            missed += [reader for reader in readers[start : start + TURN] if not reader.take(room, said)]
+            turn = readers[start : start + TURN]
+            missed += [reader for reader in turn if reader in several or not reader.take(room, said)]
         self._offer(room, place, missed)
         room.forget_read()
+
+
+def in_several(rooms: Iterable[Room]) -> set[Reader]:
+    """Return the readers who are in more than one of these rooms."""
+    seen: set[Reader] = set()
+    several: set[Reader] = set()
+    for room in rooms:
+        several.update(seen.intersection(room.readers))
+        seen.update(room.readers)
+    return several
