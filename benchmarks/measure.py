@@ -59,6 +59,7 @@ class Result:
     rss: int
     p50_ms: float
     p99_ms: float
+    worst_ms: float
 
     @property
     def busy(self) -> float:
@@ -101,7 +102,7 @@ def _check(result: Result, workload: Workload, failure: Callable[[str], RunError
         raise failure("not done")
     if not result.delivered:
         raise failure("nothing was delivered")
-    if workload.needs == "heartbeat" and result.delivered < workload.clients:
+    if workload.mode == "hold" and result.delivered < workload.clients:
         raise failure(f"{result.delivered} pings came to {workload.clients} clients")
 
 

@@ -29,8 +29,11 @@ HEADINGS = {
     "storm": ("Storm", "seconds"),
     "churn": ("Churn", "visits/s"),
     "hold": ("Idle", "kB a client"),
+    "fairness": ("Fairness: the echo of one client while broadcasts go to all", "ms at worst"),
+    "flood": ("Fairness: the echoes of others while one client floods the server", "ms at worst"),
 }
-LESS_IS_BETTER = {"storm", "hold"}
+MEANWHILE = {"fairness": "broadcasts/s", "flood": "events/s of the flood"}
+LESS_IS_BETTER = {"storm", "hold", *MEANWHILE}
 
 
 def figure(result: Result, workload: Workload) -> float:
@@ -39,6 +42,8 @@ def figure(result: Result, workload: Workload) -> float:
         return result.seconds if result.done else float("inf")
     if workload.mode == "hold":
         return result.rss / workload.clients / 1024
+    if workload.mode in MEANWHILE:
+        return result.worst_ms
     if workload.mode == "churn":
         return result.said / result.seconds
     return result.delivered / result.seconds
@@ -65,12 +70,17 @@ def table(workloads: Sequence[Workload], peers: Sequence[Peer], results: Results
 
 def _section(mode: str, polling: bool, workloads: Iterable[Workload], peers: Sequence[Peer], results: Results) -> str:
     heading, unit = HEADINGS[mode]
-    costs = ["CPU of heartbeats"] if mode == "hold" else ["CPU µs a delivery", "p50 ms", "p99 ms"]
-    names = ["workload", "server", unit, "ours is better by", *costs, "load busy"]
+    names = ["workload", "server", unit, "ours is better by", *_cost_names(mode), "load busy"]
     rule = ["---", "---", *["--:"] * (len(names) - 2)]
     lines = [f"### {heading}{' by long-polling' if polling else ''}", "", _line(names), _line(rule)]
     lines += [_line(_row(workload, peer, results)) for workload in workloads for peer in peers if peer.takes(workload)]
     return "\n".join(lines)
+
+
+def _cost_names(mode: str) -> list[str]:
+    if mode == "hold":
+        return ["CPU of heartbeats"]
+    return [MEANWHILE.get(mode, "CPU µs a delivery"), "p50 ms", "p99 ms"]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -105,8 +115,10 @@ def _ratio(ours: float, theirs: float, workload: Workload) -> str:
 def _costs(workload: Workload, measured: Sequence[Result]) -> list[str]:
     if workload.mode == "hold":
         return [f"{median(heartbeat_share(result, workload) for result in measured):.2%}"]
-    cpu = median(1e6 * result.cpu / result.delivered for result in measured)
     p50, p99 = median(result.p50_ms for result in measured), median(result.p99_ms for result in measured)
+    if workload.mode in MEANWHILE:
+        return [amount(median(result.said / result.seconds for result in measured)), f"{p50:.2f}", f"{p99:.2f}"]
+    cpu = median(1e6 * result.cpu / result.delivered for result in measured)
     return [f"{cpu:.2f}", f"{p50:.2f}", f"{p99:.2f}"]
 
 

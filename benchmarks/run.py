@@ -40,11 +40,10 @@ class Run:
         self._cores = cores
         self._gave_up: dict[str, int] = {}
 
-    def all_rounds(self, rounds: int) -> None:
-        """Measure everything, one round after the other."""
-        for number in range(rounds):
-            for place, (workload, peer) in enumerate(self._pairs, 1):
-                self._one(workload, peer, f"round {number + 1} of {rounds}, {place} of {len(self._pairs)}")
+    def round(self, which: str) -> None:
+        """Measure everything once."""
+        for place, (workload, peer) in enumerate(self._pairs, 1):
+            self._one(workload, peer, f"{which}, {place} of {len(self._pairs)}")
 
     def _one(self, workload: Workload, peer: Peer, where: str) -> None:
         if workload.mode == "storm" and workload.clients >= self._gave_up.get(peer.name, sys.maxsize):
@@ -106,7 +105,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--peers", default="", help="some of " + ", ".join(peer.name for peer in peer_table.PEERS))
     parser.add_argument("--rounds", type=int, help="how often each is measured (3, with --quick 1)")
     parser.add_argument("--seconds", type=float, help="how long a workload talks (2, with --quick 0.3)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there as well")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there as well, after each round")
     parser.add_argument("--list", action="store_true", help="list the workloads")
     return parser.parse_args()
 
@@ -132,11 +131,13 @@ def bench(arguments: argparse.Namespace) -> None:
     machine = report.machine(peers)
     _show(machine)
     run = Run(workloads, peers, duration_of(arguments), cores)
-    run.all_rounds(rounds)
-    text = f"{report.notes(workloads, rounds)}\n\n{report.table(workloads, peers, run.results)}"
-    _show(f"\n{text}")
-    if arguments.out:
-        arguments.out.write_text(f"{machine}\n\n{text}\n")
+    for number in range(1, rounds + 1):
+        run.round(f"round {number} of {rounds}")
+        text = f"{report.notes(workloads, number)}\n\n{report.table(workloads, peers, run.results)}"
+        # A run that is broken off has shown, and written, what it had measured.
+        (_show if number == rounds else _tell)(f"\n{text}")
+        if arguments.out:
+            arguments.out.write_text(f"{machine}\n\n{text}\n")
 
 
 def _end(*_: Any) -> None:

@@ -17,6 +17,8 @@ DEFAULT_PING_INTERVAL = 25.0
 """Seconds, in all servers."""
 LONG_TIMEOUT = 600.0
 """Seconds that a client has to answer a ping: a server that is jammed keeps its clients."""
+FLOOD_INTERVAL, FLOOD_TIMEOUT = 0.5, 1.0
+"""Seconds: beside a flood, whoever is not listened to loses its connection."""
 STORM_LIMIT = 60.0
 """Seconds after which a storm is given up."""
 LISTEN_QUEUE = 4000
@@ -55,8 +57,10 @@ class Workload:
         return self.clients * (2 if self.needs == "polling" else 1) + int(self.options.get("window", 0))
 
 
-def _environment(news: bool = False, interval: float = DEFAULT_PING_INTERVAL) -> dict[str, str]:
-    milliseconds = {"PING_INTERVAL": interval, "PING_TIMEOUT": LONG_TIMEOUT}
+def _environment(
+    news: bool = False, interval: float = DEFAULT_PING_INTERVAL, timeout: float = LONG_TIMEOUT
+) -> dict[str, str]:
+    milliseconds = {"PING_INTERVAL": interval, "PING_TIMEOUT": timeout}
     return {"NEWS": "1" if news else "0"} | {name: str(round(1000 * value)) for name, value in milliseconds.items()}
 
 
@@ -146,6 +150,31 @@ def _idle(clients: int, interval: float = 5, hold: float = 15) -> Workload:
     )
 
 
+def _fairness(clients: int) -> Workload:
+    """All get a broadcast, again and again; one further client is answered meanwhile."""
+    return Workload(
+        f"fairness-{clients}",
+        f"an echo beside broadcasts to {clients:,}, one at a time",
+        "fairness",
+        clients,
+        options={"window": 1},
+        environment=_environment(),
+    )
+
+
+def _flood(clients: int) -> Workload:
+    """They are answered, and keep their heartbeats, while one further client asks as fast as it can."""
+    return Workload(
+        f"flood-{clients}",
+        f"echoes of {clients}, one at a time, beside a flood from another",
+        "flood",
+        clients,
+        needs="heartbeat",
+        options={"window": 1},
+        environment=_environment(interval=FLOOD_INTERVAL, timeout=FLOOD_TIMEOUT),
+    )
+
+
 def _polling(workload: Workload) -> Workload:
     """The same by long-polling."""
     return Workload(
@@ -174,6 +203,8 @@ WORKLOADS = [
     _polling(_fanout(200, 8, 16)),
     _polling(_echo(200, 1)),
     _rooms(1000),
+    _fairness(10_000),
+    _flood(100),
 ]
 
 QUICK = [

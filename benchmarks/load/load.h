@@ -6,7 +6,7 @@
  *
  *   main.c       options, and one line of JSON at the end
  *   workloads.c  what the clients do: fanout, echo, rooms, storm, churn, hold
- *   beside.c     the same while somebody keeps the server busy: fairness, flood
+ *   beside.c     what they do while one keeps the server busy: fairness, flood
  *   client.c     a client: Engine.IO and Socket.IO packets
  *   websocket.c  its frames, compressed or not
  *   polling.c    its requests
@@ -66,7 +66,7 @@ struct client {
     double since;            /* when it dialled */
     long sent, heard;        /* what it said; what it heard in answer */
     double *asked;           /* echo: when each open question was put */
-    long first, last, welcome, came, went;  /* news: counts heard, and how often */
+    long first, last, welcome, came, went;  /* news: numbers heard, and how often */
 };
 
 extern client *clients;

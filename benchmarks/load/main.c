@@ -11,7 +11,7 @@ options opt = { .mode = "fanout", .transport = "websocket", .auth = "", .clients
                 .dialing = 100, .group = 10, .seconds = 2, .warmup = 0.5, .hold = 15, .limit = 60, .deadline = 120 };
 
 static const struct { const char *name; char kind; void *value; const char *help; } table[] = {
-    { "mode", 's', &opt.mode, "fanout, echo, rooms, storm, churn or hold" },
+    { "mode", 's', &opt.mode, "fanout, echo, rooms, storm, churn, hold, fairness or flood" },
     { "transport", 's', &opt.transport, "websocket or polling" },
     { "auth", 's', &opt.auth, "JSON that goes with CONNECT" },
     { "port", 'i', &opt.port, "of the server, on 127.0.0.1" },
@@ -70,8 +70,8 @@ int main(int argc, char **argv) {
     clients_start(opt.clients + opt.window);
     result r = workload_run();
     printf("{\"done\":%s,\"said\":%ld,\"delivered\":%ld,\"seconds\":%.6f,\"cpu\":%.3f,\"own_cpu\":%.6f,\"all_cpu\":%.3f,\"rss\":%ld,"
-           "\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
+           "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}\n",
            r.done ? "true" : "false", r.said, r.delivered, r.cost.seconds, r.cost.cpu, r.cost.own_cpu, r.cost.all_cpu, r.rss,
-           latency_ms(.5), latency_ms(.99));
+           latency_ms(.5), latency_ms(.99), latency_ms(1));
     return 0;
 }

@@ -2,7 +2,7 @@
  * never something else. It ends when all that was said has been heard, and whatever is heard is checked.
  */
 #define _GNU_SOURCE
-#include "load.h"
+#include "talk.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void make_body(void) {
 }
 
 /* Send an event: its beginning by format, then the body of this number. */
-static void say(client *c, long n, const char *format, ...) {
+void say(client *c, long n, const char *format, ...) {
     static buffer packet;
     char head[128];
     va_list values;
@@ -47,7 +47,7 @@ static _Noreturn void wrong(client *c, const char *text, size_t n, long expected
 }
 
 /* Return the number of a body that stands at `at`; the run ends if it is not what was said. Recovery may add a stamp. */
-static long read_body(client *c, const char *text, size_t n, size_t at, long expected) {
+long read_body(client *c, const char *text, size_t n, size_t at, long expected) {
     const char *end = text + n, *body = text + at;
     char *rest;
     if (n < at + tail_size + 7 || memcmp(body, "{\"n\":", 5)) wrong(c, text, n, expected);
@@ -58,32 +58,26 @@ static long read_body(client *c, const char *text, size_t n, size_t at, long exp
     return number;
 }
 
-static bool is(const char *text, size_t n, const char *event) {
+bool is(const char *text, size_t n, const char *event) {
     size_t size = strlen(event);
     return n > size && !memcmp(text, event, size);
 }
 
 /* -- pace */
 
-static void pump(int milliseconds) {
+void pump(int milliseconds) {
     net_poll(milliseconds);
     if (now() > ends) die("not done after %.0f s: %ld of %d clients joined", opt.deadline, joined, opt.clients);
 }
 
-static void join_clients(int n) {
+void join_clients(int n) {
     for (int next = 0; joined < n; pump(20))
         while (next < n && next - joined < opt.dialing) client_dial(&clients[next++]);
 }
 
-static struct {
-    int window;         /* how much may be open at once */
-    double until;       /* when to say no more */
-    long said, heard;   /* events; what was heard of them */
-    int audience;       /* how many hear each */
-    void (*speak)(void);
-} talk;
+struct talk talk;
 
-static bool may_speak(void) { return now() < talk.until; }
+bool may_speak(void) { return now() < talk.until; }
 
 static reading phase(double seconds, int window) {
     meter_start();
@@ -95,7 +89,7 @@ static reading phase(double seconds, int window) {
 }
 
 /* Two phases: one to get warm in, with one event open, and one that counts. */
-static result converse(int audience, void (*speak)(void)) {
+result converse(int audience, void (*speak)(void)) {
     talk.audience = audience;
     talk.speak = speak;
     phase(opt.warmup, 1);
@@ -147,7 +141,7 @@ static result fanout(void) {
 
 /* -- echo: each client asks, and is answered by an acknowledgement; a client has `window` questions open */
 
-static void ask(client *c) {
+void ask(client *c) {
     for (double *at; may_speak() && c->sent - c->heard < talk.window; c->sent++) {
         at = &c->asked[c->sent % SLOTS];
         if (*at) break;
@@ -162,7 +156,7 @@ static void ask_all(void) {
     for (int i = 0; i < opt.clients; i++) ask(&clients[i]);
 }
 
-static void hear_answer(client *c, long id, const char *text, size_t n) {
+void take_answer(client *c, long id, const char *text, size_t n) {
     double *at = &c->asked[id % SLOTS];
     if (id < 0 || id >= c->sent || id < c->sent - SLOTS || !*at) die("acknowledgement %ld answers nothing", id);
     read_body(c, text, n, 1, id);
@@ -170,12 +164,20 @@ static void hear_answer(client *c, long id, const char *text, size_t n) {
     *at = 0;
     c->heard++;
     talk.heard++;
+}
+
+static void hear_answer(client *c, long id, const char *text, size_t n) {
+    take_answer(c, id, text, n);
     ask(c);
+}
+
+void expect_answers(client *first, int n) {
+    for (int i = 0; i < n; i++) first[i].asked = calloc(SLOTS, sizeof(double));
 }
 
 static result echo(void) {
     join_clients(opt.clients);
-    for (int i = 0; i < opt.clients; i++) clients[i].asked = calloc(SLOTS, sizeof(double));
+    expect_answers(clients, opt.clients);
     on_ack = hear_answer;
     return converse(1, ask_all);
 }
@@ -360,6 +362,7 @@ static result hold(void) {
 
 static const struct { const char *name; result (*run)(void); } workloads[] = {
     { "fanout", fanout }, { "echo", echo }, { "rooms", tell_rooms }, { "storm", storm }, { "churn", churn }, { "hold", hold },
+    { "fairness", fairness }, { "flood", flood },
 };
 
 result workload_run(void) {
