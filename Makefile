@@ -15,7 +15,7 @@ UNITS  := message-board.service message-board.socket
 # Where tests/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
-.PHONY: run test check tools bench install uninstall clean
+.PHONY: run test check tools bench profile install uninstall clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -57,6 +57,10 @@ install:                   ## the server with a venv of its own, and its units; 
 uninstall:                 ## what install has put there; what the server has saved stays
 	rm -rf "$(DESTDIR)$(LIB)" "$(NEW)"
 	rm -f $(UNITS:%="$(DESTDIR)$(unitdir)/%")
+
+profile: $(VENV)/.test     ## where the time of our server goes, by py-spy
+	$(BIN)/pip install -q --disable-pip-version-check py-spy
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/profile.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules

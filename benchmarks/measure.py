@@ -74,11 +74,8 @@ class Result:
 
 def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) -> Result:
     """Run one workload on one server that was just started; raise RunError where anything is not as it should be."""
-    with _serving(peer, workload, cores.server) as (server, port):
-        options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options}
-        options |= {"port": port, "pid": server.pid}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        command = [str(load_binary(peer.options)), *words]
+    with serving(peer, workload, cores.server) as (server, port):
+        command = load_command(peer, workload, duration, server.pid, port)
         text = _run_load(command, duration.deadline + PATIENCE, cores.load, lambda why: _failure(peer, workload, why))
         if server.poll() is not None:
             raise _failure(peer, workload, f"the server ended with {server.returncode}")
@@ -87,9 +84,15 @@ def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) ->
     return result
 
 
+def load_command(peer: Peer, workload: Workload, duration: Duration, pid: int, port: int) -> list[str]:
+    """Return how `load/` is called for a server that listens on this port."""
+    options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options, "port": port, "pid": pid}
+    return [str(load_binary(peer.options)), *(word for name in options for word in (f"--{name}", str(options[name])))]
+
+
 def _run_load(command: list[str], timeout: float, core: int, failure: Callable[[str], RunError]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, preexec_fn=_settle_on(core))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, preexec_fn=settle_on(core))
     except subprocess.TimeoutExpired:
         raise failure(f"the load did not end within {timeout:.0f} s") from None
     if done.returncode:
@@ -110,7 +113,7 @@ def _check(result: Result, workload: Workload, failure: Callable[[str], RunError
 
 
 @contextmanager
-def _serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a server, wait until it listens, and end it afterwards, whatever happens."""
     port = _free_port()
     environment = {**os.environ, **workload.environment, **peer.environment, "PORT": str(port)}
@@ -118,7 +121,7 @@ def _serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subpro
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            peer.command, env=environment, stdout=output, stderr=output, preexec_fn=_settle_on(core)
+            peer.command, env=environment, stdout=output, stderr=output, preexec_fn=settle_on(core)
         )
     try:
         if not _listens(server, port):
@@ -129,7 +132,7 @@ def _serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subpro
         server.wait()
 
 
-def _settle_on(core: int) -> Callable[[], None]:
+def settle_on(core: int) -> Callable[[], None]:
     """Return what a child does before it begins: keep to one core, and end when this process does."""
     prctl = ctypes.CDLL(None).prctl
 
