@@ -473,6 +473,28 @@ def test_a_long_tick_leaves_others_their_turn(house: House, rooms: int) -> None:
     assert all(client.received == ["1"] * rooms for client in clients)
 
 
+def test_whoever_alone_is_spoken_to_does_not_wait_for_everybody(house: House) -> None:
+    clients, lobby = [house.connect() for _ in range(1000)], Room("lobby")
+    for client in clients:
+        client.session.enter(lobby)
+
+    def slowly(act: Callable[..., Any], *args: Any) -> Any:
+        house.loop.now += 0.001
+        return act(*args)
+
+    for client in clients:
+        client.deliver = partial(slowly, client.deliver)
+        client.catch_up = partial(slowly, client.catch_up)
+    house.say(lobby, text="news")
+    house.loop._soon.pop(0)()
+    clients[-1].session.send("answer")
+    house.loop._soon.pop(0)()
+    assert clients[-1].received == ["news", "answer"]
+    assert sum(bool(client.received) for client in clients) < 100
+    house.loop.turn()
+    assert all(client.received == ["news"] for client in clients[:-1])
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Clients come into rooms and go, are stuck and go on, while things are said: each hears what it was there for."""
 

@@ -305,12 +305,21 @@ class Engine:
                 break
             self._broadcast(room, several, until)
         awake = self._awake
+        if len(awake) > TURN:
+            self._answer_first(stirred, until)
         while awake:
             for _ in range(min(len(awake), TURN)):
                 awake.popleft().catch_up()
             if awake and self.now() > until:
                 self._schedule()
                 return
+
+    def _answer_first(self, rooms: Sequence[Room], until: float) -> None:
+        """Let those read who alone were spoken to: they have asked, and the others hear what everyone is told."""
+        for room in rooms:
+            if len(room.readers) == 1 and self.now() <= until:
+                (reader,) = room.readers
+                reader.catch_up()
 
     def _broadcast(self, room: Room, several: set[Reader], until: float) -> None:
         """Write what was said in a room to whoever has nothing else to read; offer it to the others.
