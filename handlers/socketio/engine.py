@@ -85,6 +85,8 @@ class Engine:
         self._departed: dict[str, Session] = {}
         self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
+        self.draining = False
+        """Whether the server is about to end: it lets nobody new in."""
         self.stamp = 0
         """The stamp of what was said last."""
         self._stirred: list[Room] = []
