@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ from tornado.options import options
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from handlers import NAMESPACES, PAGES
+from handlers.service.lifetime import drain, told_to_end
 from handlers.service.listen import bind
 from handlers.service.options import read_options
+from handlers.service.state import leave, take_up
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
@@ -37,8 +38,8 @@ class StaticHandler(StaticFileHandler):
 
 
 def log_request(handler: RequestHandler) -> None:
-    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair."""
-    level = logging.ERROR if handler.get_status() >= 500 else logging.DEBUG
+    """Log one request: what the server failed at, loudly; what it refused (503) or a client did wrong is no failure."""
+    level = logging.ERROR if handler.get_status() >= 500 and handler.get_status() != 503 else logging.DEBUG
     logging.getLogger("tornado.access").log(
         level, "%d %s %.1f ms", handler.get_status(), handler._request_summary(), 1000 * handler.request.request_time()
     )
@@ -70,21 +71,21 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 
 async def main() -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM, from where the last server ended to where the next one begins."""
+    told = told_to_end()
     application = make_app()
+    hub = application.settings["hub"]
     sockets = bind(options.port, options.address)
     server = HTTPServer(application, xheaders=options.trust_proxy)
+    if options.state:
+        take_up(hub, Path(options.state))
     server.add_sockets(sockets)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stopping.set)
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
-    await stopping.wait()
+    await told.wait()
 
-    server.stop()
-    application.settings["hub"].close()
-    await server.close_all_connections()
+    await drain(server, hub, options.drain, may_return=bool(options.state))
+    if options.state:
+        leave(hub, Path(options.state))
 
 
 if __name__ == "__main__":

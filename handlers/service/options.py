@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from tornado.options import Error, define, options, parse_command_line
@@ -16,6 +17,8 @@ define("upgrade_timeout", default=10.0, type=float, help="seconds a client has t
 define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
 define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
+define("drain", default=10.0, type=float, help="seconds within which clients are parted with when the server ends")
+define("state", default="", type=str, help="file in which the next server finds those who may come back; empty: none")
 define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
@@ -23,7 +26,7 @@ define("debug", default=False, help="reload on changes of the code, show traceba
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
 
-NOT_NEGATIVE = ("compress", "recovery", "presence_grace")
+NOT_NEGATIVE = ("compress", "recovery", "presence_grace", "drain")
 
 
 def fail(message: str) -> NoReturn:
@@ -55,3 +58,16 @@ def read_options() -> None:
             fail(f"--{name.replace('_', '-')}={value:g}: 0 or a number above is due")
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
+    _check_state()
+
+
+def _check_state() -> None:
+    path = Path(options.state)
+    if not options.state:
+        return
+    if not path.parent.is_dir():
+        fail(f"--state={path}: there is no folder {path.parent}")
+    if path.is_dir():
+        fail(f"--state={path} is a folder: the name of a file is due")
+    if not options.recovery:
+        fail(f"--state={path} is of no use with --recovery=0: nobody may come back")

@@ -6,6 +6,7 @@
 `SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
 """
 
+from .endpoint import keep_time
 from .engine import Engine
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
@@ -22,5 +23,6 @@ __all__ = [
     "SocketIOHandler",
     "event",
     "event_stream",
+    "keep_time",
     "routes",
 ]

@@ -114,6 +114,13 @@ class UnsupportedVersion(Refusal):
         return {**super().payload, "hint": self.hint}
 
 
+class Ending(Refusal):
+    """The server is about to end; the client finds the next one if it tries again."""
+
+    status = 503
+    message = "Server shutting down"
+
+
 class PayloadTooLarge(Refusal):
     """A POST is larger than `maxPayload`."""
 
