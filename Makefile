@@ -1,14 +1,21 @@
-# Two commands do all the set-up: `make run` and `make test`.
+# Two commands do all the set-up: `make run` and `make test`. docs/operating.md says what `make install` does.
 
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 3000
 BIN    := $(VENV)/bin
 
+# Where `make install` puts the server and its units. With DESTDIR, all of that below another root.
+prefix  = /usr/local
+unitdir = /etc/systemd/system
+LIB    := $(prefix)/lib/message-board
+NEW    := $(DESTDIR)$(LIB).new
+UNITS  := message-board.service message-board.socket
+
 # Where tests/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
-.PHONY: run test check tools bench clean
+.PHONY: run test check tools bench install uninstall clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -26,6 +33,30 @@ tools: $(VENV)/.test tests/js/node_modules/.installed
 
 bench: $(VENV)/.run        ## the peers side by side; ARGS="--quick" in under a minute
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+install:                   ## the server with a venv of its own, and its units; nothing is started
+	rm -rf "$(NEW)"
+	install -d "$(NEW)" "$(DESTDIR)$(unitdir)"
+	cp -R server.py handlers static templates LICENSE "$(NEW)"
+	$(PYTHON) -m venv "$(NEW)/venv"
+	grep '^tornado' requirements.txt | "$(NEW)/venv/bin/python" -m pip install -q --disable-pip-version-check -r /dev/stdin
+	"$(NEW)/venv/bin/python" -m pip uninstall -q -y setuptools pip
+	rm "$(NEW)"/venv/bin/[aA]ctivate*
+	cd "$(NEW)" && venv/bin/python -m compileall -q -f server.py handlers
+	chmod -R u=rwX,go=rX "$(NEW)"
+	rm -rf "$(DESTDIR)$(LIB)"
+	mv "$(NEW)" "$(DESTDIR)$(LIB)"
+	for unit in $(UNITS); do \
+	  sed 's|/usr/local/lib/message-board|$(LIB)|g' deploy/$$unit > "$(DESTDIR)$(unitdir)/$$unit" && \
+	  chmod 644 "$(DESTDIR)$(unitdir)/$$unit" || exit 1; \
+	done
+	@case "$$(realpath "$(DESTDIR)$(LIB)/venv/bin/python")" in /home/*|/root/*) \
+	  echo 'the service sees no home directories, and this Python is in one: make install PYTHON=/usr/bin/python3';; esac
+	@echo 'installed; docs/operating.md says how to start it'
+
+uninstall:                 ## what install has put there; what the server has saved stays
+	rm -rf "$(DESTDIR)$(LIB)" "$(NEW)"
+	rm -f $(UNITS:%="$(DESTDIR)$(unitdir)/%")
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from handlers import NAMESPACES, PAGES
 from handlers.service.lifetime import drain, told_to_end
-from handlers.service.listen import bind
+from handlers.service.listen import listening_sockets
+from handlers.service.notify import Notifier
 from handlers.service.options import read_options
 from handlers.service.state import leave, take_up
+from handlers.service.tls import read_certificate, renew_certificate
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
@@ -75,14 +78,21 @@ async def main() -> None:
     told = told_to_end()
     application = make_app()
     hub = application.settings["hub"]
-    sockets = bind(options.port, options.address)
-    server = HTTPServer(application, xheaders=options.trust_proxy)
+    files = (options.certfile, options.keyfile)
+    tls = read_certificate(*files)
+    sockets = listening_sockets(options.port, options.address)
+    notifier = Notifier(lambda: len(hub.sessions))
+    server = HTTPServer(application, xheaders=options.trust_proxy, ssl_options=tls)
     if options.state:
         take_up(hub, Path(options.state))
     server.add_sockets(sockets)
+    if tls:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
+    notifier.ready()
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
     await told.wait()
 
+    notifier.stopping()
     await drain(server, hub, options.drain, may_return=bool(options.state))
     if options.state:
         leave(hub, Path(options.state))

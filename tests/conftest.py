@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -47,6 +48,8 @@ class Server:
         self.command = [str(part) for part in command]
         self.env = {name: str(value) for name, value in env.items()}
         self.port = 0
+        self.handed: list[int] = []
+        """File descriptors that it inherits."""
         self.lines: list[str] = []
         """What it has printed and logged, over all its lives."""
         self._news = threading.Condition()
@@ -66,6 +69,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            pass_fds=self.handed,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, args=[self._process])
@@ -92,6 +96,10 @@ class Server:
             process.kill()
             self._reader.join()
             process.stdout.close()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     async def logged(self, pattern: str) -> str:
         """Wait for a line to be printed or logged."""
@@ -208,6 +216,15 @@ def node() -> str:
         pytest.fail("Node.js is missing: `make test` installs it")
     if not (JS / "node_modules" / "socket.io-client").is_dir():
         pytest.fail("tests/js/node_modules is missing: `make test` installs it")
+    return path
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a program: the machine's, or what tests/install-tools has unpacked into the venv."""
+    unpacked = Path(sys.prefix) / "debian" / "usr"
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{unpacked / 'bin'}:{unpacked / 'sbin'}")
+    if path is None:
+        pytest.fail(f"{name} is missing: on Debian and Ubuntu `make test` installs it")
     return path
 
 

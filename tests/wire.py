@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -263,15 +264,15 @@ Client = Polling | WebSocket
 
 
 class Server:
-    """A server on this machine, as its clients see it."""
+    """A server on this machine, as its clients see it. `tls`: what a client trusts, where the server speaks TLS."""
 
-    def __init__(self, port: int, application: Application | None = None) -> None:
-        self.port, self.application = port, application
+    def __init__(self, port: int, application: Application | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.port, self.application, self.tls = port, application, tls
         self._lines: list[Line] = []
 
     async def connect(self, kind: type[Line] = Line) -> Any:
         """Open a TCP connection."""
-        _, line = await asyncio.get_running_loop().create_connection(kind, "127.0.0.1", self.port)
+        _, line = await asyncio.get_running_loop().create_connection(kind, "127.0.0.1", self.port, ssl=self.tls)
         self._lines.append(line)
         return line
 

@@ -22,6 +22,8 @@ define("state", default="", type=str, help="file in which the next server finds 
 define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
+define("certfile", default="", type=str, help="PEM file of a certificate, to serve TLS with; SIGHUP reads it again")
+define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds it, too")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
@@ -59,6 +61,12 @@ def read_options() -> None:
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
     _check_state()
+    _check_certificate()
+
+
+def _check_certificate() -> None:
+    if options.keyfile and not options.certfile:
+        fail(f"--keyfile={options.keyfile} without --certfile: the certificate is due, too")
 
 
 def _check_state() -> None:
