@@ -12,39 +12,35 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.options import options
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler
 
 from handlers import NAMESPACES, PAGES
+from handlers.service.accept import patient
+from handlers.service.admin import admin
+from handlers.service.http import Server
+from handlers.service.lag import LoopLag
 from handlers.service.lifetime import drain, told_to_end
 from handlers.service.listen import listening_sockets
 from handlers.service.notify import Notifier
 from handlers.service.options import read_options
 from handlers.service.state import leave, take_up
+from handlers.service.static import StaticHandler
 from handlers.service.tls import read_certificate, renew_certificate
 from handlers.socketio import Hub, event_stream, routes
 
 HERE = Path(__file__).parent
 
 
-class StaticHandler(StaticFileHandler):
-    """Static files; a path that no file system takes is not found."""
-
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the path of a file, or raise HTTPError."""
-        try:
-            return super().validate_absolute_path(root, absolute_path)
-        except ValueError:
-            self.send_error(404)
-            return None
-
-
 def log_request(handler: RequestHandler) -> None:
-    """Log one request: what the server failed at, loudly; what it refused (503) or a client did wrong is no failure."""
-    level = logging.ERROR if handler.get_status() >= 500 and handler.get_status() != 503 else logging.DEBUG
+    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair.
+
+    A 503 is no failure: it says that now is not the time.
+    """
+    status = handler.get_status()
+    level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG
     logging.getLogger("tornado.access").log(
-        level, "%d %s %.1f ms", handler.get_status(), handler._request_summary(), 1000 * handler.request.request_time()
+        level, "%d %s %.1f ms", status, handler._request_summary(), 1000 * handler.request.request_time()
     )
 
 
@@ -57,6 +53,11 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         max_payload=options.max_payload,
         upgrade_timeout=options.upgrade_timeout,
         connect_timeout=options.connect_timeout,
+        max_backlog=options.max_backlog,
+        rate=options.rate,
+        max_clients=options.max_clients,
+        max_per_address=options.max_per_address,
+        handshake_rate=options.handshake_rate,
         compress=options.compress,
         recovery=options.recovery,
         presence_grace=options.presence_grace,
@@ -68,9 +69,12 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "log_function": log_request,
         "debug": options.debug,
         "hub": hub,
+        "lag": LoopLag(),
+        "trouble": [],
     }
     access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
-    return Application([*PAGES, *routes(hub, **access), *event_stream(hub, **access)], **{**defaults, **settings})
+    rules = [*PAGES, *admin(hub, options.admin_addresses), *routes(hub, **access), *event_stream(hub, **access)]
+    return Application(rules, **{**defaults, **settings})
 
 
 async def main() -> None:
@@ -78,11 +82,12 @@ async def main() -> None:
     told = told_to_end()
     application = make_app()
     hub = application.settings["hub"]
+    application.settings["lag"].start()
     files = (options.certfile, options.keyfile)
     tls = read_certificate(*files)
-    sockets = listening_sockets(options.port, options.address)
+    sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]
     notifier = Notifier(lambda: len(hub.sessions))
-    server = HTTPServer(application, xheaders=options.trust_proxy, ssl_options=tls)
+    server = Server(application, xheaders=options.trust_proxy, ssl_options=tls)
     if options.state:
         take_up(hub, Path(options.state))
     server.add_sockets(sockets)

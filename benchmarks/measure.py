@@ -77,7 +77,7 @@ def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) ->
         options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options}
         options |= {"port": port, "pid": server.pid}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        command = [str(load_binary(tls="tls" in peer.options)), *words]
+        command = [str(load_binary(peer.options)), *words]
         text = _run_load(command, duration.deadline + PATIENCE, cores.load, lambda why: _failure(peer, workload, why))
         if server.poll() is not None:
             raise _failure(peer, workload, f"the server ended with {server.returncode}")

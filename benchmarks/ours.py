@@ -1,7 +1,8 @@
 """The board on this server, with the events that the peers have.
 
 PORT=4000 PING_INTERVAL=25000 PING_TIMEOUT=20000 NEWS=1 RECOVERY=120 python ours.py
-TLS_CERT and TLS_KEY name files, and then it serves TLS; MAX_BACKLOG is the hub's `max_backlog`.
+TLS_CERT and TLS_KEY name files, and then it serves TLS; MAX_BACKLOG and COMPRESS are the hub's `max_backlog` and
+`compress`.
 """
 
 from __future__ import annotations
@@ -60,14 +61,16 @@ def log_nothing(handler: RequestHandler) -> None:
 
 def make_hub() -> Hub:
     """Return the hub, with the server's defaults where the environment says nothing."""
-    number = {name: float(os.environ[name]) for name in ("RECOVERY", "MAX_BACKLOG") if name in os.environ}
+    number = {name: float(os.environ[name]) for name in ("RECOVERY", "MAX_BACKLOG", "COMPRESS") if name in os.environ}
     return Hub(
         {"/": BenchmarkHandler},
         ping_interval=int(os.environ.get("PING_INTERVAL", "25000")) / 1000,
         ping_timeout=int(os.environ.get("PING_TIMEOUT", "20000")) / 1000,
         connect_timeout=600,  # a storm may last
+        rate=0,  # how many packets a client can send is what is measured
         recovery=number.get("RECOVERY", 120),
         max_backlog=int(number.get("MAX_BACKLOG", 1 << 20)),
+        compress=int(number.get("COMPRESS", 0)),
     )
 
 

@@ -22,6 +22,13 @@ TARGET = HERE / ".peers"
 PYTHON = TARGET / "venv" / "bin" / "python"
 LOAD = TARGET / "load"
 LIMIT = TARGET / "limit"
+LIBRARIES = {
+    "tls": (["-DWITH_TLS", "-lssl", "-lcrypto"], "libssl-dev"),
+    "deflate": (["-DWITH_DEFLATE", "-lz"], "zlib1g-dev"),
+}
+"""What the load generator is linked with, and the package that has it, by the option that needs it."""
+COMPRESSED_FROM = "256"
+"""Bytes of the smallest message that is compressed."""
 CERTIFICATE, KEY = TARGET / "certificate.pem", TARGET / "key.pem"
 
 Install = Callable[[], None]
@@ -93,26 +100,26 @@ def install_certificate() -> None:
     _call("the certificate", ["openssl", "req", "-x509", *curve, *files, "-subj", "/CN=localhost"])
 
 
-def install_load(tls: bool) -> None:
-    """Compile the load generator; without TLS it needs no OpenSSL."""
-    binary = load_binary(tls)
+def install_load(option: str = "") -> None:
+    """Compile the load generator, with what one of its options needs."""
+    binary = load_binary([option])
     sources = sorted((HERE / "load").glob("*.[ch]"))
     if _up_to_date(binary, sources):
         return
-    library = ["-DWITH_TLS", "-lssl", "-lcrypto"] if tls else []
-    what = "the load generator" + (" (with TLS it needs the headers of OpenSSL: libssl-dev)" if tls else "")
-    _call(what, ["gcc", "-O2", "-o", str(binary), *(str(s) for s in sources if s.suffix == ".c"), *library])
+    flags, headers = LIBRARIES.get(option, ([], ""))
+    what = "the load generator" + (f" (for this it needs headers: {headers})" if headers else "")
+    _call(what, ["gcc", "-O2", "-o", str(binary), *(str(s) for s in sources if s.suffix == ".c"), *flags])
 
 
-def load_binary(tls: bool) -> Path:
-    """Return where the load generator is."""
-    return LOAD.with_name("load-tls" if tls else "load")
+def load_binary(options: Iterable[str]) -> Path:
+    """Return where the load generator is that can do these."""
+    return LOAD.with_name("-".join(["load", *(option for option in options if option in LIBRARIES)]))
 
 
 def install(peers: Iterable[Peer]) -> None:
     """Install what these servers need, and what drives them."""
     TARGET.mkdir(exist_ok=True)
-    install_load(tls=False)
+    install_load()
     for peer in peers:
         for step in peer.installs:
             step()
@@ -169,9 +176,19 @@ PEERS = [
         "tls",
         "ours, TLS",
         OURS,
-        (install_python, install_certificate, lambda: install_load(tls=True)),
+        (install_python, install_certificate, lambda: install_load("tls")),
         environment={"TLS_CERT": str(CERTIFICATE), "TLS_KEY": str(KEY)},
         options={"tls": "1"},
+        variant=True,
+    ),
+    Peer(
+        "deflate",
+        "ours, permessage-deflate",
+        OURS,
+        (install_python, lambda: install_load("deflate")),
+        environment={"COMPRESS": COMPRESSED_FROM},
+        cannot=frozenset({"polling"}),
+        options={"deflate": COMPRESSED_FROM},
         variant=True,
     ),
 ]

@@ -32,7 +32,7 @@ class Workload:
     name: what `--only` takes. title: what the table says.
     mode: what `load/` does. needs: what a server has to know for it, besides fan-out and echo.
     options: those of `load/`. environment: that of the server.
-    variants: whether our server runs it with recovery and with TLS as well.
+    variants: whether our server runs it with recovery, with TLS and with compression as well.
     """
 
     name: str

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tornado.web import RequestHandler
+from .service.headers import GuardedHandler
 
 
-class HomeHandler(RequestHandler):
+class HomeHandler(GuardedHandler):
     """Renders the page."""
 
     def get(self) -> None:
         """Send it; what happens on it comes over the socket."""
+        self.set_header("Cache-Control", "no-cache")
         self.render("home.html")
 
     head = get

@@ -1,6 +1,6 @@
 /**
- * A browser client for Socket.IO v5 over Engine.IO v4. From packets up to io(), each part uses
- * those above it; _names are not for pages.
+ * A browser client for Socket.IO v5 over Engine.IO v4. Each part uses those above it; _names are
+ * not for pages.
  */
 var io = (() => {
   "use strict";
@@ -318,7 +318,7 @@ var io = (() => {
     }
 
     // To upgrade, probe while polling goes on; then hold what is sent until its last requests
-    // are back, so that nothing is lost, repeated or reordered.
+    // are back, so that all comes once, in order.
 
     _probe() {
       try {
@@ -344,9 +344,11 @@ var io = (() => {
     }
 
     _abandon() {
-      if (!this._candidate) return;
-      silence(this._candidate).close();
+      const candidate = this._candidate;
+      if (!candidate) return;
       this._candidate = null;
+      silence(candidate).onopen = () => candidate.close(); // before, browsers complain
+      if (candidate.readyState) candidate.close();
       if (!this._held) return;
       this.transport.resume();
       this._release();

@@ -26,7 +26,7 @@ from tornado.web import Application
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
-PATIENCE = 30
+PATIENCE = 8
 """Seconds until what should have happened long ago counts as never; nothing waits that long unless it fails."""
 CHROMIUM = {
     "args": [
@@ -44,8 +44,9 @@ CHROMIUM = {
 class Server:
     """A server in a process of its own. `{port}` in its command is replaced; it prints the port it listens on."""
 
-    def __init__(self, *command: str | Path, **env: object) -> None:
+    def __init__(self, *command: str | Path, cwd: Path = ROOT, **env: object) -> None:
         self.command = [str(part) for part in command]
+        self.cwd = cwd
         self.env = {name: str(value) for name, value in env.items()}
         self.port = 0
         self.handed: list[int] = []
@@ -64,7 +65,7 @@ class Server:
         before = len(self.lines)
         self._process = subprocess.Popen(
             [part.format(port=self.port) for part in self.command],
-            cwd=ROOT,
+            cwd=self.cwd,
             env={**os.environ, **self.env, "PORT": str(self.port)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -287,6 +288,16 @@ def visit(io_loop: IOLoop, browser: Browser) -> Iterator[Callable[..., Awaitable
 
     io_loop.run_sync(close)
     assert so_far == []
+
+
+async def wait_until(page: Page, expression: str) -> None:
+    """Wait until this holds in the page. Playwright's `wait_for_function` needs `eval`, which our pages forbid."""
+
+    async def holds() -> None:
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(holds(), PATIENCE)
 
 
 def watch(page: Page, complain: Callable[[str], None]) -> None:

@@ -54,6 +54,11 @@ class FakeTransport:
         self.released = False
         self.probes_answered = 0
 
+    def deliver(self, said: Slice) -> bool:
+        if not self.stuck:
+            self._take(said)
+        return not self.stuck
+
     def catch_up(self) -> None:
         if not self.stuck:
             self._take(self.session.read())

@@ -1,12 +1,12 @@
-"""What else a browser brings: event streams, and credentials across origins."""
+"""What else a browser brings: event streams, credentials across origins, and a policy of what pages may do."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Server, board
-from test_page import arrival, departure, expect_lines, welcome
+from conftest import PATIENCE, Server, board, wait_until
+from test_page import arrival, carrier, departure, expect_lines, welcome
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import Hub, SocketIOHandler, routes
@@ -37,7 +37,7 @@ async def test_an_event_source_hears_the_board(server: Any, visit: Any) -> None:
     await expect_lines(guest, arrival(2), welcome(2))
     await guest.close()
     await expect_lines(host, arrival(1), welcome(1), arrival(2), departure(1))
-    await host.wait_for_function("heard.length === 2")
+    await wait_until(host, "heard.length === 2")
     heard = await host.evaluate("heard")
     assert [data for data, _ in heard] == [
         {"msg": "One more person is online", "count": 2},
@@ -59,12 +59,47 @@ class SetCookieHandler(RequestHandler):
 
 @pytest.mark.parametrize(("with_credentials", "cookie"), [("true", "who=me"), ("false", "")])
 async def test_cookies_go_to_another_origin_with_credentials_alone(
-    server: Any, serve: Any, visit: Any, with_credentials: str, cookie: str
+    server: Any, serve: Any, browser: Any, visit: Any, with_credentials: str, cookie: str
 ) -> None:
     hub = Hub({"/": CookieHandler})
     url = serve(Application([(r"/cookie", SetCookieHandler), *routes(hub, origins=[server.url])], hub=hub))
-    page = await visit(f"{url}/cookie", ordinary=False)
-    guest = await page.context.new_page()
-    await guest.goto(server.url)
+    # The board's own page connects to no other server; this stands for one that does.
+    context = await browser.new_context(bypass_csp=True)
+    await visit(f"{url}/cookie", context, ordinary=False)
+    guest = await visit(server.url, context)
     ask = f"io('{url}', {{ transports: ['polling'], withCredentials: {with_credentials} }}).emitWithAck('cookie')"
     assert await guest.evaluate(ask) == cookie
+    await context.close()
+
+
+BREAK_IN = """() => new Promise((resolve) => {
+  const seen = new Set();
+  document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+    seen.add(effectiveDirective);
+    if (seen.size === 5) resolve([...seen].sort().concat(typeof window.owned));
+  });
+  const script = document.createElement("script");
+  script.textContent = "window.owned = true";
+  document.body.append(script);
+  document.body.insertAdjacentHTML("beforeend", "<p onclick='window.owned = true'>");
+  document.body.lastChild.click();
+  document.body.insertAdjacentHTML("beforeend", "<base href='https://elsewhere.example/'>");
+  document.body.insertAdjacentHTML("beforeend", "<style>p { color: red }</style>");
+  new WebSocket("wss://elsewhere.example/").onerror = () => {};
+})"""
+
+
+async def test_what_is_smuggled_into_the_page_does_nothing(server: Any, visit: Any) -> None:
+    page = await visit(server.url, ordinary=False)
+    await expect_lines(page, arrival(1), welcome(1))
+    assert await page.evaluate(BREAK_IN) == [
+        "base-uri", "connect-src", "script-src-attr", "script-src-elem", "style-src-elem", "undefined",
+    ]  # fmt: skip
+
+
+async def test_the_page_works_where_a_policy_takes_websockets_for_foreign(server: Any, visit: Any) -> None:
+    """As in Safari before 16, where 'self' is for HTTP alone."""
+    insecure = "window.WebSocket = class { constructor() { throw new DOMException('insecure', 'SecurityError'); } }"
+    page = await visit(server.url, script=insecure)
+    await expect_lines(page, arrival(1), welcome(1))
+    assert await carrier(page) == "polling"

@@ -65,6 +65,6 @@ class EchoTest(AsyncHTTPTestCase):
 
 
 def handling() -> list[str]:
-    """The tasks in which requests are handled."""
+    """The tasks in which requests are read."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return [name for name in names if name == "RequestHandler._execute"]
+    return [name for name in names if name == "HTTP1ServerConnection._server_request_loop"]

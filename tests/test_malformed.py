@@ -95,8 +95,9 @@ async def test_the_connection_closes_with_one_line_in_the_log_on(
         assert word == ("closed" if transport == "polling" else "closed with 1002")
         assert await reason_of(reasons) == "parse error"
         await echo(other)
-    (line,) = [record for record in caplog.records if f"{client.sid} (127.0.0.1) sent " in record.getMessage()]
+    (line,) = [record for record in caplog.records if f"{client.sid} (127.0.0.1) disconnected " in record.getMessage()]
     assert (line.levelno, line.exc_info) == (logging.INFO, None)
+    assert "parse error: " in line.getMessage()
     assert len(line.getMessage()) < 400
     assert len(line.getMessage().splitlines()) == 1
 
@@ -127,7 +128,7 @@ async def test_a_hostile_packet_forges_no_line_of_the_log(packet: str, caplog: p
         socket = await server.websocket()
         await socket.send(packet)
         await socket.ended()
-    (line,) = [record.getMessage() for record in caplog.records if " sent " in record.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if " disconnected " in record.getMessage()]
     assert len(line.splitlines()) == 1
 
 
@@ -137,5 +138,5 @@ async def test_a_long_namespace_makes_no_long_line_in_the_log(caplog: pytest.Log
         socket = await server.websocket()
         await socket.send(f'42/{"a" * 100_000},["x"]')
         await socket.ended()
-    (line,) = [record.getMessage() for record in caplog.records if " sent " in record.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if " disconnected " in record.getMessage()]
     assert len(line) < 400

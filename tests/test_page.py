@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Server, board
+from conftest import PATIENCE, Server, board, wait_until
 from playwright.async_api import Page, expect
 from socketio import AsyncSimpleClient
 from tornado.ioloop import IOLoop
@@ -82,7 +82,7 @@ def carrier(page: Page) -> Awaitable[str]:
 
 async def settled(page: Page) -> None:
     """Wait until the page's session has upgraded, where it can."""
-    await page.wait_for_function("!window.WebSocket || socket.io.engine.transport.name === 'websocket'")
+    await wait_until(page, "!window.WebSocket || socket.io.engine.transport.name === 'websocket'")
 
 
 class Proxy(TCPServer):
@@ -213,7 +213,7 @@ async def test_a_tab_that_closes_in_the_middle_of_its_upgrade_is_gone_soon(serve
     host = await visit(server.url)
     await expect_lines(host, arrival(1), welcome(1))
     guest = await visit(server.url, script=HALF_AN_UPGRADE)
-    await guest.wait_for_function("window.halfway")
+    await wait_until(guest, "window.halfway")
     await guest.close()
     await expect_lines(host, arrival(1), welcome(1), arrival(2), departure(1), within=2 * SOON)
 

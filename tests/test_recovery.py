@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from handlers.socketio import Hub, SocketIOHandler
+from handlers.socketio.recovery import BEATS, Recovery
 from handlers.socketio.testing import TestClient, connect
 
 pytestmark = pytest.mark.gen_test
@@ -281,6 +283,20 @@ async def test_nothing_is_left_of_those_who_never_came_back() -> None:
     assert namespace.everyone.start == namespace.everyone.end
     assert namespace.everyone.retainers == 0
     assert len(hub.recovery) == 0
+
+
+def test_no_beat_looks_through_the_rooms_of_all_clients() -> None:
+    looked: list[int] = []
+    recovery = Recovery(window=50, grace=0)
+    clients = [SimpleNamespace(_forget_through=lambda stamp, n=n: looked.append(n)) for n in range(1000)]
+    for client in clients:
+        recovery.begin(client)  # type: ignore[arg-type]
+    recovery.beat(0, stamp=1)
+    recovery.beat(51, stamp=2)
+    assert 0 < len(looked) < 200
+    for _ in range(BEATS):
+        recovery.beat(51, stamp=2)
+    assert sorted(looked) == list(range(1000))
 
 
 async def test_who_is_away_costs_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:

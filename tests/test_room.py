@@ -12,6 +12,7 @@ def room_of(*entries: Entry) -> Room:
     room = Room("lobby")
     for one in entries:
         room.say(one)
+    room.offer()
     return room
 
 
@@ -32,6 +33,8 @@ def test_readers_at_one_place_share_one_slice() -> None:
     assert room.since(0) is first
     assert first.frames is room.since(0).frames
     room.say(entry(3))
+    assert room.since(0) is first, "it was not offered yet"
+    room.offer()
     assert stamps(room, 0) == [1, 2, 3]
 
 
@@ -70,20 +73,24 @@ def test_a_log_is_forgotten_when_the_last_reader_has_read() -> None:
 def test_a_log_is_kept_while_something_new_was_not_offered() -> None:
     room = room_of(entry(1))
     room.awaited = 1
+    room.say(entry(2))
     room.stirred = True
     room.taken()
-    assert stamps(room, 0) == [1]
+    assert room.offer() == 1
+    assert stamps(room, 0) == [1, 2]
 
 
 def test_trimming_keeps_the_newest_within_the_limit() -> None:
     room = room_of(*[entry(i, "x" * 1000) for i in range(10)])
-    room.offer()
     assert room.trim(limit=4000)
     assert stamps(room, room.start) == [7, 8, 9]
     assert not room.trim(limit=4000)
 
 
 def test_what_was_not_offered_is_not_trimmed() -> None:
-    room = room_of(*[entry(i, "x" * 1000) for i in range(10)])
+    room = Room("lobby")
+    for i in range(10):
+        room.say(entry(i, "x" * 1000))
     assert not room.trim(limit=4000)
+    room.offer()
     assert len(stamps(room, 0)) == 10

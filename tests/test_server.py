@@ -175,6 +175,11 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "an address that is none": (["--port=0", "--address=999.1.1.1"], ["--address"]),
     "an address of another machine": (["--port=0", "--address=192.0.2.1"], ["--address"]),
     "a level of logging that is none": (["--logging=loud"], ["loud"]),
+    "a format of the log that is none": (["--log-format=xml"], ["--log-format=xml", "text", "json"]),
+    "an administrator's address that is none": (
+        ["--admin-addresses=::1,here"],
+        ["--admin-addresses=::1,here", "'here'"],
+    ),
     "a log file that cannot be": (["--log-file-prefix=/nonexistent/log"], ["/nonexistent/log"]),
 }
 
@@ -219,6 +224,8 @@ def test_help_names_every_option_with_its_unit_and_default() -> None:
         ("connect-timeout", "seconds", "(default 45.0)"),
         ("origins", "origins", "(default [])"),
         ("trust-proxy", "X-Forwarded-", "(default False)"),
+        ("admin-addresses", "/metrics", "(default ['127.0.0.0/8', '::1'])"),
+        ("log-format", "json", "(default text)"),
         ("debug", "", "(default False)"),
     ):
         text = re.search(rf" --{option}(?:=\S+)? (.*?)(?= --[a-z]|$)", said)

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.strategies import sampled_from
 from support import MESSAGE, FakeLoop, FakeTransport, Recorder, connect, started
 
 from handlers.socketio.engine import Engine
@@ -428,19 +434,105 @@ def test_nothing_is_left_of_sessions_that_are_over(house: House) -> None:
     assert not house.engine._awake
 
 
-def test_a_long_tick_leaves_others_their_turn(house: House) -> None:
-    clients, lobby = [house.connect() for _ in range(10)], Room("lobby")
-    for client in clients:
-        client.session.enter(lobby)
+def test_a_long_tick_with_many_rooms_leaves_others_their_turn(house: House) -> None:
+    clients = [house.connect() for _ in range(100)]
 
-    def slow_read(client: FakeTransport) -> None:
+    def slowly(act: Callable[..., Any], *args: Any) -> Any:
         house.loop.now += 0.004
-        FakeTransport.catch_up(client)
+        return act(*args)
 
     for client in clients:
-        client.catch_up = lambda client=client: slow_read(client)
-    house.say(lobby, text="1")
+        client.deliver = partial(slowly, client.deliver)
+        client.catch_up = partial(slowly, client.catch_up)
+        client.session.send("1")
     house.loop._soon.pop(0)()
-    assert 0 < sum(bool(client.received) for client in clients) < 10
+    assert 0 < sum(bool(client.received) for client in clients) < 50
     house.loop.turn()
     assert all(client.received == ["1"] for client in clients)
+
+
+@pytest.mark.parametrize("rooms", [1, 2])
+def test_a_long_tick_leaves_others_their_turn(house: House, rooms: int) -> None:
+    clients, lobbies = [house.connect() for _ in range(100)], [Room(str(n)) for n in range(rooms)]
+    for client in clients:
+        for lobby in lobbies:
+            client.session.enter(lobby)
+
+    def slowly(act: Callable[..., Any], *args: Any) -> Any:
+        house.loop.now += 0.004
+        return act(*args)
+
+    for client in clients:
+        client.deliver = partial(slowly, client.deliver)
+        client.catch_up = partial(slowly, client.catch_up)
+    for lobby in lobbies:
+        house.say(lobby, text="1")
+    house.loop._soon.pop(0)()
+    assert 0 < sum(bool(client.received) for client in clients) < 50
+    house.loop.turn()
+    assert all(client.received == ["1"] * rooms for client in clients)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Clients come into rooms and go, are stuck and go on, while things are said: each hears what it was there for."""
+
+    clients, rooms = range(4), range(3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.house = House()
+        self.said = 0
+        self.lines = [self.house.connect() for _ in self.clients]
+        self.logs = [Room(str(n)) for n in self.rooms]
+        self.inside: list[set[int]] = [set() for _ in self.clients]
+        self.due: list[list[str]] = [[] for _ in self.clients]
+
+    @rule(client=sampled_from(clients), room=sampled_from(rooms))
+    def enter(self, client: int, room: int) -> None:
+        self.lines[client].session.enter(self.logs[room])
+        self.inside[client].add(room)
+
+    @rule(client=sampled_from(clients), room=sampled_from(rooms))
+    def leave(self, client: int, room: int) -> None:
+        self.lines[client].session.leave(self.logs[room])
+        self.inside[client].discard(room)
+
+    @rule(room=sampled_from(rooms))
+    def say(self, room: int) -> None:
+        self.said += 1
+        self.house.say(self.logs[room], text=str(self.said))
+        for client in self.clients:
+            if room in self.inside[client]:
+                self.due[client].append(str(self.said))
+
+    @rule(client=sampled_from(clients))
+    def send(self, client: int) -> None:
+        self.said += 1
+        self.lines[client].session.send(str(self.said))
+        self.due[client].append(str(self.said))
+
+    @rule(client=sampled_from(clients))
+    def stick(self, client: int) -> None:
+        self.lines[client].stuck = True
+
+    @rule(client=sampled_from(clients))
+    def go_on(self, client: int) -> None:
+        self.lines[client].stuck = False
+        self.house.engine.wake(self.lines[client].session)
+
+    @rule()
+    def turn(self) -> None:
+        self.house.loop.turn()
+        for line, due in zip(self.lines, self.due, strict=True):
+            assert line.received == due[: len(line.received)]
+            assert line.stuck or line.received == due
+
+    def teardown(self) -> None:
+        for client in self.clients:
+            self.go_on(client)
+        self.turn()
+        assert all(not room._entries for room in self.logs)
+
+
+AnyOrder.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestAnyOrder = AnyOrder.TestCase

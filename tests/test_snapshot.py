@@ -620,17 +620,21 @@ def test_whatever_was_done_to_it_a_hub_takes_all_of_it_or_nothing(data: st.DataO
 
 async def works(hub: Hub) -> None:
     """See to it that a hub serves as any other: nobody is harmed by what it has taken."""
-    pids = list(hub.recovery._clients)
     bystander = await connect(hub)
-    for pid in pids:
-        client = hub.recovery.find(pid)
-        assert client is not None
-        back = TestClient(hub, client.namespace, {"recovery": True}, Handshake({}, "", {}))
+    clients = []
+    for pid in list(hub.recovery._clients):
+        known = hub.recovery.find(pid)
+        assert known is not None
+        back = TestClient(hub, known.namespace, {"recovery": True}, Handshake({}, "", {}))
         back._place = {"pid": pid}
         await back.connect()
         await back.call("whoami")
+        clients.append(back)
     hub.of("/").emit("said", "to all")
     assert await bystander.receive("said") == "to all"
     json.dumps(hub.snapshot(TAKEN_AT))
+    for client in clients:
+        client.drop()
     await advance(hub, 130)
-    assert len(hub.recovery) == len([client for client in pids if client in hub.recovery._clients])
+    assert len(hub.recovery) == 0
+    assert list(hub.namespaces["/"].known) == [bystander.id]

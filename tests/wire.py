@@ -362,10 +362,12 @@ class _Loud(logging.Handler):
 
 
 @asynccontextmanager
-async def serve(application: Application, expect: str = "", **options: Any) -> AsyncIterator[Server]:
+async def serve(
+    application: Application, expect: str = "", kind: type[HTTPServer] = HTTPServer, **options: Any
+) -> AsyncIterator[Server]:
     """Serve an application. `expect`: what the one loud line of the log says, where there is one."""
     (listening,) = bind_sockets(0, "127.0.0.1")
-    http = HTTPServer(application, **options)
+    http = kind(application, **options)
     http.add_sockets([listening])
     server, loud = Server(listening.getsockname()[1], application), _Loud()
     logging.getLogger().addHandler(loud)

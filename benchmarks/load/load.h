@@ -6,8 +6,9 @@
  *
  *   main.c       options, and one line of JSON at the end
  *   workloads.c  what the clients do: fanout, echo, rooms, storm, churn, hold
+ *   beside.c     the same while somebody keeps the server busy: fairness, flood
  *   client.c     a client: Engine.IO and Socket.IO packets
- *   websocket.c  its frames
+ *   websocket.c  its frames, compressed or not
  *   polling.c    its requests
  *   net.c        its connections, plain or TLS
  *   meter.c      clocks, the server's CPU and memory, latencies
@@ -22,7 +23,7 @@
 
 typedef struct {
     const char *mode, *transport, *auth;
-    int port, pid, clients, window, size, dialing, group, tls;
+    int port, pid, clients, window, size, dialing, group, tls, deflate;
     double seconds, warmup, hold, limit, deadline;
 } options;
 extern options opt;

@@ -8,6 +8,9 @@ from typing import NoReturn
 
 from tornado.options import Error, define, options, parse_command_line
 
+from .admin import LOOPBACK, Addresses
+from .logs import FORMATS, write_logs
+
 define("port", default=3000, type=int, help="TCP port to listen on; 0 takes any that is free")
 define("address", default="", type=str, help="IP address or host name to listen on; empty: all interfaces")
 define("ping_interval", default=25.0, type=float, help="seconds between a client's pong and the next ping")
@@ -19,16 +22,31 @@ define("recovery", default=120.0, type=float, help="seconds a client may be away
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
 define("drain", default=10.0, type=float, help="seconds within which clients are parted with when the server ends")
 define("state", default="", type=str, help="file in which the next server finds those who may come back; empty: none")
+define("max_backlog", default=1 << 20, type=int, help="bytes kept for clients that read too slowly, in each room")
+define("rate", default=1000.0, type=float, help="packets a second that one client may send; 0: any number")
+define("max_clients", default=0, type=int, help="how many clients may be in; 0: any number")
+define("max_per_address", default=0, type=int, help="how many clients of one address may be in; 0: any number")
+define("handshake_rate", default=0.0, type=float, help="handshakes a second of one address; 0: any number")
 define("compress", default=0, type=int, help="bytes from which on messages to WebSockets are compressed; 0: none is")
 define("origins", default=[], type=str, multiple=True, help="pages' origins let in besides the host's own; * for any")
 define("trust_proxy", default=False, help="believe X-Forwarded-For, -Proto and -Host: behind a proxy that sets them")
+define(
+    "admin_addresses",
+    default=list(LOOPBACK),
+    type=str,
+    multiple=True,
+    help="addresses and networks that may ask for /healthz and /metrics; separated by commas",
+)
+define("log_format", default="text", type=str, help="how the log is written: text or json, one object a line")
 define("certfile", default="", type=str, help="PEM file of a certificate, to serve TLS with; SIGHUP reads it again")
 define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds it, too")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
-POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout")
+POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
 
-NOT_NEGATIVE = ("compress", "recovery", "presence_grace", "drain")
+NOT_NEGATIVE = (
+    "rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace", "drain",
+)  # fmt: skip
 
 
 def fail(message: str) -> NoReturn:
@@ -60,8 +78,19 @@ def read_options() -> None:
             fail(f"--{name.replace('_', '-')}={value:g}: 0 or a number above is due")
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
+    _check_words()
     _check_state()
     _check_certificate()
+    write_logs(options.log_format)
+
+
+def _check_words() -> None:
+    if options.log_format not in FORMATS:
+        fail(f"--log-format={options.log_format}: {' or '.join(FORMATS)} is due")
+    try:
+        Addresses(options.admin_addresses)
+    except ValueError as error:
+        fail(f"--admin-addresses={','.join(options.admin_addresses)}: {error}")
 
 
 def _check_certificate() -> None:

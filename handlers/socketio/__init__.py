@@ -6,6 +6,7 @@
 `SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
 """
 
+from .census import Census, take_census
 from .endpoint import keep_time
 from .engine import Engine
 from .errors import CallTimeout, Disconnected, Refused
@@ -16,6 +17,7 @@ from .routes import event_stream, routes
 
 __all__ = [
     "CallTimeout",
+    "Census",
     "Disconnected",
     "Engine",
     "Hub",
@@ -25,4 +27,5 @@ __all__ = [
     "event_stream",
     "keep_time",
     "routes",
+    "take_census",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .dispatch import Dispatch
 from .errors import Disconnected, Refused
 from .events import Answer
-from .message import Kind, Message
+from .message import EVENT, Kind, Message
 from .namespace import Namespace, packets
 from .recovery import PROTOCOL_KEYS, Trail
 from .room import Room, Slice
@@ -126,7 +126,7 @@ class Client(Dispatch):
         return self._run(Answer(type(self).on_connect), [], None)
 
     def _say(self, message: Message) -> None:
-        event = message.kind is Kind.EVENT and message.id is None
+        event = message.kind is EVENT and message.id is None
         self._namespace.hub.say([self.room], packets(message), event=event)
 
     def _take_auth(self, auth: dict[str, Any]) -> None:
@@ -226,6 +226,8 @@ class Client(Dispatch):
         had_left = self._namespace.hub.recovery.back(self)
         self._namespace.readmit(self)
         self.session.keep(missed)
+        self._namespace.hub.counters.recovered += 1
+        self._namespace.hub.counters.deliveries += len(missed.entries)
         self._say(Message(Kind.CONNECT, self._namespace.name, {"sid": self.id, "pid": self._trail.pid}))
         if had_left:
             self._turns.take(self._run, Answer(type(self).on_connect), [], None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ProtocolError, Refused
-from .message import Decoder, Kind, Message
+from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import packets
 from .reader import Reason
 from .session import Session
@@ -33,7 +33,7 @@ class Connection:
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
-        self._decoder = Decoder()
+        self._decoder = Decoder(hub.max_payload)
         self._clients: dict[str, Client] = {}
         self._parted: frozenset[str] = frozenset()
 
@@ -46,17 +46,21 @@ class Connection:
         """Take an Engine.IO message."""
         message = self._decoder.add(data)
         if message is None:
+            self._hub.expect_attachments(self.session)
             return
+        if isinstance(data, bytes):
+            self._hub.assembling.end(self.session)
         client = self._clients.get(message.namespace)
-        if message.kind is Kind.CONNECT:
+        if message.kind is CONNECT:
             self._connect(message)
         elif client is None:
             # What the client sent before it heard that the server had parted with it is no fault of its own.
             if message.namespace not in self._parted:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
-        elif message.kind is Kind.EVENT:
+        elif message.kind is EVENT:
+            self._hub.counters.events += 1
             client._receive(message.data, message.id)
-        elif message.kind is Kind.ACK:
+        elif message.kind is ACK:
             client._answer(message.id, message.data)
         elif message.kind is Kind.DISCONNECT:
             self.part(client, "client namespace disconnect")
@@ -66,6 +70,7 @@ class Connection:
     def on_close(self, reason: Reason) -> None:
         """Part with all clients: their connection is over."""
         self._hub.joining.end(self.session)
+        self._hub.assembling.end(self.session)
         clients, self._clients = self._clients, {}
         for client in clients.values():
             client._part(reason, may_return=reason != "parse error")

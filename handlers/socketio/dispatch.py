@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from .errors import Disconnected, Refused
 from .events import Answer, answers
-from .message import Kind, Message
+from .message import ACK, Message
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Dispatch(ABC):
                 return
             answer, args = Answer(type(self).on_any), [event, *args]
         elif not answer.fits(len(args) - 1):
-            logger.info("%r sent %.80r with %d arguments; it takes %s", self, event, len(args) - 1, answer.arity)
+            logger.debug("%r sent %.80r with %d arguments; it takes %s", self, event, len(args) - 1, answer.arity)
             return
         if self._examines:
             self._turns.take(self._examine, event, answer, args[1:], id_)
@@ -117,7 +117,7 @@ class Dispatch(ABC):
 
     def _fail(self, function: Callable[..., Any], error: Exception, id_: int | None) -> None:
         if isinstance(error, Refused):
-            logger.info("%s refused %r: %s", function.__qualname__, self, error)
+            logger.debug("%s refused %r: %s", function.__qualname__, self, error)
             self._acknowledge(id_, error.payload)
         else:
             logger.error("%s failed for %r", function.__qualname__, self, exc_info=error)
@@ -126,7 +126,7 @@ class Dispatch(ABC):
         if id_ is None:
             return
         arguments = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        self._say(Message(Kind.ACK, self.namespace, arguments, id_))
+        self._say(Message(ACK, self.namespace, arguments, id_))
 
     # -- acknowledgements
 

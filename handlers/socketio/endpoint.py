@@ -89,6 +89,8 @@ class Endpoint(RequestHandler):
         self.origins.check(self.request.headers.get("Origin"), self.host)
         if version != "4":
             raise UnsupportedVersion(version)
+        if session is None:
+            self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
         return session
 
     def find(self, sid: str) -> Session:
@@ -112,8 +114,11 @@ class Endpoint(RequestHandler):
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that is not served; the hint is for the log."""
         logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
+        self.engine.counters.refused[refusal.code, refusal.message] += 1
         self.set_status(refusal.status)
         self.set_header("Content-Type", "application/json")
+        if refusal.retry_after:
+            self.set_header("Retry-After", str(refusal.retry_after))
         if self.engine.draining:
             # By a new connection the client finds the next server.
             self.set_header("Connection", "close")

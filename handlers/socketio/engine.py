@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from .admission import Admission
+from .counters import Counters
 from .errors import SessionUnknown
 from .heartbeat import Deadlines, Heartbeat
 from .packet import Packet, PacketType
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.01
 """Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+TURN = 16
+"""How many readers catch up between two looks at the clock."""
 RESUME = 5.0
 """Seconds within which a client polls again whose upgrade failed after it had let go of its last poll."""
 PING = (Packet(PacketType.PING),)
@@ -47,6 +51,23 @@ class Loop(Protocol):
         """The same from another thread."""
 
 
+class Trim:
+    """What is behind the readers of a room in the queue: when it is its turn, they had theirs."""
+
+    __slots__ = ("_limit", "_room")
+
+    def __init__(self, room: Room, limit: int) -> None:
+        self._room = room
+        self._limit = limit
+
+    def catch_up(self) -> None:
+        """Forget what is too much to be kept, and part with those who have still to read it."""
+        room = self._room
+        if (room.awaited or room.retainers) and room.trim(self._limit):
+            for reader in [reader for reader in room.readers if reader.lags(room)]:
+                reader.close("slow consumer")
+
+
 class Engine:
     """All sessions of one server.
 
@@ -54,6 +75,9 @@ class Engine:
     ping_interval, ping_timeout, upgrade_timeout: seconds.
     max_payload: bytes of one packet or of one POST.
     max_backlog: bytes that a room keeps for readers who are behind.
+    rate: packets a second that one client may send, two seconds' worth of them at once; 0: any number.
+    max_clients: how many may be in; 0: any number.
+    max_per_address: how many of one address may be in; handshake_rate: how many may come a second; 0: any number.
     compress: bytes from which on a message to a WebSocket is compressed, for clients that can; 0: none is.
     """
 
@@ -66,6 +90,10 @@ class Engine:
         max_payload: int = 1_000_000,
         upgrade_timeout: float = 10,
         max_backlog: int = 1 << 20,
+        rate: float = 1000,
+        max_clients: int = 0,
+        max_per_address: int = 0,
+        handshake_rate: float = 0,
         compress: int = 0,
     ) -> None:
         self.accept = accept
@@ -73,25 +101,28 @@ class Engine:
         self.ping_timeout = ping_timeout
         self.max_payload = max_payload
         self.max_backlog = max_backlog
+        self.rate = rate
+        self._limits = (max_clients, max_per_address, handshake_rate)
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
+        self.draining = False
+        """Whether the server is about to end; whoever sends clients here is told so."""
         self._reset()
 
     def _reset(self) -> None:
+        self.counters = Counters()
         self.sessions: dict[str, Session] = {}
+        self.admission = Admission(*self._limits)
         self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
         self.resuming: Deadlines[Session] = Deadlines(RESUME)
         self._departed: dict[str, Session] = {}
         self._departing: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
-        self.draining = False
-        """Whether the server is about to end: it lets nobody new in."""
-        self.stamp = 0
+        self.stamp = self._first = 0
         """The stamp of what was said last."""
         self._stirred: list[Room] = []
-        self._offered: list[Room] = []
-        self._awake: deque[Reader] = deque()
+        self._awake: deque[Reader | Trim] = deque()
         self._scheduled = False
 
     def start(self, loop: Loop, stamp: int = 0) -> None:
@@ -101,7 +132,18 @@ class Engine:
         """
         if self.loop is not None:
             self._reset()
-        self.loop, self.stamp = loop, stamp
+        self.loop, self.stamp, self._first = loop, stamp, stamp
+
+    def go_beyond(self, stamp: int) -> None:
+        """Have all stamps from now on be above one of an earlier life."""
+        ahead = max(0, stamp - self.stamp)
+        self.stamp += ahead
+        self._first += ahead
+
+    @property
+    def said(self) -> int:
+        """How many things have been said."""
+        return self.stamp - self._first
 
     def now(self) -> float:
         """Seconds on the clock of the loop."""
@@ -119,9 +161,13 @@ class Engine:
         now = self.now()
         session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
+        self.admission.enter(handshake.remote_ip)
         self._heartbeat.watch(session, now)
         session.listener = self.accept(session)
-        logger.info("%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name)
+        self.counters.opened[transport.name] += 1
+        logger.info(
+            "%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name, extra=session.particulars
+        )
         return session
 
     def greeting(self, session: Session) -> Packet:
@@ -147,12 +193,15 @@ class Engine:
     def forget(self, session: Session) -> None:
         """Drop a session that is over."""
         del self.sessions[session.sid]
+        self.admission.leave(session.handshake.remote_ip)
         self._heartbeat.forget(session)
         self.resuming.end(session)
         lasted = self.now() - session.opened_at
+        ending = f"{session.reason}: {session.fault}" if session.fault else session.reason
         logger.info(
             "%s (%s) disconnected from %s after %.1f s: %s",
-            session.sid, session.handshake.remote_ip, session.transport.name, lasted, session.reason,
+            session.sid, session.handshake.remote_ip, session.transport.name, lasted, ending,
+            extra={**session.particulars, "seconds": round(lasted, 3)},
         )  # fmt: skip
 
     def depart(self, session: Session) -> None:
@@ -185,9 +234,10 @@ class Engine:
         gone, rested = self._heartbeat.beat(now)
         for session in gone:
             session.close("ping timeout")
-        self.say([session.room for session in rested], PING)
+        if rested:
+            self.say([session.room for session in rested], PING)
         for session in self.upgrading.due(now):
-            logger.info("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
+            logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             session.abandon_upgrade()
         for session in self.resuming.due(now):
             session.close("transport close")
@@ -210,6 +260,7 @@ class Engine:
             if not room.heard:
                 continue
             room.say(entry)
+            self.counters.deliveries += len(room.readers)
             if not room.stirred:
                 room.stirred = True
                 self._stirred.append(room)
@@ -226,15 +277,17 @@ class Engine:
     def settle(self) -> None:
         """Offer what was said to the readers, without letting them read yet."""
         stirred, self._stirred = self._stirred, []
-        self._offered += stirred
         for room in stirred:
-            for reader in room.offer():
-                if room not in reader.behind:
-                    reader.behind[room] = None
-                    room.awaited += 1
-                if not reader.awake:
-                    reader.awake = True
-                    self._awake.append(reader)
+            self._offer(room, room.offer(), room.readers)
+
+    def _offer(self, room: Room, place: int, readers: Iterable[Reader]) -> None:
+        for reader in readers:
+            reader.offer(room, place)
+            if not reader.awake:
+                reader.awake = True
+                self._awake.append(reader)
+        if room.size > self.max_backlog:
+            self._awake.append(Trim(room, self.max_backlog))
 
     def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
         """Have something done on the thread of the loop; nothing where nobody has connected yet."""
@@ -248,19 +301,45 @@ class Engine:
 
     def _tick(self) -> None:
         self._scheduled = False
-        self.settle()
         until = self.now() + TICK
-        while self._awake:
-            self._awake.popleft().catch_up()
-            if self.now() > until:
+        stirred, self._stirred = self._stirred, []
+        several = in_several(stirred)
+        for number, room in enumerate(stirred):
+            if number % TURN == TURN - 1 and self.now() > until:
+                self._stirred += stirred[number:]
+                self.settle()
+                break
+            self._broadcast(room, several, until)
+        awake = self._awake
+        while awake:
+            for _ in range(min(len(awake), TURN)):
+                awake.popleft().catch_up()
+            if awake and self.now() > until:
                 self._schedule()
                 return
-        self._trim()
 
-    def _trim(self) -> None:
-        """Part with those who have lagged: everybody had the chance to read."""
-        offered, self._offered = self._offered, []
-        for room in offered:
-            if (room.awaited or room.retainers) and room.trim(self.max_backlog):
-                for reader in [reader for reader in room.readers if reader.lags(room)]:
-                    reader.close("slow consumer")
+    def _broadcast(self, room: Room, several: set[Reader], until: float) -> None:
+        """Write what was said in a room to whoever has nothing else to read; offer it to the others.
+
+        That is what most broadcasts come to, and it is half the work.
+        """
+        place = room.offer()
+        said, readers, missed = room.since(place), list(room.readers), []
+        for start in range(0, len(readers), TURN):
+            if start and self.now() > until:
+                missed += readers[start:]
+                break
+            turn = readers[start : start + TURN]
+            missed += [reader for reader in turn if reader in several or not reader.take(room, said)]
+        self._offer(room, place, missed)
+        room.forget_read()
+
+
+def in_several(rooms: Iterable[Room]) -> set[Reader]:
+    """Return the readers who are in more than one of these rooms."""
+    seen: set[Reader] = set()
+    several: set[Reader] = set()
+    for room in rooms:
+        several.update(seen.intersection(room.readers))
+        seen.update(room.readers)
+    return several

@@ -54,6 +54,8 @@ class Refusal(Exception):
     status = 400
     code = 3
     message = "Bad request"
+    retry_after = 0
+    """Seconds after which it is worth another try, where it is."""
 
     def __init__(self, hint: str) -> None:
         super().__init__(hint)
@@ -119,6 +121,7 @@ class Ending(Refusal):
 
     status = 503
     message = "Server shutting down"
+    retry_after = 1
 
 
 class PayloadTooLarge(Refusal):
@@ -126,3 +129,24 @@ class PayloadTooLarge(Refusal):
 
     status = 413
     message = "Payload too large"
+
+
+class TooManyRequests(Refusal):
+    """The client, or its address, asks too much."""
+
+    status = 429
+    message = "Too many requests"
+    retry_after = 1
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {**super().payload, "hint": self.hint}
+
+
+class ServerFull(Refusal):
+    """As many are in as may be."""
+
+    status = 503
+    message = "Server full"
+    retry_after = 5

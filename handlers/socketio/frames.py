@@ -44,8 +44,8 @@ class Control(NamedTuple):
     data: bytes
 
 
-Received = str | bytes | Control
-"""A whole message, text or binary, or a control frame."""
+Received = str | bytes | Control | Violation
+"""A whole message, text or binary, or a control frame; or that the client does what it may not."""
 
 
 class FrameReader:
@@ -81,13 +81,21 @@ class FrameReader:
         self._size = 0
 
     def feed(self, data: bytes) -> list[Received]:
-        """Take the next bytes; return what they complete. After a Violation nothing more may be fed."""
+        """Take the next bytes; return what they complete. What is fed after a Violation means nothing."""
         if self._rest is not None:
             self._rest += data
             if len(self._rest) < self._needed:
                 return []
             data, self._rest = bytes(self._rest), None
         received: list[Received] = []
+        try:
+            self._read(data, received)
+        except Violation as violation:
+            received.append(violation)
+        return received
+
+    def _read(self, data: bytes, received: list[Received]) -> None:
+        """Read all frames."""
         at, end = 0, len(data)
         while at < end:
             # The common case, a short final text frame, without further ado.
@@ -106,7 +114,6 @@ class FrameReader:
             at = stop
         if at < end:
             self._rest = bytearray(data[at:])
-        return received
 
     def _read_frame(self, data: bytes, at: int, received: list[Received]) -> int:
         """Read one frame; return where it ends, or where it begins if it is not all there."""

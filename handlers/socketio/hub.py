@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from asyncio import Future
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +21,8 @@ from .snapshot import restore, snapshot
 if TYPE_CHECKING:
     from .handler import SocketIOHandler
 
-logger = logging.getLogger(__name__)
+ATTACHMENTS = 30.0
+"""Seconds within which all attachments of a message have to come."""
 
 
 class Stream(Protocol):
@@ -51,7 +50,7 @@ class Hub(Engine):
 
     def __init__(
         self,
-        handlers: Mapping[str | re.Pattern[str], type[SocketIOHandler]] | Mapping[str, type[SocketIOHandler]],
+        handlers: Mapping[Any, type[SocketIOHandler]],
         *,
         connect_timeout: float = 45,
         recovery: float = 120,
@@ -67,6 +66,8 @@ class Hub(Engine):
     def _reset(self) -> None:
         super()._reset()
         self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
+        self.assembling: Deadlines[Session] = Deadlines(ATTACHMENTS)
+        """Those who have announced attachments that have not come yet."""
         self.recovery = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
         self._living: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
@@ -104,8 +105,11 @@ class Hub(Engine):
         super().beat()
         now = self.now()
         for session in self.joining.due(now):
-            logger.info("%s joined no namespace within %g s", session.sid, self._connect_timeout)
+            session.fault = f"joined no namespace within {self._connect_timeout:g} s"
             session.close("forced close")
+        for session in self.assembling.due(now):
+            session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
+            session.close("parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             stream.beat()
@@ -124,6 +128,11 @@ class Hub(Engine):
         super().close(reason)
         for stream in self.streams:
             stream.close(reason)
+
+    def expect_attachments(self, session: Session) -> None:
+        """Wait for the rest of a message, for a limited time."""
+        if session not in self.assembling:
+            self.assembling.begin(session, self.now())
 
     # -- from one server to the next
 

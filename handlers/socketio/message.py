@@ -42,6 +42,10 @@ class Kind(IntEnum):
     BINARY_ACK = 6
 
 
+CONNECT, EVENT, ACK = Kind.CONNECT, Kind.EVENT, Kind.ACK
+"""By themselves, for the way of every message: it takes longer to find a member in its class than to compare it."""
+
+
 class Message(NamedTuple):
     """One Socket.IO message. A decoded one is never BINARY_…: its attachments are back in `data`."""
 
@@ -57,7 +61,8 @@ class Message(NamedTuple):
 
 # -- encoding
 
-_BINARY = {Kind.EVENT: Kind.BINARY_EVENT, Kind.ACK: Kind.BINARY_ACK}
+_DIGITS = {kind: str(kind.value) for kind in Kind}
+_WITH_ATTACHMENTS = {EVENT: _DIGITS[Kind.BINARY_EVENT], ACK: _DIGITS[Kind.BINARY_ACK]}
 
 
 def encode(message: Message) -> list[str | bytes]:
@@ -70,9 +75,9 @@ def encode(message: Message) -> list[str | bytes]:
     try:
         body = "" if data is None else dump(data, attachments)
     except (TypeError, ValueError, RecursionError) as error:
-        args = data[1:] if kind is Kind.EVENT else data if kind is Kind.ACK else [data]
+        args = data[1:] if kind is EVENT else data if kind is ACK else [data]
         raise (TypeError if isinstance(error, TypeError) else ValueError)(find_culprit(args)) from None
-    head = f"{_BINARY[kind].value}{len(attachments)}-" if attachments else str(kind.value)
+    head = f"{_WITH_ATTACHMENTS[kind]}{len(attachments)}-" if attachments else _DIGITS[kind]
     if namespace != "/":
         head += namespace + ","
     if id_ is not None:
@@ -135,17 +140,22 @@ _encode_plain = _encoder(_no_bytes)
 
 # -- decoding
 
-_KINDS = {str(kind.value): kind for kind in Kind}
+_KINDS = {digit: kind for kind, digit in _DIGITS.items()}
+_BINARY_DIGITS = frozenset(_WITH_ATTACHMENTS.values())
 _HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})?[ \t\r\n]*")
 _NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Decoder:
-    """Puts the messages of one connection together, in the order their packets come."""
+    """Puts the messages of one connection together, in the order their packets come.
 
-    __slots__ = ("_attachments", "_expected", "_pending")
+    max_size: bytes that a text and its attachments may have together.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_attachments", "_expected", "_left", "_max_size", "_pending")
+
+    def __init__(self, max_size: int = 1_000_000) -> None:
+        self._max_size = self._left = max_size
         self._pending: Message | None = None
         self._expected = 0
         self._attachments: list[bytes] = []
@@ -161,13 +171,16 @@ class Decoder:
             raise ProtocolError(f"text while {self._expected - len(self._attachments)} attachments are missing")
         message, self._expected = decode_text(data)
         if self._expected:
-            self._pending = message
+            self._pending, self._left = message, self._max_size - len(data)
             return None
         return message
 
     def _attach(self, attachment: bytes) -> Message | None:
         if self._pending is None:
             raise ProtocolError(f"{len(attachment)} bytes that no message announced")
+        self._left -= len(attachment)
+        if self._left < 0:
+            raise ProtocolError(f"more than {self._max_size} bytes with attachments (--max-payload)")
         self._attachments.append(attachment)
         if len(self._attachments) < self._expected:
             return None
@@ -183,10 +196,10 @@ def decode_text(text: str) -> tuple[Message, int]:
     if match is None:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
     digit, announced, namespace, id_ = match.groups()
-    kind = _KINDS[digit]
-    data = _load(text, match.end()) if match.end() < len(text) else None
+    kind, end = _KINDS[digit], match.end()
+    data = _load(text, end) if end < len(text) else None
     message = Message(kind, namespace or "/", data, None if id_ is None else int(id_))
-    if kind is Kind.BINARY_EVENT or kind is Kind.BINARY_ACK:
+    if digit in _BINARY_DIGITS:
         count = int(announced or 0)
         if not 1 <= count <= MAX_ATTACHMENTS:
             raise ProtocolError(f"{count} attachments, where 1 to {MAX_ATTACHMENTS} are allowed")
@@ -199,11 +212,11 @@ def decode_text(text: str) -> tuple[Message, int]:
 def check(message: Message) -> Message:
     """Return the message where its data fits its kind; raise ProtocolError elsewhere."""
     kind, data = message.kind, message.data
-    if kind is Kind.EVENT:
+    if kind is EVENT:
         fits = isinstance(data, list) and len(data) > 0 and _is_event_name(data[0])
-    elif kind is Kind.ACK:
+    elif kind is ACK:
         fits = isinstance(data, list) and message.id is not None
-    elif kind is Kind.CONNECT:
+    elif kind is CONNECT:
         fits = data is None or isinstance(data, dict)
     elif kind is Kind.CONNECT_ERROR:
         fits = isinstance(data, dict)

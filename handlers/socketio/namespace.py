@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .message import RESERVED_EVENTS, Kind, Message, encode
-from .packet import Packet, PacketType
+from .message import EVENT, RESERVED_EVENTS, Message, encode
+from .packet import MESSAGE, Packet
 from .room import Room
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def packets(message: Message) -> list[Packet]:
     """Write a Socket.IO message as the Engine.IO packets that carry it."""
-    return [Packet(PacketType.MESSAGE, part) for part in encode(message)]
+    return [Packet(MESSAGE, part) for part in encode(message)]
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:
     """Return the message of an event; raise ValueError for a name that is the protocol's own."""
     if event in RESERVED_EVENTS:
         raise ValueError(f"{event!r} is an event of the protocol's own: choose another name")
-    return Message(Kind.EVENT, namespace, [event, *args], id_)
+    return Message(EVENT, namespace, [event, *args], id_)
 
 
 class Namespace:

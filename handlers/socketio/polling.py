@@ -8,11 +8,11 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from .errors import BadRequest, ProtocolError
-from .packet import SEPARATOR, Packet, PacketType, decode_payload, encode_payload
+from .packet import SEPARATOR, Packet, PacketType, encode_payload
 from .reader import Reason
 from .room import Entry, Slice
 from .session import Session
@@ -70,13 +70,17 @@ class PollingTransport:
         """Take note that the POST has come, or will not come any more."""
         self._posting = False
 
-    def receive(self, body: bytes) -> None:
-        """Take the packets of a POST."""
+    def receive(self, packets: Iterator[Packet]) -> float:
+        """Take packets of a POST; return the seconds to wait before the rest of them is taken, 0 when there is none."""
         try:
-            for packet in decode_payload(body.decode()):
+            for packet in packets:
                 self._take(packet)
-        except (ProtocolError, UnicodeDecodeError) as error:
-            self.session.malformed(ProtocolError(str(error)), self)
+                pause = self.session.spend()
+                if pause:
+                    return pause
+        except ProtocolError as error:
+            self.session.malformed(error, self)
+        return 0.0
 
     def _take(self, packet: Packet) -> None:
         if packet.type is PacketType.CLOSE:
@@ -84,13 +88,20 @@ class PollingTransport:
         else:
             self.session.receive(packet, self)
 
+    def deliver(self, said: Slice) -> bool:
+        """Answer the poll that is held, if one is."""
+        if self._poll is None:
+            return False
+        self._answer(said.written(write_payload))
+        return True
+
     def catch_up(self) -> None:
         """Answer the poll that is held, if there is something to say."""
         if self._poll is None:
             return
         unread = self.session.read()
         if unread:
-            self._answer(unread.written(write_payload))
+            self.deliver(unread)
         elif self.session.probed:
             self._answer(NOOP)
 

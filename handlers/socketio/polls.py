@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from asyncio import get_running_loop
 from functools import lru_cache
 from typing import Any
 
@@ -28,15 +29,15 @@ from tornado.web import stream_request_body
 
 from .endpoint import Endpoint, host_of, keep_time, parameter
 from .engine import Engine
-from .errors import BadRequest, PayloadTooLarge, Refusal
+from .errors import BadRequest, PayloadTooLarge, Refusal, TooManyRequests
 from .origins import Origins
-from .packet import encode_payload
+from .packet import decode_payload, encode_payload
 from .polling import PollingTransport
 from .session import Session
 
 logger = logging.getLogger(__name__)
 
-REASONS = {200: "OK", 400: "Bad Request", 413: "Payload Too Large"}
+REASONS = {200: "OK", 400: "Bad Request", 413: "Payload Too Large", 429: "Too Many Requests"}
 TEXT = "text/plain; charset=UTF-8"
 
 
@@ -130,6 +131,7 @@ class Get(Request):
 
     def answer(self, payload: bytes) -> None:
         """Answer it."""
+        self._carrier.session.engine.counters.traffic[PollingTransport.name].sent += len(payload)
         self._respond(200, TEXT, payload)
 
     def on_connection_close(self) -> None:
@@ -140,7 +142,7 @@ class Get(Request):
 class Post(Request):
     """Packets, which may come in parts."""
 
-    __slots__ = ("_body", "_over")
+    __slots__ = ("_body", "_over", "_packets")
 
     def headers_received(self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders) -> None:
         """Begin to read the body. Its size is our own affair: Tornado would answer a bare 400."""
@@ -153,16 +155,33 @@ class Post(Request):
         """Take a part of the body."""
         self._body += chunk
         session = self._carrier.session
+        session.engine.counters.traffic[PollingTransport.name].received += len(chunk)
         if len(self._body) > session.engine.max_payload and not self._over:
             self._end()
             self._refuse(_too_large(len(self._body), session.engine.max_payload))
 
     def finish(self) -> None:
         """Take the packets, now that they are all there."""
-        self._end()
-        self._carrier.receive(bytes(self._body))
-        if self._carrier.session.reason == "parse error":
+        self._packets = decode_payload(bytes(self._body))
+        self._receive()
+
+    def _receive(self) -> None:
+        if self._over:
+            return
+        pause = self._carrier.receive(self._packets)
+        if pause and self._carrier.session.reason is None:
+            self._connection.set_close_callback(self.on_connection_close)
+            get_running_loop().call_later(pause, self._receive)
+        else:
+            self._end()
+            self._answer()
+
+    def _answer(self) -> None:
+        reason = self._carrier.session.reason
+        if reason == "parse error":
             self._refuse(BadRequest("the body is not what the protocol allows"))
+        elif reason == "rate limited":
+            self._refuse(TooManyRequests(self._carrier.session.fault))
         else:
             self._respond(200, "text/html", b"ok")
 
@@ -179,6 +198,7 @@ class Post(Request):
     def _refuse(self, refusal: Refusal) -> None:
         session = self._carrier.session
         logger.info("refused %s: %s (%s)", session.handshake.remote_ip, refusal.message, refusal.hint)
+        session.engine.counters.refused[refusal.code, refusal.message] += 1
         self._respond(refusal.status, "application/json", json.dumps(refusal.payload).encode())
 
 
@@ -225,6 +245,7 @@ class PollHandler(Endpoint):
 
     def answer(self, payload: bytes) -> None:
         """Answer a poll."""
+        self.engine.counters.traffic[self.transport_name].sent += len(payload)
         self.set_header("Content-Type", TEXT)
         self.set_header("Cache-Control", "no-store")
         self.finish(payload)

@@ -7,14 +7,16 @@ those of `frames.py`, which are stricter than Tornado's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Protocol
 
 from tornado.iostream import StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
+from .counters import Traffic
 from .deflate import inflate
-from .frames import CLOSE, PING, PONG, Control, FrameReader, Violation, control_frame, read_close
+from .frames import CLOSE, PING, PONG, Control, FrameReader, Received, Violation, control_frame, read_close
 from .wire import Wire, take_over
 
 CLOSING = 5.0
@@ -33,6 +35,9 @@ class Receiver(Protocol):
     def on_violation(self, violation: Violation) -> None:
         """Take note that the peer did what the RFC forbids; the connection closes."""
 
+    def spend(self) -> float:
+        """Count a frame that has come; return the seconds to wait before the next is taken."""
+
     def on_sent(self) -> None:
         """Take note that all that waited has been sent."""
 
@@ -40,30 +45,30 @@ class Receiver(Protocol):
 class FrameProtocol(WebSocketProtocol13):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
-    def __init__(self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool) -> None:
+    def __init__(
+        self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
+    ) -> None:
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
         self._receiver = receiver
+        self._traffic = traffic
         self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
+        self._received: Iterator[Received] = iter(())
+        self._paused = False
         self._pong: bytes | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     # -- for the transport
 
-    def begin(self) -> bool:
-        """Take the socket over, when the handshake is done; return whether the peer is still there."""
+    def begin(self) -> Wire | None:
+        """Take the socket over, when the handshake is done; return the wire, None where the peer is gone."""
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
-            self._wire: Wire | None = take_over(self.stream, self)
+            self._wire: Wire | None = take_over(self.stream, self, self._traffic)
         except StreamClosedError:
             self._wire = None
         del self.stream
-        return self._wire is not None
-
-    @property
-    def busy(self) -> bool:
-        """Whether something waits to be sent."""
-        return self._wire is not None and self._wire.busy
+        return self._wire
 
     def send(self, frames: bytes) -> None:
         """Send frames; none may follow a CLOSE (§5.5.1)."""
@@ -80,11 +85,12 @@ class FrameProtocol(WebSocketProtocol13):
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin the closing handshake, or complete it."""
-        if not self.server_terminated:
-            self.send(control_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()))
-            self.server_terminated = True
         if self._wire is None:
             return
+        if not self.server_terminated:
+            body = b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()
+            self._wire.send_last(control_frame(CLOSE, body))
+            self.server_terminated = True
         if self.client_terminated:
             self._wire.finish()
         elif self._deadline is None:
@@ -102,19 +108,45 @@ class FrameProtocol(WebSocketProtocol13):
 
     def on_data(self, data: bytes) -> None:
         """Take what has come."""
+        self._received = iter(self._reader.feed(data))
+        self._take_received()
+
+    def _take_received(self) -> None:
         try:
-            for message in self._reader.feed(data):
+            for message in self._received:
                 if self.client_terminated:
                     return
-                if isinstance(message, Control):
-                    self._take_control(message)
-                else:
-                    self._receiver.on_message(message)
+                self._take(message)
+                pause = self._receiver.spend()
+                if pause:
+                    self._pause(pause)
+                    return
         except Violation as violation:
-            self.close(violation.code, str(violation))
-            self._receiver.on_violation(violation)
-            if self._wire is not None:
-                self._wire.finish()
+            self._part(violation)
+        if self._paused and self._wire is not None:
+            self._paused = False
+            self._wire.resume()
+
+    def _take(self, message: Received) -> None:
+        if isinstance(message, (str, bytes)):
+            self._receiver.on_message(message)
+        elif isinstance(message, Control):
+            self._take_control(message)
+        else:
+            raise message
+
+    def _part(self, violation: Violation) -> None:
+        self.close(violation.code, str(violation))
+        self._receiver.on_violation(violation)
+        self.client_terminated = True  # nothing that comes behind it counts (§7.1.7)
+        if self._wire is not None:
+            self._wire.finish()
+
+    def _pause(self, seconds: float) -> None:
+        if self._wire is not None and not self._paused:
+            self._paused = True
+            self._wire.pause()
+        self._loop.call_later(seconds, self._take_received)
 
     def on_sent(self) -> None:
         """Answer the last ping that came meanwhile, and let the transport go on."""
@@ -136,7 +168,7 @@ class FrameProtocol(WebSocketProtocol13):
             self.close_code = read_close(frame.data)
             self.client_terminated = True
             self.close(self.close_code)
-        elif frame.opcode == PING and self.busy:
+        elif frame.opcode == PING and self._wire is not None and self._wire.busy:
             # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.
             self._pong = frame.data
         elif frame.opcode == PING:

@@ -17,46 +17,58 @@ Reason = Literal[
     "parse error",
     "forced close",
     "slow consumer",
+    "rate limited",
     "server shutting down",
 ]
 """Why a reader is no more."""
 
 
 class Reader(ABC):
-    """Somebody who is in rooms and reads what is said there, in order, when the engine lets it catch up."""
+    """Somebody who is in rooms and reads what is said there, in order, when the engine lets it catch up.
 
-    __slots__ = ("_kept", "_places", "_stamped", "awake", "behind", "engine", "late", "reason")
+    Of most rooms it has read all that was offered to their readers; only for the others it keeps a place.
+    """
+
+    __slots__ = ("_kept", "_rooms", "_stamped", "awake", "began", "behind", "engine", "late", "reason")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.reason: Reason | None = None
         """Why it is over; None while it is not."""
-        self.behind: dict[Room, None] = {}
-        """Rooms that hold something unread."""
+        self.behind: dict[Room, int] = {}
+        """Rooms that hold something unread, and from which place on."""
+        self.began: dict[Room, int] | None = None
+        """Rooms that were entered behind something that was not offered yet, and the place after it."""
         self.awake = False
         """Whether the engine is about to let it catch up."""
         self.late = False
         """Whether it could not read when it was told to."""
-        self._places: dict[Room, int] = {}
+        self._rooms: set[Room] = set()
         self._stamped: set[Room] | None = None
         self._kept: list[Slice] = []
 
     def enter(self, room: Room, stamped: bool = False) -> None:
         """Read a room from now on; `stamped`: with the stamp of each event as its last argument."""
-        if room in self._places or self.reason is not None:
+        if room in self._rooms or self.reason is not None:
             return
-        self._places[room] = room.end
+        self._rooms.add(room)
         room.readers[self] = None
+        if room.stirred:
+            self.began = self.began or {}
+            self.began[room] = room.end
         if stamped:
             self._stamped = self._stamped or set()
             self._stamped.add(room)
 
     def leave(self, room: Room) -> None:
         """Read a room no more; what was said there so far is kept for this reader."""
-        if room not in self._places:
+        if room not in self._rooms:
             return
+        if room.stirred:
+            self.engine.settle()
         self.keep(self._take(room))
-        del self._places[room], room.readers[self]
+        self._rooms.remove(room)
+        del room.readers[self]
         if self._stamped is not None:
             self._stamped.discard(room)
 
@@ -68,14 +80,33 @@ class Reader(ABC):
 
     def lags(self, room: Room) -> bool:
         """Whether the room has forgotten what this reader has not read."""
-        return self._places.get(room, room.end) < room.start
+        return self.behind.get(room, room.end) < room.start
+
+    def offer(self, room: Room, place: int) -> None:
+        """Take note that what was said in a room since this place is to be read."""
+        if room not in self.behind:
+            if self.began is not None:
+                place = self.began.pop(room, place)
+                self.began = self.began or None
+            self.behind[room] = place
+            room.awaited += 1
+
+    def take(self, room: Room, said: Slice) -> bool:
+        """Write what was just said in a room; return False where there is more to read, or the last is on its way."""
+        if self.behind or self._kept or self.began is not None or self.reason is not None:
+            return False
+        return self.deliver(said.stamped if self._stamped is not None and room in self._stamped else said)
 
     def catch_up(self) -> None:
         """Let whatever carries this reader read; called by the engine alone, once all rooms have offered."""
         self.awake = False
         if self.reason is None:
             self.write()
-            self.late = bool(self.behind)
+            self.late = bool(self.behind or self._kept)
+
+    @abstractmethod
+    def deliver(self, said: Slice) -> bool:
+        """Write this, unless the last is still on its way; return whether it was written."""
 
     @abstractmethod
     def write(self) -> None:
@@ -86,7 +117,7 @@ class Reader(ABC):
         """End this reader; only the first reason counts."""
 
     def read(self) -> Slice:
-        """Take what was said since the last time, in order."""
+        """Take what was offered since the last time, in order."""
         if len(self.behind) == 1 and not self._kept:
             (room,) = self.behind
             unread = self._take(room)
@@ -100,16 +131,14 @@ class Reader(ABC):
 
     def leave_all(self) -> None:
         """Read nothing any more."""
-        for room in list(self._places):
+        for room in list(self._rooms):
             self.leave(room)
         self._kept = []
 
     def _take(self, room: Room) -> Slice:
-        unread = room.since(self._places[room])
-        self._places[room] = room.end
-        if room in self.behind:
-            del self.behind[room]
-            room.taken()
-        if self._stamped is not None and room in self._stamped:
-            return unread.stamped
-        return unread
+        place = self.behind.pop(room, None)
+        if place is None:
+            return EMPTY
+        unread = room.since(place)
+        room.taken()
+        return unread.stamped if self._stamped is not None and room in self._stamped else unread

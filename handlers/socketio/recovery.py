@@ -26,6 +26,8 @@ MAX_AWAY = 10_000
 """How many clients may be away at once; beyond, who left first is forgotten first."""
 MARKS = 50
 """In how many parts the window is divided: how exactly the age of what was said is known."""
+BEATS = 10
+"""In how many beats all clients' rooms are looked through for what is too old, so that none takes long."""
 PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
 """What clients say of their recovery in their auth; it is not the application's."""
 
@@ -93,6 +95,8 @@ class Recovery:
         self._unnoticed: Deadlines[Client] = Deadlines(min(grace, window))
         self._marks: deque[tuple[float, int]] = deque()
         self._retained: set[Room] = set()
+        self._horizon = 0
+        self._unsearched: list[Client] = []
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -173,6 +177,7 @@ class Recovery:
         for client in self._away.due(now):
             client._expire()
         self._mark(now, stamp)
+        self._forget_old()
 
     def _mark(self, now: float, stamp: int) -> None:
         window = self._away.wait
@@ -185,5 +190,8 @@ class Recovery:
         if horizon is not None:
             for room in self._retained:
                 room.forget_through(horizon)
-            for client in self._clients.values():
-                client._forget_through(horizon)
+            self._horizon, self._unsearched = horizon, list(self._clients.values())
+
+    def _forget_old(self) -> None:
+        for _ in range(min(len(self._unsearched), len(self._clients) // BEATS + 1)):
+            self._unsearched.pop()._forget_through(self._horizon)

@@ -143,6 +143,14 @@ class Slice:
         result: T = self._written[write]
         return result
 
+    def split(self, size: int) -> tuple[Slice, Slice]:
+        """Return the first entries, as many as have about this many bytes and one at least, and the rest."""
+        for count, entry in enumerate(self.entries, 1):
+            size -= entry.size
+            if size <= 0:
+                return Slice(self.entries[:count]), Slice(self.entries[count:])
+        return self, EMPTY
+
     def without_volatile(self) -> Slice:
         """What a reader gets who could not read at the time."""
         if not any(entry.volatile for entry in self.entries):
@@ -166,12 +174,13 @@ class Room:
     __slots__ = (
         "_entries",
         "_last",
+        "_last_end",
         "_last_place",
-        "_offered",
         "_size",
         "awaited",
         "forgotten",
         "name",
+        "offered",
         "readers",
         "retainers",
         "start",
@@ -193,9 +202,10 @@ class Room:
         """How many readers were told and have not read."""
         self._entries: list[Entry] = []
         self._size = 0
-        self._offered = 0
+        self.offered = 0
+        """Place after the newest entry that readers were told of."""
         self._last = EMPTY
-        self._last_place = -1
+        self._last_place = self._last_end = -1
 
     def __repr__(self) -> str:
         return f"<Room {self.name!r}: {len(self.readers)} readers, places {self.start} to {self.end}>"
@@ -204,6 +214,11 @@ class Room:
     def end(self) -> int:
         """Place of the entry that will be said next."""
         return self.start + len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept, and of what Python spends on it."""
+        return self._size
 
     @property
     def heard(self) -> bool:
@@ -216,29 +231,29 @@ class Room:
         self._size += entry.size
 
     def since(self, place: int) -> Slice:
-        """Return what was said from this place on, as far as it is kept."""
-        end = self.end
-        if place >= end:
+        """Return what was offered from this place on, as far as it is kept."""
+        if place >= self.offered:
             return EMPTY
-        if self._last_place != place or place + len(self._last.entries) != end:
-            self._last = Slice(self._entries[max(0, place - self.start) :])
-            self._last_place = place
+        if self._last_place != place or self._last_end != self.offered:
+            self._last = Slice(self._entries[max(0, place - self.start) : self.offered - self.start])
+            self._last_place, self._last_end = place, self.offered
         return self._last
 
     def after(self, stamp: int) -> list[Entry]:
         """Return the recoverable entries said after a stamp, as far as they are kept."""
         return [entry for entry in self._entries if entry.recoverable and entry.stamp > stamp]
 
-    def offer(self) -> Iterable[Reader]:
-        """Note that all readers are told of what was said; return them."""
+    def offer(self) -> int:
+        """Have all that was said offered to the readers from now on; return the place from which it is new to them."""
+        place, self.offered = self.offered, self.end
         self.stirred = False
-        self._offered = self.end
-        return self.readers
+        return place
 
     def taken(self) -> None:
         """Note that a reader who was told has read, or reads no more; forget the log when it was the last."""
         self.awaited -= 1
-        self._forget_unless_needed()
+        if not self.awaited:
+            self.forget_read()
 
     def retain(self) -> None:
         """Keep what is said, within limits, for one more who may come back."""
@@ -247,14 +262,14 @@ class Room:
     def release(self) -> None:
         """One of those will not come back."""
         self.retainers -= 1
-        self._forget_unless_needed()
+        self.forget_read()
 
     def trim(self, limit: int) -> bool:
         """Forget the oldest of what was offered, down to `limit` bytes; return whether anything had to go."""
         if self._size <= limit:
             return False
         count, size = 0, self._size
-        while size > limit and self.start + count < self._offered:
+        while size > limit and self.start + count < self.offered:
             size -= self._entries[count].size
             count += 1
         self._forget(count)
@@ -265,7 +280,8 @@ class Room:
         if self._entries and self._entries[0].stamp <= stamp and not self.awaited and not self.stirred:
             self._forget(sum(1 for entry in self._entries if entry.stamp <= stamp))
 
-    def _forget_unless_needed(self) -> None:
+    def forget_read(self) -> None:
+        """Forget the log, unless somebody has still to read it or may come back for it."""
         if not self.awaited and not self.stirred and not self.retainers:
             self._forget(len(self._entries))
 

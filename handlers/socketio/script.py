@@ -43,6 +43,8 @@ class ScriptHandler(RequestHandler):
         self.set_header("Content-Type", "text/javascript; charset=UTF-8")
         self.set_header("Cache-Control", "public, max-age=0")
         self.set_header("Vary", "Accept-Encoding")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
         # A module that a page of another origin imports is fetched by the rules of CORS.
         self.set_header("Access-Control-Allow-Origin", "*")
         if self._compressed:

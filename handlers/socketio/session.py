@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .allowance import PATIENCE, Allowance
 from .errors import BadRequest, ProtocolError
-from .packet import Packet, PacketType
+from .packet import MESSAGE, Packet, PacketType
 from .reader import Reader, Reason
 from .room import EMPTY, Room, Slice
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer"})
+BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer", "rate limited"})
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Transport(Protocol):
     """What reads for a session."""
 
     name: str
+
+    def deliver(self, said: Slice) -> bool:
+        """Send this, unless the last that was sent is still on its way; return whether it was sent."""
 
     def catch_up(self) -> None:
         """Read what is unread and send it, unless the last that was sent is still on its way."""
@@ -73,6 +77,7 @@ class Session(Reader):
     """One client of the engine, whatever carries it."""
 
     __slots__ = (
+        "_allowance",
         "_candidate",
         "fault",
         "handshake",
@@ -95,8 +100,9 @@ class Session(Reader):
         self.probed = False
         """Whether a transport has probed that is to take over."""
         self.fault = ""
-        """What the client sent that it may not have."""
+        """What the client did that it may not."""
         self._candidate: Candidate | None = None
+        self._allowance = Allowance(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
         """The room that this session alone is in."""
         self.enter(self.room)
@@ -104,17 +110,40 @@ class Session(Reader):
     def __repr__(self) -> str:
         return f"<Session {self.sid} over {self.transport.name}: {self.reason or 'open'}>"
 
+    @property
+    def particulars(self) -> dict[str, str]:
+        """Who this is, as the fields of a line in the log."""
+        about = {"id": self.sid, "address": self.handshake.remote_ip, "transport": self.transport.name}
+        endings = {"reason": self.reason or "", "fault": self.fault}
+        return about | {name: said for name, said in endings.items() if said}
+
     # -- sending
 
     def send(self, data: str | bytes) -> None:
         """Send one message to this client."""
-        self.engine.say([self.room], [Packet(PacketType.MESSAGE, data)])
+        self.engine.say([self.room], [Packet(MESSAGE, data)])
+
+    def deliver(self, said: Slice) -> bool:
+        """Let the transport send this."""
+        return self.transport.deliver(said)
 
     def write(self) -> None:
         """Let the transport read."""
         self.transport.catch_up()
 
     # -- receiving
+
+    def spend(self) -> float:
+        """Count a packet that has come; return the seconds for which its transport is to bring no more."""
+        if self._allowance is None:
+            return 0.0
+        pause = self._allowance.spend(self.engine.now)
+        if pause:
+            self.engine.counters.rate_limited += 1
+            if self._allowance.exhausted:
+                self.fault = f"more than {self.engine.rate:g} packets a second for {PATIENCE:g} s (--rate)"
+                self.close("rate limited")
+        return pause
 
     def receive(self, packet: Packet, via: Transport) -> None:
         """Take a packet that one of the transports of this session brings."""
@@ -124,7 +153,7 @@ class Session(Reader):
             return
         if via is not self.transport:
             self._negotiate(packet, via)
-        elif packet.type is PacketType.MESSAGE:
+        elif packet.type is MESSAGE:
             self.receive_message(packet.data, via)
         elif packet.type is PacketType.PONG:
             self.engine.pong(self)
@@ -144,16 +173,17 @@ class Session(Reader):
         if self.reason is not None:
             self.abandon_upgrade()
             return
-        logger.info("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
+        logger.debug("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
         if via is self.transport:
             self.fault = str(error)
             self.close("parse error")
         else:
             self.abandon_upgrade()
 
-    def lost(self, via: Transport, reason: Reason) -> None:
-        """Take note that a transport is gone."""
+    def lost(self, via: Transport, reason: Reason, fault: str = "") -> None:
+        """Take note that a transport is gone, and by what fault of the client."""
         if via is self.transport:
+            self.fault = self.fault or fault
             self.close(reason)
         elif via is self._candidate:
             self.abandon_upgrade()
@@ -186,6 +216,7 @@ class Session(Reader):
 
     def _flip(self, candidate: Candidate) -> None:
         old, self.transport = self.transport, candidate
+        self.engine.counters.upgraded += 1
         self._end_upgrade()
         old.release()
         self.engine.wake(self)
@@ -197,6 +228,7 @@ class Session(Reader):
             self.engine.resuming.begin(self, self.engine.now())
         self._end_upgrade()
         if candidate is not None:
+            self.engine.counters.not_upgraded += 1
             candidate.release()
 
     def resume(self) -> None:
@@ -214,9 +246,12 @@ class Session(Reader):
         if self.reason is not None:
             return
         self.engine.settle()
+        if reason == "slow consumer":
+            self.fault = f"more than {self.engine.max_backlog} bytes unread (--max-backlog)"
         # What is left to a slow consumer has a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason
+        self.engine.counters.closed[reason] += 1
         self.engine.forget(self)
         self.leave_all()
         self.transport.end(farewell, reason)

@@ -47,7 +47,7 @@ def restore(hub: Hub, data: Any, now: float) -> int:
     found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
     parts = [(namespace, part) for namespace, part in found if namespace is not None]
     absent = [(_absent(hub, namespace, client), client) for namespace, part in parts for client in part.clients]
-    hub.stamp = max(hub.stamp, saved.stamp)
+    hub.go_beyond(saved.stamp)
     for namespace, part in parts:
         hub.namespaces[namespace.name] = namespace
         _fill(namespace, part)
@@ -151,6 +151,10 @@ class _Nothing:
 
     name = "nothing"
 
+    def deliver(self, said: Slice) -> bool:
+        """Send nothing."""
+        return False
+
     def catch_up(self) -> None:
         """Read nothing."""
 
@@ -204,6 +208,7 @@ def _tell(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
     room.forgotten = forgotten
     for entry in log:
         room.say(entry)
+    room.offer()
 
 
 def _place(client: Client, was: SavedClient) -> None:

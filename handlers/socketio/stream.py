@@ -53,12 +53,19 @@ class EventStream(Reader):
         self._handler = handler
         self._writing = False
 
+    def deliver(self, said: Slice) -> bool:
+        """Send this, unless the socket has not taken what was sent before."""
+        if self._writing:
+            return False
+        self.send(said.written(write_events))
+        return True
+
     def write(self) -> None:
         """Send what is unread, unless the socket has not taken what was sent before."""
         if not self._writing:
             unread = self.read()
             if unread:
-                self.send(unread.written(write_events))
+                self.deliver(unread)
 
     def beat(self) -> None:
         """Send something, lest a proxy take the connection for dead."""
@@ -69,6 +76,7 @@ class EventStream(Reader):
         """End it; the listener's browser comes back by itself."""
         if self.reason is None:
             self.reason = reason
+            self.engine.counters.closed[reason] += 1
             self.leave_all()
             self._handler.end()
 
@@ -100,6 +108,7 @@ class EventStreamHandler(Endpoint):
         """Raise Refusal where a page may not listen."""
         check_bytes(self.request.headers.get("Origin"))
         self.origins.check(self.request.headers.get("Origin"), self.host)
+        self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
 
     async def get(self) -> None:
         """Send what is said, until the listener leaves."""
@@ -112,7 +121,9 @@ class EventStreamHandler(Endpoint):
         hub.recovery.retain(room)
         self._stream = EventStream(hub, self)
         self._stream.enter(room)
+        hub.counters.opened[self.transport_name] += 1
         hub.streams.begin(self._stream, hub.now())
+        hub.admission.enter(self.request.remote_ip or "")
         stamp = self.request.headers.get("Last-Event-ID", "")
         if stamp.isdecimal() and room.forgotten <= int(stamp[:20]):
             self._stream.keep(Slice(room.after(int(stamp[:20]))))
@@ -121,12 +132,15 @@ class EventStreamHandler(Endpoint):
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the result comes when it has taken it all."""
-        self.write(text)
+        body = text.encode()
+        self.engine.counters.traffic[self.transport_name].sent += len(body)
+        self.write(body)
         return self.flush()
 
     def end(self) -> None:
         """Let the request end."""
         self.engine.streams.end(self._stream)
+        self.engine.admission.leave(self.request.remote_ip or "")
         if not self._ended.done():
             self._ended.set_result(None)
 

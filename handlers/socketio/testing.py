@@ -152,6 +152,11 @@ class TestClient:
 
     # -- the transport
 
+    def deliver(self, said: Slice) -> bool:
+        """Take this."""
+        self._take(said)
+        return True
+
     def catch_up(self) -> None:
         """Take what is unread."""
         self._take(self.session.read())

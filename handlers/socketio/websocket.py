@@ -20,6 +20,7 @@ from .protocol import FrameProtocol
 from .reader import Reason
 from .room import Slice
 from .session import Session
+from .wire import CHUNK
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,12 @@ NO_HEADERS = HTTPHeaders()
 
 MAX_REASON = 120
 """Bytes of a reason in a CLOSE frame (RFC 6455 §5.5 allows 123)."""
-CLOSE_CODES: dict[Reason, int] = {"parse error": 1002, "server shutting down": 1001}
+CLOSE_CODES: dict[Reason, int] = {
+    "parse error": 1002,
+    "server shutting down": 1001,
+    "rate limited": 1008,
+    "slow consumer": 1008,
+}
 """RFC 6455 §7.4.1; 1000 for other reasons."""
 
 
@@ -40,10 +46,11 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     name = transport_name = "websocket"
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
-    compressed = False
-    """Whether client and server have agreed on compression."""
     broken = False
     """Whether the connection ended by an error."""
+
+    # What each broadcast touches is quicker to find outside the dictionary of the handler.
+    __slots__ = ("_wire", "compressed")
 
     def __init_subclass__(cls) -> None:
         cls.live = set()
@@ -73,12 +80,14 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def get_websocket_protocol(self) -> FrameProtocol | None:
         """Return what speaks RFC 6455; None for a version that is not 13."""
         headers = self.request.headers
+        self.compressed = False
         if headers.get("Sec-WebSocket-Version") != "13":
             return None
         self.compressed = self.engine.compress > 0 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
         if self.compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
-        return FrameProtocol(self, self, self.max_message_size, self.compressed)
+        traffic = self.engine.counters.traffic[self.name]
+        return FrameProtocol(self, self, self.max_message_size, self.compressed, traffic)
 
     # -- the connection
 
@@ -86,8 +95,10 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Open a session, or propose to take over the one that the request named."""
         assert isinstance(self.ws_connection, FrameProtocol)
         self._line = self.ws_connection
-        if not self._line.begin():
+        wire = self._line.begin()
+        if wire is None:
             return
+        self._wire = wire
         self.live.add(self)
         if self.session is None:
             self.session = self.engine.open(self, self.handshake())
@@ -122,11 +133,15 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         else:
             session.receive(packet, self)
 
+    def spend(self) -> float:
+        """Count a packet; return the seconds to wait before the next is taken."""
+        return 0.0 if self.session is None else self.session.spend()
+
     def on_violation(self, violation: Violation) -> None:
         """Part with a client that does what RFC 6455 forbids."""
         if self.session is not None:
-            logger.info("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
-            self.session.lost(self, "transport error")
+            logger.debug("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
+            self.session.lost(self, "transport error", str(violation))
 
     def on_close(self) -> None:
         """Part with the session."""
@@ -136,15 +151,25 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     # -- the transport
 
+    def deliver(self, said: Slice) -> bool:
+        """Send this, unless the socket has not taken what was sent before."""
+        wire = self._wire
+        if wire.busy:
+            return False
+        wire.send(said.deflated(self.engine.compress) if self.compressed else said.frames)
+        return True
+
     def catch_up(self) -> None:
         """Send what is unread, unless the socket has not taken what was sent before."""
-        if not self._line.busy and self.session is not None:
+        if not self._wire.busy and self.session is not None:
+            slow = self.session.late
             unread = self.session.read()
-            if unread:
-                self._line.send(self._frames(unread))
-
-    def _frames(self, unread: Slice) -> bytes:
-        return unread.deflated(self.engine.compress) if self.compressed else unread.frames
+            if slow:
+                # What is written is this reader's alone, and waits for as long as it does not read.
+                unread, rest = unread.split(CHUNK)
+                self.session.keep(rest)
+            if unread.entries:
+                self.deliver(unread)
 
     def on_sent(self) -> None:
         """Read on: the socket has taken what was sent."""
@@ -161,7 +186,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Close: the session is over."""
-        if farewell and not self._line.busy:
-            self._line.send(self._frames(farewell))
+        if farewell:
+            self.deliver(farewell)
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)

@@ -14,6 +14,8 @@ from typing import Protocol
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from .counters import Traffic
+
 CHUNK = 1 << 16
 """Bytes that are read at once; whoever sends more has the rest read in the next round, after others."""
 
@@ -35,10 +37,19 @@ class Wire(Protocol):
     """A connection to one peer."""
 
     busy: bool
-    """Whether something waits to be sent."""
+    """Whether something waits to be sent, or the last has been sent."""
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+
+    def resume(self) -> None:
+        """Read on."""
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
@@ -50,22 +61,23 @@ class Wire(Protocol):
         """Read until the wire is closed, where that takes a task."""
 
 
-def take_over(stream: IOStream, owner: Owner) -> Wire:
+def take_over(stream: IOStream, owner: Owner, traffic: Traffic) -> Wire:
     """Return the wire of a stream that nobody else uses any more. Raises StreamClosedError where it is closed."""
-    return StreamWire(stream, owner) if isinstance(stream, SSLIOStream) else SocketWire(stream, owner)
+    return (StreamWire if isinstance(stream, SSLIOStream) else SocketWire)(stream, owner, traffic)
 
 
 class SocketWire:
     """A plain socket."""
 
-    __slots__ = ("_finishing", "_loop", "_owner", "_socket", "_unsent", "busy")
+    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_traffic", "_unsent", "busy")
 
-    def __init__(self, stream: IOStream, owner: Owner) -> None:
+    def __init__(self, stream: IOStream, owner: Owner, traffic: Traffic) -> None:
         self.busy = False
         self._owner: Owner | None = owner
+        self._traffic = traffic
         self._loop = stream.io_loop
-        self._unsent: memoryview[int] | None = None
-        self._finishing = False
+        self._unsent: list[memoryview[int]] = []
+        self._ended = self._finishing = self._paused = False
         early = stream.read_bytes(CHUNK, partial=True)
         if stream.closed():
             raise StreamClosedError
@@ -80,9 +92,10 @@ class SocketWire:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
-        if self.busy:
-            assert self._unsent is not None
-            self._unsent = memoryview(bytes(self._unsent) + data)
+        self._traffic.sent += len(data)
+        if self._unsent:
+            # Apart, not joined: what readers who are equally slow have not been sent is the same bytes.
+            self._unsent.append(memoryview(data))
             return
         try:
             sent = self._socket.send(data)
@@ -92,12 +105,34 @@ class SocketWire:
             self._gone(error=True)
             return
         if sent < len(data):
-            self._unsent, self.busy = memoryview(data)[sent:], True
-            self._loop.update_handler(self._socket, IOLoop.READ | IOLoop.WRITE)
+            self._unsent.append(memoryview(data)[sent:])
+            self.busy = True
+            self._watch()
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
+
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        if self._owner is not None:
+            self._paused = True
+            self._watch()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._owner is not None:
+            self._paused = False
+            self._watch()
+
+    def _watch(self) -> None:
+        reads = 0 if self._paused else IOLoop.READ
+        self._loop.update_handler(self._socket, reads | IOLoop.WRITE if self._unsent else reads)
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
-        if self.busy:
+        if self._unsent:
             self._finishing = True
         else:
             self.close()
@@ -109,7 +144,8 @@ class SocketWire:
             return
         self._loop.remove_handler(self._socket)
         self._socket.close()
-        self._unsent, self.busy = None, False
+        self._unsent.clear()
+        self.busy = True
         owner.on_gone(error)
 
     def _gone(self, error: bool) -> None:
@@ -120,6 +156,7 @@ class SocketWire:
         if early.exception() is not None:
             self.close(error=True)
         elif self._owner is not None:
+            self._traffic.received += len(early.result())
             self._owner.on_data(early.result())
 
     def _on_event(self, _: socket.socket, events: int) -> None:
@@ -139,63 +176,85 @@ class SocketWire:
         if not data:
             self.close()
         elif self._owner is not None:
+            self._traffic.received += len(data)
             self._owner.on_data(data)
 
     def _send_more(self) -> None:
-        if self._unsent is None:
-            return
         try:
-            sent = self._socket.send(self._unsent)
+            while self._unsent:
+                part = self._unsent.pop(0)
+                sent = self._socket.send(part)
+                if sent < len(part):
+                    self._unsent.insert(0, part[sent:])
+                    return
         except (BlockingIOError, InterruptedError):
+            self._unsent.insert(0, part)
             return
         except OSError:
             self.close(error=True)
             return
-        self._unsent = self._unsent[sent:]
-        if self._unsent:
-            return
-        self._unsent, self.busy = None, False
-        self._loop.update_handler(self._socket, IOLoop.READ)
+        self.busy = self._ended
+        self._watch()
         if self._finishing:
             self.close()
-        elif self._owner is not None:
+        elif self._owner is not None and not self._ended:
             self._owner.on_sent()
 
 
 class StreamWire:
     """An encrypted stream."""
 
-    __slots__ = ("_finishing", "_owner", "_stream", "busy")
+    __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_traffic", "_writing", "busy")
 
-    def __init__(self, stream: IOStream, owner: Owner) -> None:
+    def __init__(self, stream: IOStream, owner: Owner, traffic: Traffic) -> None:
         self.busy = False
         self._owner: Owner | None = owner
+        self._traffic = traffic
         self._stream = stream
-        self._finishing = False
+        self._writing = self._ended = self._finishing = False
+        self._reads = asyncio.Event()
+        self._reads.set()
 
     async def run(self) -> None:
         """Read until the stream is closed."""
         try:
             while self._owner is not None:
-                self._owner.on_data(await self._stream.read_bytes(CHUNK, partial=True))
+                data = await self._stream.read_bytes(CHUNK, partial=True)
+                self._traffic.received += len(data)
+                self._owner.on_data(data)
                 # A stream that has more at hand would not let others have their turn.
                 await asyncio.sleep(0)
+                await self._reads.wait()
         except StreamClosedError:
             self.close(error=self._stream.error is not None)
 
     def send(self, data: bytes) -> None:
         """Send bytes, or have them wait."""
+        self._traffic.sent += len(data)
         try:
             sending = self._stream.write(data)
         except StreamClosedError:
             return
-        if self._stream.writing() and not self.busy:
-            self.busy = True
+        if self._stream.writing() and not self._writing:
+            self._writing = self.busy = True
             sending.add_done_callback(self._sent)
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
+
+    def pause(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        self._reads.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._reads.set()
 
     def finish(self) -> None:
         """Close when all that waits has been sent."""
-        if self.busy:
+        if self._writing:
             self._finishing = True
         else:
             self.close()
@@ -204,7 +263,8 @@ class StreamWire:
         """Close at once."""
         owner, self._owner = self._owner, None
         if owner is not None:
-            self.busy = False
+            self.busy = True
+            self._reads.set()
             self._stream.close()
             owner.on_gone(error)
 
@@ -215,8 +275,8 @@ class StreamWire:
             # Something was sent besides meanwhile; a write of nothing ends when that has.
             self._stream.write(b"").add_done_callback(self._sent)
             return
-        self.busy = False
+        self._writing, self.busy = False, self._ended
         if self._finishing:
             self.close()
-        else:
+        elif not self._ended:
             self._owner.on_sent()

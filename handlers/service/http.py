@@ -1,0 +1,95 @@
+"""Tornado's HTTP server, with limits of time on what a client leaves unfinished.
+
+Tornado's own are an hour for the head of a request and none for its body.
+"""
+
+from __future__ import annotations
+
+import logging
+from asyncio import TimerHandle, get_running_loop
+from collections.abc import Awaitable
+from typing import Any
+from weakref import WeakSet
+
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+
+logger = logging.getLogger(__name__)
+
+HEAD = 20.0
+"""Seconds for the first head of a connection."""
+IDLE = 60.0
+"""Seconds from one request of a connection to the end of the next one's head."""
+BODY = 30.0
+"""Seconds without a byte of a body that is due."""
+
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class Server(HTTPServer):
+    """The server. `head`, `idle` and `body` are in seconds; other options are Tornado's."""
+
+    def initialize(  # type: ignore[override]
+        self, application: Any, *, head: float = HEAD, idle: float = IDLE, body: float = BODY, **options: Any
+    ) -> None:
+        """Take the options."""
+        super().initialize(application, idle_connection_timeout=idle, **options)
+        self._first = HTTP1ConnectionParameters(**{**vars(self.conn_params), "header_timeout": head})
+        self._begun: WeakSet[object] = WeakSet()
+        self._body = body
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Return what takes the next request of a connection."""
+        delegate = super().start_request(server_conn, request_conn)
+        assert isinstance(request_conn, HTTP1Connection)
+        if server_conn not in self._begun:
+            self._begun.add(server_conn)
+            request_conn.params = self._first
+        return Patience(delegate, request_conn, self._body)
+
+
+class Patience(HTTPMessageDelegate):
+    """Passes a request on, and waits for each part of its body for `wait` seconds only."""
+
+    def __init__(self, delegate: HTTPMessageDelegate, connection: HTTP1Connection, wait: float) -> None:
+        self._delegate = delegate
+        self._connection = connection
+        self._wait = wait
+        self._end: TimerHandle | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Pass it on; begin to wait where a body is due."""
+        if "Content-Length" in headers or "Transfer-Encoding" in headers:
+            self._begin()
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Pass it on, and wait for the next."""
+        self._stop()
+        self._begin()
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        """Pass it on: all has come."""
+        self._stop()
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        """Pass it on: no more will come."""
+        self._stop()
+        self._delegate.on_connection_close()
+
+    def _begin(self) -> None:
+        self._end = get_running_loop().call_later(self._wait, self._give_up)
+
+    def _stop(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+
+    def _give_up(self) -> None:
+        logger.info("%s sent nothing more of a body for %g s", self._connection.context, self._wait)
+        self._connection.stream.write(TIMED_OUT)
+        self._connection.close()

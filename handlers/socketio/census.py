@@ -1,0 +1,45 @@
+"""Who is there, and what is kept for them, found out by looking when somebody asks: it costs nothing until then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from .counters import TRANSPORTS
+
+if TYPE_CHECKING:
+    from .hub import Hub
+    from .room import Room
+
+
+class Census(NamedTuple):
+    """What a hub holds at one moment."""
+
+    clients: Counter[str]
+    """Connections by the transport that carries them now."""
+    behind: int
+    """How many of them could not take at once what was said; a poller between two polls is one."""
+    backlog: int
+    """Bytes that rooms keep for those, and for clients that may come back."""
+
+
+def take_census(hub: Hub) -> Census:
+    """Count. Takes about a microsecond a client."""
+    clients = Counter(dict.fromkeys(TRANSPORTS, 0))
+    behind = 0
+    for session in hub.sessions.values():
+        clients[session.transport.name] += 1
+        behind += session.late
+    clients["events"] += len(hub.streams)
+    return Census(clients, behind, sum(room.size for room in _rooms(hub)))
+
+
+def _rooms(hub: Hub) -> Iterator[Room]:
+    for session in hub.sessions.values():
+        yield session.room
+    for namespace in hub.namespaces.values():
+        yield namespace.everyone
+        yield from namespace.rooms.values()
+        for client in namespace.known.values():
+            yield client.room

@@ -1,0 +1,58 @@
+"""What has happened on one server since it began: numbers that only grow, for whoever watches it.
+
+They are counted where things are rare: when a client comes or goes, is refused or upgrades. The way of a message has
+three additions: one for each room that something is said in, however many hear it, one for each write and one for each
+read. How many things were said is no count of its own, because it is what the stamps say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import get_args
+
+from .errors import Refusal
+from .reader import Reason
+
+TRANSPORTS = ("polling", "websocket", "events")
+
+
+class Traffic:
+    """Bytes of one transport: frames, bodies of polls and POSTs, event streams; without the heads of HTTP, and TLS."""
+
+    __slots__ = ("received", "sent")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+
+
+class Counters:
+    """The counters of one engine."""
+
+    def __init__(self) -> None:
+        self.opened: Counter[str] = Counter(dict.fromkeys(TRANSPORTS, 0))
+        """Connections by the transport that they began with."""
+        self.closed: Counter[str] = Counter(dict.fromkeys(get_args(Reason), 0))
+        """The same, by the reason for which they ended."""
+        self.refused: Counter[tuple[int, str]] = Counter({(kind.code, kind.message): 0 for kind in _kinds(Refusal)})
+        """HTTP requests that were not served, by the code and the message of the answer."""
+        self.upgraded = 0
+        """Clients that went on over WebSocket."""
+        self.not_upgraded = 0
+        """Upgrades that were begun and came to nothing."""
+        self.recovered = 0
+        """Clients that came back and were sent what they had missed."""
+        self.rate_limited = 0
+        """How often a client was slowed down for what it sent."""
+        self.deliveries = 0
+        """What was said, once for each client that was there to hear it."""
+        self.events = 0
+        """Events that clients sent."""
+        self.traffic = {name: Traffic() for name in TRANSPORTS}
+
+
+def _kinds(refusal: type[Refusal]) -> Iterator[type[Refusal]]:
+    for kind in refusal.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
