@@ -20,9 +20,11 @@ from handlers.service.accept import patient
 from handlers.service.admin import admin
 from handlers.service.http import Server
 from handlers.service.lag import LoopLag
+from handlers.service.lifetime import drain, told_to_end
 from handlers.service.listen import listening_sockets
 from handlers.service.notify import Notifier
 from handlers.service.options import read_options
+from handlers.service.state import leave, take_up
 from handlers.service.static import StaticHandler
 from handlers.service.tls import read_certificate, renew_certificate
 from handlers.socketio import Hub, event_stream, routes
@@ -76,29 +78,29 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 
 async def main() -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM, from where the last server ended to where the next one begins."""
+    told = told_to_end()
     application = make_app()
+    hub = application.settings["hub"]
     application.settings["lag"].start()
     files = (options.certfile, options.keyfile)
     tls = read_certificate(*files)
     sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]
-    notifier = Notifier(lambda: len(application.settings["hub"].sessions))
+    notifier = Notifier(lambda: len(hub.sessions))
     server = Server(application, xheaders=options.trust_proxy, ssl_options=tls)
+    if options.state:
+        take_up(hub, Path(options.state))
     server.add_sockets(sockets)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stopping.set)
     if tls:
-        loop.add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
     notifier.ready()
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
-    await stopping.wait()
+    await told.wait()
 
     notifier.stopping()
-    server.stop()
-    application.settings["hub"].close()
-    await server.close_all_connections()
+    await drain(server, hub, options.drain, may_return=bool(options.state))
+    if options.state:
+        leave(hub, Path(options.state))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from handlers.socketio.turns import Turns
 class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.turns = Turns()
+        self.running: set[asyncio.Future[None]] = set()
+        self.turns = Turns(self.running)
 
     def quick(self, name: str) -> None:
         self.lines.append(name)

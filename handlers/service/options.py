@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from tornado.options import Error, define, options, parse_command_line
@@ -19,6 +20,8 @@ define("upgrade_timeout", default=10.0, type=float, help="seconds a client has t
 define("connect_timeout", default=45.0, type=float, help="seconds a connection has to join a namespace")
 define("recovery", default=120.0, type=float, help="seconds a client may be away and still get what it missed; 0: off")
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
+define("drain", default=10.0, type=float, help="seconds within which clients are parted with when the server ends")
+define("state", default="", type=str, help="file in which the next server finds those who may come back; empty: none")
 define("max_backlog", default=1 << 20, type=int, help="bytes kept for clients that read too slowly, in each room")
 define("rate", default=1000.0, type=float, help="packets a second that one client may send; 0: any number")
 define("max_clients", default=0, type=int, help="how many clients may be in; 0: any number")
@@ -41,7 +44,9 @@ define("debug", default=False, help="reload on changes of the code, show traceba
 
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
 
-NOT_NEGATIVE = ("rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace")
+NOT_NEGATIVE = (
+    "rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace", "drain",
+)  # fmt: skip
 
 
 def fail(message: str) -> NoReturn:
@@ -74,6 +79,7 @@ def read_options() -> None:
     if not 0 <= options.port <= 65535:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
     _check_words()
+    _check_state()
     _check_certificate()
     write_logs(options.log_format)
 
@@ -90,3 +96,15 @@ def _check_words() -> None:
 def _check_certificate() -> None:
     if options.keyfile and not options.certfile:
         fail(f"--keyfile={options.keyfile} without --certfile: the certificate is due, too")
+
+
+def _check_state() -> None:
+    path = Path(options.state)
+    if not options.state:
+        return
+    if not path.parent.is_dir():
+        fail(f"--state={path}: there is no folder {path.parent}")
+    if path.is_dir():
+        fail(f"--state={path} is a folder: the name of a file is due")
+    if not options.recovery:
+        fail(f"--state={path} is of no use with --recovery=0: nobody may come back")

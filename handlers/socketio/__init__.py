@@ -7,6 +7,7 @@
 """
 
 from .census import Census, take_census
+from .endpoint import keep_time
 from .engine import Engine
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
@@ -24,6 +25,7 @@ __all__ = [
     "SocketIOHandler",
     "event",
     "event_stream",
+    "keep_time",
     "routes",
     "take_census",
 ]

@@ -30,8 +30,11 @@ class Client(Dispatch):
     max_name: ClassVar[int] = 200
     """How many characters the name of a room may have."""
 
+    remembered: ClassVar[tuple[str, ...]] = ()
+    """Names of own attributes, with JSON values, that a client still has after a restart of the server."""
+
     def __init__(self, namespace: Namespace, connection: Connection, auth: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(namespace.hub.running)
         self.id = secrets.token_urlsafe(15)
         """Unguessable, 20 characters; also the name of the room that this client alone is in."""
         self.auth: dict[str, Any] = {}

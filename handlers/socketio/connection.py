@@ -37,6 +37,11 @@ class Connection:
         self._clients: dict[str, Client] = {}
         self._parted: frozenset[str] = frozenset()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a handler of one of its clients has not ended yet."""
+        return any(client.busy for client in self._clients.values())
+
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
         message = self._decoder.add(data)

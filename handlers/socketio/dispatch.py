@@ -28,8 +28,8 @@ class Dispatch(ABC):
         cls._answers = answers(cls)
         cls._examines = cls.before_event is not Dispatch.before_event
 
-    def __init__(self) -> None:
-        self._turns = Turns()
+    def __init__(self, running: set[asyncio.Future[None]]) -> None:
+        self._turns = Turns(running)
         self._calls: dict[int, asyncio.Future[Any]] = {}
 
     # -- hooks
@@ -41,6 +41,11 @@ class Dispatch(ABC):
         """Override to answer events for which there is no method."""
 
     # -- what the client is
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of its handlers has not ended yet."""
+        return self._turns.busy
 
     @property
     @abstractmethod

@@ -15,7 +15,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import RequestHandler
 
 from .engine import Engine
-from .errors import BadHandshakeMethod, BadRequest, Refusal, TransportUnknown, UnsupportedVersion
+from .errors import BadHandshakeMethod, BadRequest, Ending, Refusal, TransportUnknown, UnsupportedVersion
 from .origins import Origins, check_bytes
 from .session import Handshake, Session
 
@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 def keep_time(engine: Engine) -> None:
-    """Start the engine and the one callback that beats for it, unless it runs on this loop already."""
+    """Start the engine and the one callback that beats for it, unless it runs on this loop already.
+
+    The first request does so; a server that restores a snapshot does it before.
+    """
     loop = get_running_loop()
     if engine.loop is not loop:
         engine.start(loop, time.time_ns() // 1000)
@@ -105,6 +108,8 @@ class Endpoint(RequestHandler):
         """Raise Refusal where the request cannot open a session."""
         if self.request.method != "GET":
             raise BadHandshakeMethod(f"{self.request.method} without a sid")
+        if self.engine.draining:
+            raise Ending("the server was told to end")
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that is not served; the hint is for the log."""
@@ -114,6 +119,9 @@ class Endpoint(RequestHandler):
         self.set_header("Content-Type", "application/json")
         if refusal.retry_after:
             self.set_header("Retry-After", str(refusal.retry_after))
+        if self.engine.draining:
+            # By a new connection the client finds the next server.
+            self.set_header("Connection", "close")
         self.finish(json.dumps(refusal.payload))
 
     @property

@@ -116,6 +116,14 @@ class UnsupportedVersion(Refusal):
         return {**super().payload, "hint": self.hint}
 
 
+class Ending(Refusal):
+    """The server is about to end; the client finds the next one if it tries again."""
+
+    status = 503
+    message = "Server shutting down"
+    retry_after = 1
+
+
 class PayloadTooLarge(Refusal):
     """A POST is larger than `maxPayload`."""
 

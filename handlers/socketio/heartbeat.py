@@ -31,8 +31,12 @@ class Deadlines(Generic[T]):
     def __contains__(self, who: T) -> bool:
         return who in self._due
 
+    def waited(self, who: T, now: float) -> float:
+        """Return for how many seconds one has waited; 0 for one who does not wait."""
+        return now - (self._due[who] - self.wait) if who in self._due else 0.0
+
     def begin(self, who: T, now: float) -> None:
-        """Let one wait, from now on; whoever waits already begins anew."""
+        """Let one wait, from now on; whoever waits already begins anew. Nobody may begin before the last who began."""
         self._due.pop(who, None)
         self._due[who] = now + self.wait
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
@@ -15,6 +16,7 @@ from .namespace import Namespace
 from .reader import Reason
 from .recovery import Recovery
 from .session import Session
+from .snapshot import restore, snapshot
 
 if TYPE_CHECKING:
     from .handler import SocketIOHandler
@@ -72,6 +74,8 @@ class Hub(Engine):
         """Besides: those that somebody holds who is about to come in, or to speak."""
         self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
         """Those who only listen, each until it is sent something lest its connection seem dead."""
+        self.running: set[Future[None]] = set()
+        """What finishes the handlers that have not ended yet."""
         self.unknown_events = 0
         """How many events came for which there is no method."""
 
@@ -109,7 +113,15 @@ class Hub(Engine):
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             stream.beat()
-        self.recovery.beat(now, self.stamp)
+        if not self.draining:
+            # Whoever is away could not come back now.
+            self.recovery.beat(now, self.stamp)
+
+    @property
+    def at_rest(self) -> list[Session]:
+        """The sessions that wait for no handler to end, those first that poll."""
+        resting = [session for session in self.sessions.values() if not _connection(session).busy]
+        return sorted(resting, key=lambda session: session.transport.name != "polling")
 
     def close(self, reason: Reason = "server shutting down") -> None:
         """End all sessions and streams."""
@@ -121,6 +133,23 @@ class Hub(Engine):
         """Wait for the rest of a message, for a limited time."""
         if session not in self.assembling:
             self.assembling.begin(session, self.now())
+
+    # -- from one server to the next
+
+    def snapshot(self, taken_at: float) -> dict[str, Any]:
+        """Return, as JSON has it, what those need who may come back, once all sessions are over.
+
+        taken_at: seconds since the epoch. An attribute that has no JSON form is logged and left out.
+        """
+        return snapshot(self, taken_at)
+
+    def restore(self, data: Any, now: float) -> int:
+        """Go on, just started, where the hub ended that `data` was the snapshot of; return how many may come back.
+
+        now: seconds since the epoch. Of a snapshot older than clients may be away, nothing but the stamp is taken.
+        Raises ValueError, and changes nothing, where `data` is no snapshot.
+        """
+        return restore(self, data, now)
 
     def _accept(self, session: Session) -> Connection:
         self.joining.begin(session, self.now())
@@ -143,6 +172,11 @@ class Hub(Engine):
                     self.namespaces[name] = namespace
                 return namespace
         return None
+
+
+def _connection(session: Session) -> Connection:
+    assert isinstance(session.listener, Connection)
+    return session.listener
 
 
 class ThreadsafeHub:

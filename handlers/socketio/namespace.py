@@ -47,7 +47,8 @@ class Namespace:
         self.known: dict[str, Client] = {}
         """Clients by id: those online, and those away who may come back."""
         self._members: dict[str, dict[Client, None]] = {}
-        self._kept: dict[Room, dict[str, deque[Sequence[Packet]]]] = {}
+        self.kept: dict[Room, dict[str, deque[Sequence[Packet]]]] = {}
+        """What is kept in rooms for those who enter later, by event."""
         self._last_call = 0
 
     # -- coming and going
@@ -79,10 +80,14 @@ class Namespace:
 
     def enter(self, client: Client, name: str) -> None:
         """Let a client into a room, which begins with its first client; what is kept there is sent to it."""
-        room = self.room(name)
-        self._members.setdefault(name, {})[client] = None
+        room = self.add(client, name)
         client._read(room)
         self.recall(client, room)
+
+    def add(self, client: Client, name: str) -> Room:
+        """Count a client among those in a room, and return the room."""
+        self._members.setdefault(name, {})[client] = None
+        return self.room(name)
 
     def room(self, name: str) -> Room:
         """Return the room of this name, a new one if there is none."""
@@ -97,7 +102,7 @@ class Namespace:
         del members[client]
         if not members:
             del self._members[name]
-            if self.rooms[name] not in self._kept:
+            if self.rooms[name] not in self.kept:
                 del self.rooms[name]
 
     def members(self, name: str) -> Iterable[Client]:
@@ -110,19 +115,19 @@ class Namespace:
     def keep(self, room: Room, event: str, said: Sequence[Packet], number: int) -> None:
         """Keep the last `number` of an event in a room, for those who enter later."""
         self.hub.namespaces[self.name] = self
-        events = self._kept.setdefault(room, {})
+        events = self.kept.setdefault(room, {})
         events[event] = deque([*events.get(event, ()), said], maxlen=number)
 
     def recall(self, client: Client, room: Room) -> None:
         """Send a client what is kept in a room it has entered."""
-        for events in self._kept.get(room, {}).values():
+        for events in self.kept.get(room, {}).values():
             for said in events:
                 self.hub.say([client.room], said, event=True)
 
     @property
     def idle(self) -> bool:
         """Whether it has nobody and keeps nothing."""
-        return not self.known and not self._kept
+        return not self.known and not self.kept
 
     def next_call(self) -> int:
         """Return the id of the next event that asks for an answer."""

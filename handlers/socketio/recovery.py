@@ -35,43 +35,45 @@ PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
 class Trail:
     """What is needed to find out what one client missed: where it was, and since when."""
 
-    __slots__ = ("_entered", "_left", "pid")
+    __slots__ = ("entered", "left", "pid")
 
-    def __init__(self) -> None:
-        self.pid = secrets.token_urlsafe(15)
-        self._entered: dict[Room, int] = {}
-        self._left: list[Entry] = []
+    def __init__(self, pid: str = "") -> None:
+        self.pid = pid or secrets.token_urlsafe(15)
+        self.entered: dict[Room, int] = {}
+        """The rooms the client is in, and the stamp from which on it has been there."""
+        self.left: list[Entry] = []
+        """What it heard in rooms that it has left since."""
 
     def enter(self, room: Room, stamp: int) -> None:
         """The client is in a room, from this stamp on."""
-        if room not in self._entered:
-            self._entered[room] = stamp
+        if room not in self.entered:
+            self.entered[room] = stamp
             room.retain()
 
     def leave(self, room: Room) -> None:
         """The client is in a room no more; what it heard there may still have to be sent again."""
-        entered = self._entered.pop(room, None)
+        entered = self.entered.pop(room, None)
         if entered is not None:
-            self._left += room.after(entered)
+            self.left += room.after(entered)
             room.release()
 
     def end(self) -> None:
         """The client will not come back."""
-        for room in self._entered:
+        for room in self.entered:
             room.release()
-        self._entered, self._left = {}, []
+        self.entered, self.left = {}, []
 
     def forget_through(self, stamp: int) -> None:
         """Forget what is too old to be asked for."""
-        for room in self._entered:
+        for room in self.entered:
             room.forget_through(stamp)
-        if self._left:
-            self._left = [entry for entry in self._left if entry.stamp > stamp]
+        if self.left:
+            self.left = [entry for entry in self.left if entry.stamp > stamp]
 
     def missed(self, stamp: int) -> Slice | None:
         """Return what the client was to hear after this stamp; None where a room has forgotten some of it."""
-        entries = [entry for entry in self._left if entry.stamp > stamp]
-        for room, entered in self._entered.items():
+        entries = [entry for entry in self.left if entry.stamp > stamp]
+        for room, entered in self.entered.items():
             since = max(stamp, entered)
             if room.forgotten > since:
                 return None
@@ -104,9 +106,9 @@ class Recovery:
         asks = auth.get("recovery") is True or "pid" in auth or query.get("recovery") in ("true", "1")
         return asks and self._away.wait > 0
 
-    def begin(self, client: Client) -> Trail:
-        """Let a client take part."""
-        trail = Trail()
+    def begin(self, client: Client, pid: str = "") -> Trail:
+        """Let a client take part; `pid`: that which it was told by an earlier server."""
+        trail = Trail(pid)
         self._clients[trail.pid] = client
         return trail
 
@@ -123,10 +125,33 @@ class Recovery:
             self._unnoticed.begin(client, now)
         return not self._unnoticed.wait
 
+    def lost_before(self, client: Client, since: float, present: bool, now: float) -> None:
+        """A client is away that an earlier server had lost; they come in the order in which they were.
+
+        present: whether others have not been told, and have still to be when its grace time is over.
+        """
+        self._away.begin(client, since)
+        if present:
+            self._unnoticed.begin(client, now)
+
+    def away(self, client: Client, now: float) -> float:
+        """Return for how many seconds a client has been away; 0 for one that is online."""
+        return self._away.waited(client, now)
+
+    @property
+    def window(self) -> float:
+        """Seconds that a client may be away."""
+        return self._away.wait
+
     def back(self, client: Client) -> bool:
         """A client is back. Return whether others were told that it had left."""
         self._away.end(client)
         return not self._unnoticed.end(client)
+
+    def give_up(self) -> None:
+        """Nobody will come back: tell of those of whom others have not been told."""
+        for client in self._unnoticed.beyond(0):
+            client._say_goodbye()
 
     def forget(self, client: Client, trail: Trail) -> None:
         """A client will not come back."""
@@ -134,6 +159,10 @@ class Recovery:
         self._unnoticed.end(client)
         del self._clients[trail.pid]
         trail.end()
+
+    def retains(self, room: Room) -> bool:
+        """Whether what is said in a room is kept for others than clients."""
+        return room in self._retained
 
     def retain(self, room: Room) -> None:
         """Keep what is said in a room for as long as clients may be away, for others who may come back to it."""

@@ -12,34 +12,39 @@ Job = Callable[..., "Awaitable[None] | None"]
 
 
 class Turns:
-    """A queue of jobs, of which one runs at a time. At rest it holds no task."""
+    """A queue of jobs, of which one runs at a time. At rest it holds no task.
 
-    __slots__ = ("_busy", "_running", "_waiting")
+    running: where what finishes a job is found while it runs, among that of other queues.
+    """
 
-    def __init__(self) -> None:
-        self._busy = False
+    __slots__ = ("_running", "_waiting", "busy")
+
+    def __init__(self, running: set[asyncio.Future[None]]) -> None:
+        self.busy = False
+        """Whether a job runs."""
         self._waiting: deque[tuple[Job, tuple[Any, ...]]] | None = None
-        self._running: asyncio.Future[None] | None = None
+        self._running = running
 
     def take(self, job: Job, *args: Any) -> None:
         """Run a job now, or after those that came before it."""
-        if self._busy:
+        if self.busy:
             self._waiting = self._waiting or deque()
             self._waiting.append((job, args))
         else:
-            self._busy = True
+            self.busy = True
             self._go_on(job(*args))
 
     def _go_on(self, pending: Awaitable[None] | None) -> None:
         while pending is None:
             if not self._waiting:
-                self._busy, self._waiting = False, None
+                self.busy, self._waiting = False, None
                 return
             job, args = self._waiting.popleft()
             pending = job(*args)
-        self._running = asyncio.ensure_future(pending)
-        self._running.add_done_callback(self._done)
+        job_running = asyncio.ensure_future(pending)
+        self._running.add(job_running)
+        job_running.add_done_callback(self._done)
 
-    def _done(self, _: asyncio.Future[None]) -> None:
-        self._running = None
+    def _done(self, job_running: asyncio.Future[None]) -> None:
+        self._running.discard(job_running)
         self._go_on(None)
