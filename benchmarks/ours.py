@@ -2,7 +2,7 @@
 
 PORT=4000 PING_INTERVAL=25000 PING_TIMEOUT=20000 NEWS=1 RECOVERY=120 python ours.py
 TLS_CERT and TLS_KEY name files, and then it serves TLS; MAX_BACKLOG and COMPRESS are the hub's `max_backlog` and
-`compress`.
+`compress`; with ROOMS each client enters so many rooms.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tornado.web import Application, RequestHandler
 
 from handlers.socketio import Hub, SocketIOHandler, routes
 
+ROOMS = int(os.environ.get("ROOMS", "0"))
 NEWS = os.environ.get("NEWS", "1") == "1"
 
 
@@ -29,6 +30,8 @@ class BenchmarkHandler(SocketIOHandler):
 
     def on_connect(self) -> None:
         """Tell everyone, then greet the newcomer."""
+        for number in range(ROOMS):
+            self.enter(f"room {number}")
         if NEWS:
             self.broadcast("news", {"msg": "One more person is online", "count": self.online})
         self.emit("private", {"msg": f"Welcome you are the {self.online} person here"})

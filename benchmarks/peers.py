@@ -191,6 +191,14 @@ PEERS = [
         options={"deflate": COMPRESSED_FROM},
         variant=True,
     ),
+    Peer(
+        "rooms",
+        "ours, each client in 100 rooms more",
+        OURS,
+        (install_python,),
+        environment={"ROOMS": "100"},
+        variant=True,
+    ),
 ]
 
 
