@@ -16,9 +16,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
+from handlers.service.http import Server
 from handlers.socketio import Hub, SocketIOHandler, routes
 
 ROOMS = int(os.environ.get("ROOMS", "0"))
@@ -90,7 +90,7 @@ def tls_context() -> ssl.SSLContext | None:
 async def main() -> None:
     """Serve until the process ends."""
     application = Application(routes(make_hub()), log_function=log_nothing)
-    server = HTTPServer(application, ssl_options=tls_context())
+    server = Server(application, ssl_options=tls_context())
     server.listen(int(os.environ.get("PORT", "4000")), "127.0.0.1", backlog=4096)
     await asyncio.Event().wait()
 
