@@ -16,6 +16,7 @@ from tornado.options import options
 from tornado.web import Application, RequestHandler
 
 from handlers import NAMESPACES, PAGES
+from handlers.history import History
 from handlers.service.accept import patient
 from handlers.service.admin import admin
 from handlers.service.http import Server
@@ -45,7 +46,11 @@ def log_request(handler: RequestHandler) -> None:
 
 
 def make_app(hub: Hub | None = None, **settings: Any) -> Application:
-    """Return the board as a Tornado application. Arguments go before the options of the command line."""
+    """Return the board as a Tornado application. Arguments go before the options of the command line.
+
+    history: where posts are kept; without it, in memory.
+    """
+    history = settings.setdefault("history", History())
     hub = hub or Hub(
         NAMESPACES,
         ping_interval=options.ping_interval,
@@ -70,17 +75,20 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "debug": options.debug,
         "hub": hub,
         "lag": LoopLag(),
-        "trouble": [],
+        "trouble": [history.check],
     }
     access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
     rules = [*PAGES, *admin(hub, options.admin_addresses), *routes(hub, **access), *event_stream(hub, **access)]
-    return Application(rules, **{**defaults, **settings})
+    application = Application(rules, **{**defaults, **settings})
+    hub.settings = application.settings
+    return application
 
 
 async def main() -> None:
     """Serve until SIGINT or SIGTERM, from where the last server ended to where the next one begins."""
     told = told_to_end()
-    application = make_app()
+    history = History(options.database, options.keep)
+    application = make_app(history=history)
     hub = application.settings["hub"]
     application.settings["lag"].start()
     files = (options.certfile, options.keyfile)
@@ -90,6 +98,7 @@ async def main() -> None:
     server = Server(application, xheaders=options.trust_proxy, ssl_options=tls)
     if options.state:
         take_up(hub, Path(options.state))
+    await history.open()
     server.add_sockets(sockets)
     if tls:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
@@ -101,6 +110,7 @@ async def main() -> None:
     await drain(server, hub, options.drain, may_return=bool(options.state))
     if options.state:
         leave(hub, Path(options.state))
+    await history.close()
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ class Server:
 
 def board(*options: str) -> Server:
     """The board, as `python server.py` starts it."""
-    return Server(sys.executable, "server.py", "--address=127.0.0.1", "--port={port}", *options)
+    return Server(sys.executable, "server.py", "--address=127.0.0.1", "--port={port}", "--database=:memory:", *options)
 
 
 def check_server(interval: int, timeout: int) -> Server:
@@ -135,6 +135,14 @@ def check_server(interval: int, timeout: int) -> Server:
     return Server(
         sys.executable, JS.parent / "peer.py", PING_INTERVAL=interval, PING_TIMEOUT=timeout, CONNECT_TIMEOUT=5000
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where servers keep their files that are not told where."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import handlers.socketio as api
+from handlers import board
+from handlers.board import BoardHandler
 from handlers.socketio.audience import Answers, Audience
 from handlers.socketio.engine import Engine
 from handlers.socketio.testing import TestClient
@@ -53,6 +55,15 @@ def test_the_options_of_the_server_are_those_of_the_readme() -> None:
     assert len(defined) > 10
     for option in defined:
         assert f"`--{option.replace('_', '-')}`" in readme
+
+
+def test_the_events_of_the_board_are_those_documented() -> None:
+    page = (ROOT / "docs" / "board.md").read_text()
+    sent, heard = page.split("| a client hears")
+    answered = {name.removeprefix("on_") for name in vars(BoardHandler) if name.startswith("on_")}
+    assert {*re.findall(r"^\| `(\w+)`", sent, re.MULTILINE)} == answered - {"connect", "disconnect"}
+    for event in re.findall(r"^\| `(\w+)`", heard, re.MULTILINE):
+        assert f'"{event}"' in inspect.getsource(board)
 
 
 def test_the_words_of_the_test_kit_are_there() -> None:

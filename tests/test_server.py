@@ -89,6 +89,10 @@ def complaint(*arguments: str) -> str:
     return lines[0]
 
 
+def names_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
 # -- its life
 
 
@@ -174,6 +178,10 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "a negative port": (["--port=-1"], ["-1"]),
     "an address that is none": (["--port=0", "--address=999.1.1.1"], ["--address"]),
     "an address of another machine": (["--port=0", "--address=192.0.2.1"], ["--address"]),
+    "a database in no directory": (["--database=/nonexistent/board"], ["--database", "/nonexistent"]),
+    "a database that is a directory": (["--database=."], ["--database=.", ":memory:"]),
+    "a database without a name": (["--database="], ["--database=", ":memory:"]),
+    "a history of nothing": (["--keep=0"], ["--keep=0"]),
     "a level of logging that is none": (["--logging=loud"], ["loud"]),
     "a format of the log that is none": (["--log-format=xml"], ["--log-format=xml", "text", "json"]),
     "an administrator's address that is none": (
@@ -207,6 +215,20 @@ def test_it_says_in_one_line_that_the_port_is_not_allowed(monkeypatch: pytest.Mo
         listen.bind(3000, "")
 
 
+@JOURNEY
+async def test_it_runs_without_a_database_and_says_so_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "board.sqlite3"
+    file.write_text("This is no database.\n" * 100)
+    async with running("--port=0", f"--database={file}") as process:
+        health = (await process.clients.request("GET", "/healthz")).json
+        assert health["status"] == "trouble"
+        assert health["trouble"] == ["posts are not kept: file is not a database (see --database)"]
+        process.told_to_end()
+        (line,) = [line for line in process.ended().splitlines() if "history" in line]
+    assert str(file) in line
+    assert "--database" in line
+
+
 # -- its options
 
 
@@ -226,6 +248,8 @@ def test_help_names_every_option_with_its_unit_and_default() -> None:
         ("trust-proxy", "X-Forwarded-", "(default False)"),
         ("admin-addresses", "/metrics", "(default ['127.0.0.0/8', '::1'])"),
         ("log-format", "json", "(default text)"),
+        ("database", "file", "board.sqlite3)"),
+        ("keep", "posts", "(default 10000)"),
         ("debug", "", "(default False)"),
     ):
         text = re.search(rf" --{option}(?:=\S+)? (.*?)(?= --[a-z]|$)", said)
@@ -245,6 +269,15 @@ async def test_options_reach_the_clients() -> None:
             assert answer.status == status
         process.told_to_end()
         process.ended()
+
+
+@JOURNEY
+async def test_posts_are_kept_in_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/nonexistent")
+    async with running("--port=0") as process:
+        process.told_to_end()
+        process.ended()
+    assert names_in(tmp_path) == ["board.sqlite3"]
 
 
 @JOURNEY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,9 @@ from tornado.options import Error, define, options, parse_command_line
 
 from .admin import LOOPBACK, Addresses
 from .logs import FORMATS, write_logs
+
+STATE = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
+"""Where files are kept that are to outlive the process: as systemd says, or the current directory."""
 
 define("port", default=3000, type=int, help="TCP port to listen on; 0 takes any that is free")
 define("address", default="", type=str, help="IP address or host name to listen on; empty: all interfaces")
@@ -22,6 +26,8 @@ define("recovery", default=120.0, type=float, help="seconds a client may be away
 define("presence_grace", default=0.0, type=float, help="seconds a client may be away without having gone home")
 define("drain", default=10.0, type=float, help="seconds within which clients are parted with when the server ends")
 define("state", default="", type=str, help="file in which the next server finds those who may come back; empty: none")
+define("database", default=str(STATE / "board.sqlite3"), type=str, help="file that keeps the posts; :memory: for none")
+define("keep", default=10_000, type=int, help="posts that are kept")
 define("max_backlog", default=1 << 20, type=int, help="bytes kept for clients that read too slowly, in each room")
 define("rate", default=1000.0, type=float, help="packets a second that one client may send; 0: any number")
 define("max_clients", default=0, type=int, help="how many clients may be in; 0: any number")
@@ -42,7 +48,7 @@ define("certfile", default="", type=str, help="PEM file of a certificate, to ser
 define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds it, too")
 define("debug", default=False, help="reload on changes of the code, show tracebacks in the browser")
 
-POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog")
+POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog", "keep")
 
 NOT_NEGATIVE = (
     "rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace", "drain",
@@ -80,6 +86,7 @@ def read_options() -> None:
         fail(f"--port={options.port}: a number from 0 to 65535 is due")
     _check_words()
     _check_state()
+    _check_database()
     _check_certificate()
     write_logs(options.log_format)
 
@@ -91,6 +98,16 @@ def _check_words() -> None:
         Addresses(options.admin_addresses)
     except ValueError as error:
         fail(f"--admin-addresses={','.join(options.admin_addresses)}: {error}")
+
+
+def _check_database() -> None:
+    path = options.database
+    if path == ":memory:":
+        return
+    if not path or Path(path).is_dir():
+        fail(f"--database={path}: the name of a file is due, or :memory:")
+    if not Path(path).parent.is_dir():
+        fail(f"--database={path}: there is no folder {Path(path).parent}")
 
 
 def _check_certificate() -> None:

@@ -31,6 +31,11 @@ class SocketIOHandler(Client):
     `on_disconnecting`, `on_disconnect`.
     """
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the handlers of one server share."""
+        return self._namespace.hub.settings
+
     # -- who is there
 
     @property

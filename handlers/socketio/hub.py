@@ -61,6 +61,8 @@ class Hub(Engine):
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
         self._presence_grace = presence_grace
+        self.settings: dict[str, Any] = {}
+        """What handlers share, as an Application's settings are for Tornado's own; they have it as `self.settings`."""
         super().__init__(self._accept, **options)
 
     def _reset(self) -> None:

@@ -1,0 +1,302 @@
+"""Posts are kept, once each, and a database that cannot be used stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers import archive
+from handlers.history import PAGE, RETRY, History, Ledger, Unavailable
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "board.sqlite3"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "PATIENCE", 0)
+
+
+def add(ledger: Ledger, text: str, key: str | None = None) -> int:
+    return ledger.add(text, "", key)[0].id
+
+
+def texts(ledger: Ledger, before: int | None = None) -> list[str]:
+    return [post.text for post in ledger.page(before).posts]
+
+
+def number_kept(file: Path) -> int:
+    with sqlite3.connect(file) as database:
+        ((count,),) = database.execute("SELECT count(*) FROM posts")
+    database.close()
+    return int(count)
+
+
+# -- while all is well
+
+
+def test_a_post_survives_a_restart(file: Path) -> None:
+    first = Ledger(str(file), 10)
+    post, is_new = first.add("hello\nyou", "Ann", None)
+    first.close()
+    second = Ledger(str(file), 10)
+    assert is_new
+    assert second.page(None) == ([post], False)
+    assert (post.text, post.name) == ("hello\nyou", "Ann")
+    second.close()
+
+
+def test_a_post_survives_a_death_without_a_word(file: Path) -> None:
+    dying, heir = Ledger(str(file), 10), Ledger(str(file), 10)
+    add(dying, "hello")
+    assert texts(heir) == ["hello"]
+    dying.close()
+    heir.close()
+
+
+def test_what_is_sent_again_under_its_key_is_kept_once_and_has_the_same_id_also_after_a_restart(file: Path) -> None:
+    first = Ledger(str(file), 10)
+    id_ = add(first, "hello", "k1")
+    assert first.add("hello", "", "k1")[1] is False
+    first.close()
+    second = Ledger(str(file), 10)
+    post, is_new = second.add("hello", "", "k1")
+    assert (post.id, is_new, number_kept(file)) == (id_, False, 1)
+    second.close()
+
+
+def test_the_table_itself_takes_a_key_once(file: Path) -> None:
+    ledger = Ledger(str(file), 10)
+    add(ledger, "hello", "k1")
+    ledger.close()
+    with sqlite3.connect(file) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute("INSERT INTO posts VALUES (1, 'again', '', 0, 'k1')")
+    database.close()
+
+
+def test_posts_without_a_key_are_all_different() -> None:
+    ledger = Ledger(":memory:", 10)
+    assert len({add(ledger, "hello") for _ in range(5)}) == 5
+    assert texts(ledger) == ["hello"] * 5
+
+
+def test_ids_rise_though_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(":memory:", 10)
+    ids = [add(ledger, "one"), add(ledger, "two")]
+    monkeypatch.setattr("time.time", lambda: 1.0)
+    ids.append(add(ledger, "three"))
+    assert ids == sorted(set(ids))
+
+
+def test_ids_rise_beyond_those_of_another_that_writes_into_the_same_file(file: Path) -> None:
+    one, other = Ledger(str(file), 10), Ledger(str(file), 10)
+    ids = [add(ledger, "hello") for ledger in (one, other) * 3]
+    assert ids == sorted(set(ids))
+    assert not one.trouble + other.trouble
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_no_more_is_kept_than_is_asked_for(file: Path, keep: int) -> None:
+    ledger = Ledger(str(file), 10)
+    for number in range(7):
+        add(ledger, str(number))
+    ledger.close()
+    ledger = Ledger(str(file), keep)
+    assert texts(ledger) == [str(number) for number in range(7 - keep, 7)]
+    add(ledger, "7")
+    assert texts(ledger) == [str(number) for number in range(8 - keep, 8)]
+    assert number_kept(file) == keep
+    ledger.close()
+
+
+def test_older_posts_come_page_by_page() -> None:
+    ledger = Ledger(":memory:", 10_000)
+    for number in range(2 * PAGE + 5):
+        add(ledger, str(number))
+    newest = ledger.page(None)
+    older = ledger.page(newest.posts[0].id)
+    oldest = ledger.page(older.posts[0].id)
+    assert [len(page.posts) for page in (newest, older, oldest)] == [PAGE, PAGE, 5]
+    assert [page.more for page in (newest, older, oldest)] == [True, True, False]
+    assert [post.text for page in (oldest, older, newest) for post in page.posts] == [
+        str(number) for number in range(2 * PAGE + 5)
+    ]
+    assert ledger.page(oldest.posts[0].id) == ([], False)
+
+
+async def test_writing_does_not_stop_the_loop(file: Path) -> None:
+    history = History(str(file))
+    await history.open()
+    lock = sqlite3.connect(file)
+    lock.execute("BEGIN IMMEDIATE")
+    adding = asyncio.ensure_future(history.add("hello", ""))
+    threads = {thread.name for thread in threading.enumerate()}
+    assert not adding.done()
+    lock.rollback()
+    lock.close()
+    assert (await adding)[1]
+    assert any(name.startswith("history") for name in threads)
+    await history.close()
+
+
+# -- in trouble
+
+
+def locked(file: Path) -> Iterator[None]:
+    lock = sqlite3.connect(file)
+    lock.execute("BEGIN IMMEDIATE")
+    yield
+    lock.rollback()
+    lock.close()
+
+
+def is_read_only(file: Path) -> Iterator[None]:
+    user = os.geteuid()
+    for path in (file, *file.parent.glob("board.sqlite3-*")):
+        path.chmod(0o444)
+    file.parent.chmod(0o555)
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+    file.parent.chmod(0o755)
+    file.chmod(0o644)
+
+
+def is_damaged(file: Path) -> Iterator[None]:
+    whole = file.read_bytes()
+    file.write_bytes(b"This is no database. " * 1000)
+    yield
+    file.write_bytes(whole)
+
+
+def has_a_damaged_page(file: Path) -> Iterator[None]:
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    yield
+    file.write_bytes(whole)
+
+
+def is_a_directory(file: Path) -> Iterator[None]:
+    file.rename(file.with_suffix(".away"))
+    file.mkdir()
+    yield
+    file.rmdir()
+    file.with_suffix(".away").rename(file)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (locked, "locked"),
+        (is_read_only, "readonly"),
+        (is_damaged, "not a database"),
+        (has_a_damaged_page, "damaged|malformed"),
+        (is_a_directory, "unable to open"),
+    ],
+)
+def test_the_board_goes_on_without_a_database_and_comes_back_to_it(
+    caplog: pytest.LogCaptureFixture, clock: Clock, what: Any, words: str
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:  # not below tmp_path, which is its owner's alone
+        Path(directory).chmod(0o755)
+        file = Path(directory) / "board.sqlite3"
+        before = Ledger(str(file), 100)
+        add(before, "before")
+        before.close()
+        ledger = Ledger(str(file), 100, clock)
+        for _ in what(file):
+            ids = [add(ledger, "meanwhile", "k1"), add(ledger, "meanwhile", "k1"), add(ledger, "still")]
+            assert ids == sorted(ids)
+            assert len(set(ids)) == 2
+            assert texts(ledger) == ["meanwhile", "still"]
+            with pytest.raises(Unavailable, match=words):
+                ledger.page(ids[0])
+            clock.now += RETRY
+            add(ledger, "again in vain")
+        (record,) = caplog.records
+        assert "no history" in record.message
+        assert str(file) in record.message
+        assert "--database" in record.message
+        assert ledger.trouble in record.message
+        assert texts(ledger) == ["meanwhile", "still", "again in vain"]
+        clock.now += RETRY
+        assert texts(ledger) == ["before", "meanwhile", "still", "again in vain"]
+        assert ledger.trouble == ""
+        assert add(ledger, "meanwhile", "k1") == ids[0]
+        ledger.close()
+        after = Ledger(str(file), 100)
+        assert texts(after) == ["before", "meanwhile", "still", "again in vain"]
+        after.close()
+
+
+def test_a_disk_that_fills_up_is_said_and_stops_nobody(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect, pages = sqlite3.connect, 8
+
+    def on_a_small_disk(*args: Any, **options: Any) -> sqlite3.Connection:
+        database = connect(*args, **options)
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        return database
+
+    monkeypatch.setattr(archive.sqlite3, "connect", on_a_small_disk)
+    ledger = Ledger(str(file), 1000, clock)
+    while not ledger.trouble:
+        add(ledger, "x" * 1000)
+    assert "full" in ledger.trouble
+    add(ledger, "the last")
+    assert texts(ledger)[-1] == "the last"
+    pages = 1000
+    clock.now += RETRY
+    assert texts(ledger)[-1] == "the last"
+    assert ledger.trouble == ""
+    assert len(caplog.records) == 1
+    ledger.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_file_that_is_no_database_is_left_as_it_is(file: Path) -> None:
+    file.write_text("A letter to somebody.\n" * 100)
+    ledger = Ledger(str(file), 100)
+    add(ledger, "hello")
+    ledger.close()
+    assert file.read_text() == "A letter to somebody.\n" * 100
+
+
+def test_what_is_added_after_the_end_is_not_kept(file: Path) -> None:
+    ledger = Ledger(str(file), 100)
+    add(ledger, "before")
+    ledger.close()
+    add(ledger, "after")
+    assert number_kept(file) == 1
