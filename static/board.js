@@ -1,33 +1,66 @@
-// The page of the board: it lists what the server says, answers what is said to it alone, and shows whether it is
-// connected.
-"use strict";
+// The page of the board: what the server says goes where it is shown, and what is posted here goes to the server.
 
-const messages = document.getElementById("messages");
-const state = document.getElementById("state");
-const socket = io();
+import { announce, hush } from "./board/attention.js";
+import { complain, composer, name } from "./board/composer.js";
+import { socket } from "./board/connection.js";
+import * as lines from "./board/lines.js";
+import * as outbox from "./board/outbox.js";
+import * as past from "./board/past.js";
+import * as people from "./board/people.js";
 
-/** Show a line of a kind ("news" or "private"); whatever it says is text. */
-function list(kind, label, text) {
-  const follow = window.innerHeight + window.scrollY >= document.body.scrollHeight - 40;
-  const line = document.createElement("li");
-  line.className = kind;
-  line.textContent = `${label}: ${text}`;
-  messages.append(line);
-  if (follow) line.scrollIntoView({ block: "end" });
-}
-
-function show(name, text) {
-  state.dataset.state = name;
-  state.textContent = text;
-}
-
-socket.on("news", ({ msg, count }) => list("news", "News", `${msg} (${count})`));
+socket.on("news", ({ msg, count }) => {
+  lines.addNotice("news", `News: ${msg} (${count})`);
+  people.count(count);
+});
 
 socket.on("private", ({ msg }) => {
-  list("private", "Private", msg);
+  lines.addNotice("private", `Private: ${msg}`);
   socket.emit("private", { msg: "Thank you for your message" });
 });
 
-socket.on("connect", () => show("connected", "Connected"));
-socket.on("connect_error", () => show("connecting", "Connecting…"));
-socket.on("disconnect", () => show(socket.active ? "connecting" : "away", socket.active ? "Reconnecting…" : "Disconnected"));
+socket.on("post", (post) => {
+  const key = outbox.keyOf(post);
+  lines.addPost(post, key);
+  people.stopTyping(post.name);
+  if (!key) announce();
+});
+
+socket.on("here", people.show);
+socket.on("typing", ({ name }) => people.startTyping(name));
+
+async function beHere() {
+  const answer = await socket.emitWithAck("here", { name: name() });
+  if (answer.error) complain(answer.error);
+  else people.show(answer);
+}
+
+async function arrive() {
+  await beHere();
+  if (!socket.recovered) await past.greet();
+  lines.back("connection");
+  await outbox.send();
+}
+
+/** What fails because the connection is lost again is done by the next one. */
+function unlessLost(error) {
+  if (socket.connected) throw error;
+}
+
+socket.on("connect", () => arrive().catch(unlessLost));
+socket.on("disconnect", () => {
+  lines.leave("connection");
+  people.forget();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) lines.leave("page");
+  else lines.back("page");
+  hush();
+});
+
+composer.addEventListener("post", ({ detail }) => outbox.post(detail, name()));
+composer.addEventListener("name", () => socket.connected && beHere().catch(unlessLost));
+composer.addEventListener("typing", () => socket.volatile.emit("typing", {}));
+outbox.restore();
+
+globalThis.socket = socket; // for the console

@@ -1,0 +1,49 @@
+// Notices, what is not a post: many of them in a row are folded.
+
+import { element } from "./page.js";
+
+const MANY = 12; // in a row, before they are folded
+const SHOWN = 3; // of those that are folded
+const KEPT = 50; // in a row; older ones leave the page
+
+export const isNotice = (line) => line?.matches(".news, .private") ?? false;
+
+const button = (line) => line?.firstElementChild;
+
+/** Fold the notices at the end of the list, if they are many. */
+export function fold(list) {
+  const run = [];
+  let line = list.lastElementChild;
+  for (; isNotice(line); line = line.previousElementSibling) run.unshift(line);
+  if (run.length <= MANY) return;
+  run.splice(0, Math.max(0, run.length - KEPT)).forEach((notice) => notice.remove());
+  const head = line?.matches(".fold") ? line : makeFold(run[0]);
+  show(head, run);
+}
+
+function makeFold(first) {
+  const made = element("button", "");
+  made.type = "button";
+  made.ariaExpanded = "false";
+  const line = element("li", "fold", made);
+  made.addEventListener("click", () => {
+    made.ariaExpanded = String(made.ariaExpanded === "false");
+    show(line, runBehind(line));
+  });
+  first.before(line);
+  return line;
+}
+
+function runBehind(line) {
+  const run = [];
+  for (let next = line.nextElementSibling; isNotice(next); next = next.nextElementSibling) run.push(next);
+  return run;
+}
+
+function show(head, run) {
+  const isOpen = button(head).ariaExpanded === "true";
+  const folded = run.slice(0, -SHOWN);
+  folded.forEach((notice) => (notice.hidden = !isOpen));
+  run.slice(-SHOWN).forEach((notice) => (notice.hidden = false));
+  button(head).textContent = isOpen ? "Show fewer" : `${folded.length} earlier notices`;
+}

@@ -1,0 +1,55 @@
+// Who is here, and who is typing.
+
+import { element, find } from "./page.js";
+import { face } from "./post.js";
+
+const TYPING = 4000; // milliseconds after which somebody is not typing any more
+
+const names = find("names");
+const naming = find("naming");
+const trouble = find("trouble");
+const typing = find("typing");
+
+const typists = new Map(); // timers, by name
+
+export function count(online) {
+  for (const place of document.querySelectorAll(".online")) place.textContent = online;
+}
+
+/** Show `{online, names, more, trouble}`. */
+export function show(here) {
+  count(here.online);
+  names.replaceChildren(...here.names.map((name) => element("li", "", face(name), element("bdi", "", name))));
+  const named = here.names.length + here.more;
+  const unnamed = here.online - named; // two may have the same name
+  if (!named) naming.textContent = "Nobody has said a name yet.";
+  else naming.textContent = unnamed > 0 ? `${named} by name, ${unnamed} without` : "All by name";
+  trouble.hidden = !here.trouble;
+  trouble.textContent = here.trouble && `Posts are not being kept at the moment: ${here.trouble}.`;
+}
+
+/** Who is here is not known. */
+export function forget() {
+  count("–");
+  names.replaceChildren();
+  naming.textContent = "";
+}
+
+export function startTyping(name) {
+  clearTimeout(typists.get(name));
+  typists.set(name, setTimeout(stopTyping, TYPING, name));
+  showTyping();
+}
+
+export function stopTyping(name) {
+  clearTimeout(typists.get(name));
+  if (typists.delete(name)) showTyping();
+}
+
+function showTyping() {
+  const who = [...typists.keys()].map((name) => element("bdi", "", name || "Someone"));
+  if (!who.length) typing.replaceChildren();
+  else if (who.length === 1) typing.replaceChildren(who[0], " is typing…");
+  else if (who.length === 2) typing.replaceChildren(who[0], " and ", who[1], " are typing…");
+  else typing.replaceChildren("Several people are typing…");
+}

@@ -1,0 +1,68 @@
+// One post as a line. Whatever somebody wrote is text; addresses in it become links.
+
+import { element } from "./page.js";
+
+const TINTS = 8;
+const TOGETHER = 5 * 60 * 1000; // milliseconds within which posts of one person need no second heading
+const ADDRESS = /https?:\/\/[^\s<>"]+/gi;
+
+const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
+const calendar = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
+
+function link(address) {
+  const anchor = element("a", "", address);
+  anchor.href = new URL(address).href;
+  anchor.rel = "noopener nofollow";
+  anchor.target = "_blank";
+  return anchor;
+}
+
+/** Without what ends a sentence rather than an address: "(see https://a.example/b)." */
+function withoutEnd(address) {
+  const end = address.at(-1);
+  const isLoose = end === ")" && address.split(")").length > address.split("(").length;
+  return isLoose || /[.,;:!?'’”»\]}]/.test(end) ? withoutEnd(address.slice(0, -1)) : address;
+}
+
+/** The text as nodes, with its addresses as links. */
+export function withLinks(text) {
+  const nodes = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const address = withoutEnd(found);
+    if (!URL.canParse(address)) continue;
+    nodes.push(text.slice(end, index), link(address));
+    end = index + address.length;
+  }
+  return [...nodes, text.slice(end)];
+}
+
+/** The first character that stands for a name, and one of a few tints, the same for the same name. */
+export function face(name) {
+  const [initial = ""] = /[\p{L}\p{N}\p{Extended_Pictographic}]/u.exec(name) ?? [];
+  const tint = [...name].reduce((sum, char) => (31 * sum + char.codePointAt(0)) % 65521, 7) % TINTS;
+  const made = element("span", name ? `face tint-${tint}` : "face", initial.toUpperCase());
+  made.ariaHidden = "true";
+  return made;
+}
+
+function when(at) {
+  const date = new Date(at);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const made = element("time", "", (isToday ? clock : calendar).format(date));
+  made.dateTime = date.toISOString();
+  made.title = calendar.format(date);
+  return made;
+}
+
+/** The line of a post; one without a time is on its way. */
+export function postLine({ text, name, at }) {
+  const heading = element("p", "heading", element("bdi", "who", name || "Someone"), " ");
+  heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
+  const body = element("div", "text", ...withLinks(text));
+  body.dir = "auto";
+  return element("li", "post", face(name), heading, body);
+}
+
+/** Whether a post goes on where the other, right before it, ended. */
+export const goesOn = (post, before) => before && post.name && post.name === before.name && post.at - before.at < TOGETHER;
