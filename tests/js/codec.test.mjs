@@ -15,6 +15,7 @@ class FakeWebSocket {
   bufferedAmount = 0;
   sent = [];
   isClosed = false;
+  readyState = 0;
 
   constructor(url) {
     this.url = url;
@@ -27,6 +28,11 @@ class FakeWebSocket {
 
   close() {
     this.isClosed = true;
+  }
+
+  opens() {
+    this.readyState = 1;
+    this.onopen();
   }
 
   receives(...packets) {
@@ -414,7 +420,7 @@ describe("the upgrade", () => {
   /** Up to where the probe has succeeded, and a poll is still under way. */
   async function probed() {
     const socket = await connectOverPolling({}, { upgrades });
-    webSocket().onopen();
+    webSocket().opens();
     assert.deepEqual(webSocket().sent, ["2probe"]);
     webSocket().receives("3probe");
     return socket;
@@ -504,6 +510,16 @@ describe("the upgrade", () => {
     await answer(gets().at(-1), "6");
     await answer(posts().at(-1), "ok");
     assert.equal(gets().length, 3);
+  });
+
+  test("a WebSocket that is given up before it is open closes when it is", async () => {
+    const socket = await connectOverPolling({}, { upgrades });
+    socket.disconnect();
+    await settle();
+    assert.equal(webSocket().isClosed, false);
+    webSocket().opens();
+    assert.equal(webSocket().isClosed, true);
+    assert.deepEqual(webSocket().sent, []);
   });
 
   test("a connection lost in the middle is one disconnection", async () => {
