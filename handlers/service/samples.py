@@ -44,7 +44,8 @@ class Sample(NamedTuple):
 class Samples:
     """The last samples of one server, the oldest first."""
 
-    def __init__(self, lag: LoopLag) -> None:
+    def __init__(self, hub: Hub, lag: LoopLag) -> None:
+        self._hub = hub
         self._lag = lag
         self._kept: deque[Sample] = deque(maxlen=KEPT)
         self._before: tuple[float, int, int] | None = None
@@ -57,9 +58,9 @@ class Samples:
         """The newest; None before the first."""
         return self._kept[-1] if self._kept else None
 
-    def take(self, hub: Hub, online: int, now: float, at: float) -> Sample:
+    def take(self, online: int, now: float, at: float) -> Sample:
         """Take one, and return it. `now`: seconds on a clock that never goes back; `at`: seconds since 1970."""
-        counters = hub.counters
+        counters = self._hub.counters
         before, deliveries, events = self._before or (now, counters.deliveries, counters.events)
         elapsed = max(now - before, 1e-9)
         sample = Sample(
