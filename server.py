@@ -29,6 +29,7 @@ from handlers.service.state import leave, take_up
 from handlers.service.static import StaticHandler
 from handlers.service.tls import read_certificate, renew_certificate
 from handlers.socketio import Hub, event_stream, routes
+from handlers.status import Status
 
 HERE = Path(__file__).parent
 
@@ -67,6 +68,8 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         recovery=options.recovery,
         presence_grace=options.presence_grace,
     )
+    lag = LoopLag()
+    status = Status(hub, lag, options.admin_addresses)
     defaults: dict[str, Any] = {
         "template_path": HERE / "templates",
         "static_path": HERE / "static",
@@ -74,11 +77,18 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "log_function": log_request,
         "debug": options.debug,
         "hub": hub,
-        "lag": LoopLag(),
+        "lag": lag,
+        "status": status,
         "trouble": [history.check],
     }
     access: dict[str, Any] = {"origins": options.origins, "trust_proxy": options.trust_proxy}
-    rules = [*PAGES, *admin(hub, options.admin_addresses), *routes(hub, **access), *event_stream(hub, **access)]
+    rules = [
+        *PAGES,
+        *admin(hub, options.admin_addresses),
+        *status.rules(),
+        *routes(hub, **access),
+        *event_stream(hub, **access),
+    ]
     application = Application(rules, **{**defaults, **settings})
     hub.settings = application.settings
     return application
@@ -91,6 +101,7 @@ async def main() -> None:
     application = make_app(history=history)
     hub = application.settings["hub"]
     application.settings["lag"].start()
+    application.settings["status"].start()
     files = (options.certfile, options.keyfile)
     tls = read_certificate(*files)
     sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]

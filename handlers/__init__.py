@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .board import BoardHandler
 from .home import HomeHandler
+from .socketio import SocketIOHandler
+from .status import StatusNamespace
 
-NAMESPACES = {"/": BoardHandler}
+NAMESPACES: dict[str, type[SocketIOHandler]] = {"/": BoardHandler, "/status": StatusNamespace}
 PAGES = [(r"/", HomeHandler)]

@@ -1,16 +1,14 @@
 """What the operator's tools ask: `/healthz`, whether the server can be sent clients, and `/metrics`, what it counts.
 
-Both answer only addresses that are an administrator's.
+Both answer only addresses that are an administrator's, and so does whatever else derives from `AdminHandler`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-
-from tornado.httputil import HTTPServerRequest
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from ..socketio import Hub
 from .headers import GuardedHandler
@@ -26,22 +24,41 @@ NAMED_BY = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
 """Headers by which a proxy tells whom it speaks for; an address in a Forwarded is written so that none is let in."""
 
 
+class Asking(Protocol):
+    """What is looked at of a request, be it one of HTTP or the one that opened a client's connection."""
+
+    @property
+    def remote_ip(self) -> str | None:
+        """The address that it came from."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers; those of one name joined by commas (RFC 9110, section 5.3)."""
+
+
 class Addresses:
     """Who may ask: addresses and networks, `192.0.2.1` or `10.0.0.0/8`. Raises ValueError for what is neither."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(word.strip(), strict=False) for word in allowed if word.strip()]
 
-    def stranger(self, request: HTTPServerRequest) -> str | None:
+    def objection(self, request: Asking) -> str | None:
+        """Return why a request may not be made, in a line that says what to do about it; None where it may."""
+        stranger = self.stranger(request)
+        if stranger is None:
+            return None
+        return f"{stranger or 'An unnamed address':.60} may not see this: --admin-addresses names those that may"
+
+    def stranger(self, request: Asking) -> str | None:
         """Return the first of those that a request names as its origin who may not ask, None where all may.
 
         What a header says is thus believed only against the request: a proxy on this machine lets nobody in.
         """
         named = [request.remote_ip or ""]
         for header in NAMED_BY:
-            for value in request.headers.get_list(header):
-                named += value.split(",")
-        return next((address for address in named if not self._allow(address.strip())), None)
+            if header in request.headers:
+                named += [address.strip() for address in request.headers[header].split(",")]
+        return next((address for address in named if not self._allow(address)), None)
 
     def _allow(self, text: str) -> bool:
         try:
@@ -63,11 +80,11 @@ class AdminHandler(GuardedHandler):
     def prepare(self) -> None:
         """Refuse whoever is none."""
         self.set_header("Cache-Control", "no-store")
-        stranger = self.addresses.stranger(self.request)
-        if stranger is not None:
+        objection = self.addresses.objection(self.request)
+        if objection is not None:
             self.set_status(403)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
-            self.finish(f"{stranger:.60} may not see this: --admin-addresses names those that may\n")
+            self.finish(f"{objection}\n")
 
 
 class HealthHandler(AdminHandler):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
+from itertools import islice
 
 PERIOD = 0.1
 """Seconds from one look to the next."""
@@ -48,9 +49,9 @@ class LoopLag:
             buckets.append((bound, total))
         return buckets
 
-    def quantile(self, share: float) -> float:
-        """How late the loop was at most in this share of the last minute's looks; 0 before the first."""
-        ordered = sorted(self._recent)
+    def quantile(self, share: float, looks: int = RECENT) -> float:
+        """How late the loop was at most in this share of the last `looks`, RECENT at most; 0 before the first."""
+        ordered = sorted(islice(reversed(self._recent), looks))
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
     def _expect(self) -> None:

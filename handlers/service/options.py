@@ -41,7 +41,7 @@ define(
     default=list(LOOPBACK),
     type=str,
     multiple=True,
-    help="addresses and networks that may ask for /healthz and /metrics; separated by commas",
+    help="addresses and networks that may ask for /status, /healthz and /metrics; separated by commas",
 )
 define("log_format", default="text", type=str, help="how the log is written: text or json, one object a line")
 define("certfile", default="", type=str, help="PEM file of a certificate, to serve TLS with; SIGHUP reads it again")

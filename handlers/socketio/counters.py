@@ -7,14 +7,18 @@ read. How many things were said is no count of its own, because it is what the s
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from .errors import Refusal
 from .reader import Reason
 
 TRANSPORTS = ("polling", "websocket", "events")
+REMEMBERED = 20
+"""How many refusals are remembered."""
+LONG = 300
+"""Characters of a hint that are."""
 
 
 class Traffic:
@@ -27,6 +31,16 @@ class Traffic:
         self.sent = 0
 
 
+class RefusedRequest(NamedTuple):
+    """A request that was not served; the hint may quote what the client sent."""
+
+    at: float
+    """Seconds since 1970."""
+    address: str
+    message: str
+    hint: str
+
+
 class Counters:
     """The counters of one engine."""
 
@@ -37,6 +51,8 @@ class Counters:
         """The same, by the reason for which they ended."""
         self.refused: Counter[tuple[int, str]] = Counter({(kind.code, kind.message): 0 for kind in _kinds(Refusal)})
         """HTTP requests that were not served, by the code and the message of the answer."""
+        self.refusals: deque[RefusedRequest] = deque(maxlen=REMEMBERED)
+        """The last of those."""
         self.upgraded = 0
         """Clients that went on over WebSocket."""
         self.not_upgraded = 0
@@ -50,6 +66,11 @@ class Counters:
         self.events = 0
         """Events that clients sent."""
         self.traffic = {name: Traffic() for name in TRANSPORTS}
+
+    def refuse(self, address: str, refusal: Refusal, at: float) -> None:
+        """Count a request that is not served, and remember it; `at`: seconds since 1970."""
+        self.refused[refusal.code, refusal.message] += 1
+        self.refusals.append(RefusedRequest(at, address, refusal.message, refusal.hint[:LONG]))
 
 
 def _kinds(refusal: type[Refusal]) -> Iterator[type[Refusal]]:

@@ -114,7 +114,7 @@ class Endpoint(RequestHandler):
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that is not served; the hint is for the log."""
         logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
-        self.engine.counters.refused[refusal.code, refusal.message] += 1
+        self.engine.counters.refuse(self.request.remote_ip or "", refusal, time.time())
         self.set_status(refusal.status)
         self.set_header("Content-Type", "application/json")
         if refusal.retry_after:

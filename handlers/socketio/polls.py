@@ -198,7 +198,7 @@ class Post(Request):
     def _refuse(self, refusal: Refusal) -> None:
         session = self._carrier.session
         logger.info("refused %s: %s (%s)", session.handshake.remote_ip, refusal.message, refusal.hint)
-        session.engine.counters.refused[refusal.code, refusal.message] += 1
+        session.engine.counters.refuse(session.handshake.remote_ip, refusal, time.time())
         self._respond(refusal.status, "application/json", json.dumps(refusal.payload).encode())
 
 
