@@ -134,7 +134,7 @@ def test_a_stream_is_read_whole_byte_by_byte_and_with_more_behind_it(
     assert part.feed(more[-1:]) == ["more"]
 
 
-@pytest.mark.parametrize(("name", "stream", "code"), VIOLATIONS)
+@pytest.mark.parametrize(("name", "stream", "code"), VIOLATIONS, ids=[row[0] for row in VIOLATIONS])
 def test_what_the_rfc_forbids_is_a_violation(name: str, stream: bytes, code: int) -> None:
     assert code_of(reader(1000).feed(stream)) == code
     assert code_of(feed_bytewise(reader(1000), stream)) == code
