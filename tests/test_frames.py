@@ -121,7 +121,7 @@ VIOLATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "stream", "received"), STREAMS)
+@pytest.mark.parametrize(("name", "stream", "received"), STREAMS, ids=[row[0] for row in STREAMS])
 def test_a_stream_is_read_whole_byte_by_byte_and_with_more_behind_it(
     name: str, stream: bytes, received: list[Received]
 ) -> None:
