@@ -368,7 +368,7 @@ async def test_two_servers_in_one_process_tell_of_themselves() -> None:
 
 
 @JOURNEY
-async def test_it_looks_from_its_start_to_its_end_and_then_once_a_second(monkeypatch: Any) -> None:
+async def test_it_looks_when_it_starts_and_then_again_and_again(monkeypatch: Any) -> None:
     monkeypatch.setattr(status, "PERIOD", 0.01)
     app = make_app()
     async with serve(app) as server:
