@@ -26,7 +26,7 @@ from tornado.web import Application
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
-PATIENCE = 8
+PATIENCE = 20
 """Seconds until what should have happened long ago counts as never; nothing waits that long unless it fails."""
 CHROMIUM = {
     "args": [

@@ -66,9 +66,9 @@ class Counter:
     def __init__(self) -> None:
         self.number = 0
 
-    def make_app(self) -> Application:
+    def make_app(self, **settings: Any) -> Application:
         """Make the application of server.py, and begin to count."""
-        application = make_board()
+        application = make_board(**settings)
         self.hub: Hub = application.settings["hub"]
         PeriodicCallback(self.count, options.period).start()
         return application
