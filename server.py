@@ -119,9 +119,10 @@ async def main() -> None:
 
     notifier.stopping()
     await drain(server, hub, options.drain, may_return=bool(options.state))
-    if options.state:
-        leave(hub, Path(options.state))
     await history.close()
+    if options.state:
+        # The last of all: what is said behind it is lost.
+        leave(hub, Path(options.state))
 
 
 if __name__ == "__main__":
