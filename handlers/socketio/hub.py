@@ -100,16 +100,16 @@ class Hub(Engine):
         """Look after everybody's deadlines."""
         super().beat()
         now = self.now()
-        for session in self.joining.due(now):
+        for session in self.joining.due(now, self.late):
             session.fault = f"joined no namespace within {self._connect_timeout:g} s"
             session.close("forced close")
-        for session in self.assembling.due(now):
+        for session in self.assembling.due(now, self.late):
             session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
             session.close("parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             stream.beat()
-        self.recovery.beat(now, self.stamp)
+        self.recovery.beat(now, self.stamp, self.late)
 
     def close(self, reason: Reason = "server shutting down") -> None:
         """End all sessions and streams."""
