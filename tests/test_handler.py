@@ -304,6 +304,32 @@ async def test_a_bug_in_authenticate_refuses_and_is_logged(caplog: pytest.LogCap
     assert "authenticate failed" in caplog.text
 
 
+async def test_who_joins_anew_before_it_was_refused_is_another_client() -> None:
+    refused = asyncio.Event()
+
+    class SlowDoorHandler(SocketIOHandler):
+        async def authenticate(self, auth: dict[str, Any]) -> None:
+            if auth["name"] == "Mallory":
+                refused.set()
+                raise Refused("Not you")
+            await refused.wait()
+
+    hub = Hub({"/": SlowDoorHandler}, recovery=0)
+    refused.set()
+    client = await connect(hub, auth={"name": "Ann"})
+    client.disconnect()
+    refused.clear()
+    client.brings('0{"name":"Mallory"}')
+    client.disconnect()
+    client.brings('0{"name":"Ann"}')
+    await refused.wait()
+    while not hub.of("/").clients:
+        await asyncio.sleep(0)
+    client.drop()
+    assert hub.of("/").clients == []
+    assert hub.namespaces["/"].clients == {}
+
+
 async def test_an_event_may_be_refused_before_it_is_answered() -> None:
     ann = await connect(chat())
     assert await ann.call("forbidden") == {"message": "Forbidden here", "data": {"args": []}}

@@ -30,6 +30,15 @@ def test_a_wait_that_ended_is_not_due() -> None:
     assert deadlines.due(100) == []
 
 
+def test_when_nobody_could_look_after_them_for_long_all_begin_anew() -> None:
+    deadlines: Deadlines[str] = Deadlines(10)
+    deadlines.begin("a", 0)
+    deadlines.begin("b", 8)
+    assert deadlines.due(13, late=5) == []
+    assert deadlines.due(22.9, late=4.9) == []
+    assert deadlines.due(23) == ["a", "b"]
+
+
 def test_a_ping_is_due_an_interval_after_the_last_pong() -> None:
     heartbeat: Heartbeat[str] = Heartbeat(25, 20)
     heartbeat.watch("a", 0)
@@ -47,6 +56,16 @@ def test_whoever_owes_a_pong_for_the_timeout_is_gone() -> None:
     assert heartbeat.beat(44.9) == ([], [])
     assert heartbeat.beat(45) == (["a"], [])
     assert len(heartbeat) == 0
+
+
+def test_a_beat_that_comes_very_late_waits_for_pongs_anew_and_pings_at_once() -> None:
+    heartbeat: Heartbeat[str] = Heartbeat(25, 20)
+    heartbeat.watch("a", 0)
+    heartbeat.watch("b", 15)
+    assert heartbeat.beat(25) == ([], ["a"])
+    assert heartbeat.beat(85, late=60) == ([], ["b"])
+    heartbeat.pong("b", 86)
+    assert heartbeat.beat(105) == (["a"], [])
 
 
 def test_a_pong_that_nobody_asked_for_does_not_put_off_the_ping() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import peer
 import pytest
+from tornado.web import Application
 from wire import (
     JOURNEY,
     TEXT,
@@ -21,7 +23,8 @@ from wire import (
     witnessed,
 )
 
-from handlers.socketio import allowance, hub
+from handlers.socketio import Hub, allowance, connection, routes
+from handlers.socketio import hub as hubs
 
 pytestmark = JOURNEY
 
@@ -139,6 +142,25 @@ async def test_an_upgrade_is_no_second_client() -> None:
         assert await candidate.next() == "3probe"
 
 
+# -- namespaces
+
+
+async def test_the_names_of_namespaces_that_refused_a_client_or_that_it_left_cost_little() -> None:
+    hub = Hub({re.compile(r"/game-.*"): peer.CheckHandler}, rate=0)
+    async with serve(Application(routes(hub))) as server:
+        client = await server.websocket()
+        for number in range(30):
+            await client.send(f"40/{number}-{'x' * 500_000},")
+            assert "200 characters at most" in str(await client.next())
+        for number in range(connection.MAX_PARTED + 100):
+            await client.send(f"40/game-{number},", f"41/game-{number},")
+            await client.next()
+        (session,) = hub.sessions.values()
+        names = session.listener._parted  # type: ignore[attr-defined]
+        assert len(names) == connection.MAX_PARTED
+        assert sum(map(len, names)) < 100_000
+
+
 # -- messages with attachments
 
 
@@ -155,7 +177,7 @@ async def test_a_message_and_its_attachments_have_the_size_of_one_packet(transpo
 
 
 async def test_attachments_that_do_not_come_end_the_session(monkeypatch: Any) -> None:
-    monkeypatch.setattr(hub, "ATTACHMENTS", 0.2)
+    monkeypatch.setattr(hubs, "ATTACHMENTS", 0.2)
     application, reasons = witnessed()
     async with serve(application) as server:
         client, other = await server.websocket(), await server.websocket()

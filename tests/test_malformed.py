@@ -64,6 +64,7 @@ MALFORMED: dict[str, list[str | bytes]] = {
     "text while attachments are missing": ['451-["echo",{"_placeholder":true,"num":0}]', '42["say",1]'],
     "binary that nothing announced": [b"x"],
     "one attachment too many": ['451-["say",{"_placeholder":true,"num":0}]', b"x", b"y"],
+    "an attachment named twice": ['451-["echo",' + ",".join(['{"_placeholder":true,"num":0}'] * 2) + "]", b"x"],
     "a placeholder beyond the last": ['451-["echo",{"_placeholder":true,"num":1}]', b"x"],
     "a placeholder before the first": ['451-["echo",{"_placeholder":true,"num":-1}]', b"x"],
     "a placeholder that is no number": ['451-["echo",{"_placeholder":true,"num":"0"}]', b"x"],

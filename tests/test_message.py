@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.socketio.culprit import DEEP
 from handlers.socketio.errors import ProtocolError
 from handlers.socketio.message import MAX_DEPTH, RESERVED_EVENTS, Decoder, Kind, Message, encode
 
@@ -106,6 +107,7 @@ def test_a_reserved_name_is_refused(name: str) -> None:
         [f'51-["a",{PLACE % 0}]', '2["b"]'],
         [f'51-["a",{PLACE % 1}]', b"x"],
         [f'51-["a",{PLACE % -1}]', b"x"],
+        [f'51-["a",{PLACE % 0},{PLACE % 0}]', b"x"],
         ['51-["a",{"_placeholder":true}]', b"x"],
         ['51-["a",{"_placeholder":true,"num":true}]', b"x"],
         ['51-["a",{"_placeholder":true,"num":"0"}]', b"x"],
@@ -139,6 +141,22 @@ def test_nesting_is_bounded() -> None:
     for depth in (MAX_DEPTH + 1, 5000, 100_000):
         with pytest.raises(ProtocolError, match="nested deeper"):
             Decoder().add(nested(depth))
+
+
+def arrays(depth: int) -> Any:
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+def test_what_came_may_be_passed_on_within_something_and_what_nests_without_bound_may_not() -> None:
+    encode(Message(Kind.EVENT, "/", ["a", arrays(DEEP - 1), "[" * DEEP, *[[]] * DEEP]))
+    endless: dict[str, Any] = {}
+    endless["itself"] = endless
+    for value in (arrays(DEEP), (arrays(DEEP - 1),), arrays(5000), arrays(100_000), endless, {"a": [endless]}):
+        with pytest.raises(ValueError, match=f"nests deeper than {DEEP}, or contains itself"):
+            encode(Message(Kind.EVENT, "/", ["a", value]))
 
 
 def test_brackets_side_by_side_or_in_strings_do_not_nest() -> None:

@@ -213,6 +213,16 @@ async def test_a_POST_that_announces_more_than_any_server_takes_gets_413_too() -
         await echo(client)
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_POST_that_announces_more_than_can_be_counted_is_refused(known: bool) -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        sid = client.sid if known else None
+        line = await server.send("POST", address(sid=sid), {"Content-Length": "9" * 5000})
+        assert (await line.answer()).status == (413 if known else 400)
+        await join(client)
+
+
 async def test_maxPayload_holds_whatever_the_HTTP_servers_own_limit_is() -> None:
     async with serve(peer.make_app(max_payload=2000), max_body_size=1000) as server:
         client = await joined(server)

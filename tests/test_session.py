@@ -222,10 +222,35 @@ def test_a_client_that_owes_a_pong_ends_with_ping_timeout(house: House) -> None:
 
 def test_an_expired_session_is_not_found_whatever_the_period(house: House) -> None:
     client = house.connect()
-    house.loop.advance(25, house.engine)
-    house.loop.now += 20
+    house.loop.advance(25.1, house.engine)
+    house.loop.advance(19.85, house.engine)
+    house.loop.now += 0.16
     with pytest.raises(SessionUnknown):
         house.engine.find(client.session.sid)
+
+
+def test_a_server_that_stood_still_reads_what_came_before_it_judges(house: House) -> None:
+    alive, silent, resting = (house.connect() for _ in range(3))
+    house.loop.advance(25.1, house.engine)
+    resting.brings_packet(PacketType.PONG)
+    house.loop.now += 60
+    assert house.engine.find(alive.session.sid) is alive.session
+    assert house.engine.find(silent.session.sid) is silent.session
+    alive.brings_packet(PacketType.PONG)
+    house.loop.turn()
+    assert resting.received == ["PING", "PING"], "it is pinged at once: it waits for that"
+    house.loop.advance(20.1, house.engine)
+    assert [house.closed(client) for client in (alive, silent, resting)] == [[], ["ping timeout"], ["ping timeout"]]
+
+
+def test_an_upgrade_that_waited_for_a_server_that_stood_still_goes_on(house: House) -> None:
+    client = house.connect()
+    candidate = house.upgrade(client)
+    house.loop.now += 60
+    house.engine.beat()
+    candidate.brings_packet(PacketType.PING, "probe")
+    candidate.brings_packet(PacketType.UPGRADE)
+    assert client.session.transport is candidate
 
 
 def test_a_ping_of_the_client_closes_it(house: House) -> None:

@@ -27,6 +27,8 @@ from wire import (
     witnessed,
 )
 
+from handlers.socketio import protocol
+
 pytestmark = JOURNEY
 
 CONTINUATION = 0
@@ -231,6 +233,20 @@ async def test_a_client_that_closes_has_its_close_frame_answered() -> None:
         socket = await joined(server)
         socket.send_frame(CLOSE, struct.pack("!H", 1000))
         assert await socket.frame() == (CLOSE, struct.pack("!H", 1000))
+        assert await reason_of(reasons) == "transport close"
+
+
+async def test_a_client_that_closes_and_does_not_read_what_was_sent_before_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "CLOSING", 0.1)
+    application, reasons = witnessed(max_payload=200_000, max_backlog=1 << 30)
+    async with serve(application) as server:
+        socket = await joined(server)
+        socket._transport.pause_reading()
+        for _ in range(100):
+            await socket.send(f'42["say","{"x" * 100_000}"]')
+        socket.send_frame(CLOSE, struct.pack("!H", 1000))
         assert await reason_of(reasons) == "transport close"
 
 

@@ -105,11 +105,17 @@ class Client(Dispatch):
             await greeting
 
     def _refuse(self, error: Exception) -> None:
-        self._left = True
         if not isinstance(error, Refused):
             logger.error("authenticate failed for %r", self, exc_info=error)
             error = Refused("Internal error")
-        self._connection.refuse(self._namespace.name, error)
+        if self._left:
+            # The connection may have joined anew meanwhile: that is another client's affair.
+            return
+        try:
+            self._connection.refuse(self._namespace.name, error)
+        except Exception as unspeakable:
+            self._refuse(unspeakable)
+        self._left = True
 
     def _come_in(self) -> Awaitable[None] | None:
         if self._left:

@@ -22,7 +22,7 @@ MAX_NAMESPACES = 100
 MAX_PARTED = 1000
 """How many namespaces a connection is known to have been refused by, or to have left."""
 MAX_NAME = 200
-"""How many characters the name of a namespace may have."""
+"""How many characters the name of a namespace may have; a longer one is refused, and not remembered."""
 
 
 class Connection:
@@ -79,16 +79,19 @@ class Connection:
         """Part with one client, for good."""
         name = client.namespace
         if self._clients.pop(name, None) is not None:
-            self._parted |= {name}
+            self._remember_parted(name)
             client._part(reason, may_return=False)
 
     def refuse(self, namespace: str, refusal: Refused) -> None:
         """Tell the client that it may not join."""
         self._clients.pop(namespace, None)
-        if len(self._parted) < MAX_PARTED:
-            self._parted |= {namespace}
+        self._remember_parted(namespace)
         message = Message(Kind.CONNECT_ERROR, namespace, refusal.payload)
         self._hub.say([self.session.room], packets(message))
+
+    def _remember_parted(self, name: str) -> None:
+        if len(self._parted) < MAX_PARTED and len(name) <= MAX_NAME:
+            self._parted |= {name}
 
     def _connect(self, message: Message) -> None:
         name, auth = message.namespace, message.data or {}

@@ -7,19 +7,30 @@ from math import isfinite
 from typing import Any
 
 DEEP = 200
-"""Beyond this depth a value is called too deep, or one that contains itself."""
+"""How deep arrays and objects of a message may nest that is sent. What nests deeper may contain itself."""
+ARGUMENTS = 2
+"""How deep an argument is that is an array or an object: it is within the array of the message."""
 
 
 def find_culprit(args: list[Any]) -> str:
     """Return the path to the first part of an event's arguments that cannot be encoded, and what it is."""
     for number, value in enumerate(args):
-        for fault in _faults(value, f"args[{number}]", 0):
+        for fault in _faults(value, f"args[{number}]", ARGUMENTS):
             return fault
     return "the arguments cannot be encoded"
 
 
+def nests_deeper(value: Any, depth: int) -> bool:
+    """Whether arrays and objects nest deeper than this."""
+    level = [value]
+    for _ in range(depth):
+        containers = [part for part in level if isinstance(part, (list, tuple, dict))]
+        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
+    return any(isinstance(part, (list, tuple, dict)) for part in level)
+
+
 def _faults(value: Any, path: str, depth: int) -> Iterator[str]:
-    if depth > DEEP:
+    if depth > DEEP and isinstance(value, (list, tuple, dict)):
         yield f"{path[:80]}… nests deeper than {DEEP}, or contains itself"
     elif isinstance(value, dict):
         for key, item in value.items():

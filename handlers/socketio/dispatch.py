@@ -116,11 +116,14 @@ class Dispatch(ABC):
             self._fail(answer.function, error, id_)
 
     def _fail(self, function: Callable[..., Any], error: Exception, id_: int | None) -> None:
-        if isinstance(error, Refused):
-            logger.debug("%s refused %r: %s", function.__qualname__, self, error)
-            self._acknowledge(id_, error.payload)
-        else:
+        if not isinstance(error, Refused):
             logger.error("%s failed for %r", function.__qualname__, self, exc_info=error)
+            return
+        logger.debug("%s refused %r: %s", function.__qualname__, self, error)
+        try:
+            self._acknowledge(id_, error.payload)
+        except Exception as unspeakable:
+            self._fail(function, unspeakable, id_)
 
     def _acknowledge(self, id_: int | None, result: Any) -> None:
         if id_ is None:

@@ -124,6 +124,8 @@ class Engine:
         self._stirred: list[Room] = []
         self._awake: deque[Reader | Trim] = deque()
         self._scheduled = False
+        self._beaten = self.late = 0.0
+        """When the last beat was, and by how many seconds it was late: the server was busy, or stopped."""
 
     def start(self, loop: Loop, stamp: int = 0) -> None:
         """Begin on a loop, with nobody there. Whoever calls this also has `beat` called every `period` seconds.
@@ -133,6 +135,7 @@ class Engine:
         if self.loop is not None:
             self._reset()
         self.loop, self.stamp, self._first = loop, stamp, stamp
+        self._beaten = loop.time()
 
     def go_beyond(self, stamp: int) -> None:
         """Have all stamps from now on be above one of an earlier life."""
@@ -231,17 +234,18 @@ class Engine:
     def beat(self) -> None:
         """Look after everybody's deadlines."""
         now = self.now()
-        gone, rested = self._heartbeat.beat(now)
+        self.late, self._beaten = now - self._beaten - self.period, now
+        gone, rested = self._heartbeat.beat(now, self.late)
         for session in gone:
             session.close("ping timeout")
         if rested:
             self.say([session.room for session in rested], PING)
-        for session in self.upgrading.due(now):
+        for session in self.upgrading.due(now, self.late):
             logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             session.abandon_upgrade()
-        for session in self.resuming.due(now):
+        for session in self.resuming.due(now, self.late):
             session.close("transport close")
-        for session in self._departing.due(now):
+        for session in self._departing.due(now, self.late):
             del self._departed[session.sid]
 
     def pong(self, session: Session) -> None:

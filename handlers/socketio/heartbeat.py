@@ -51,8 +51,14 @@ class Deadlines(Generic[T]):
             del self._due[who]
         return over
 
-    def due(self, now: float) -> list[T]:
-        """Take out those whose time is over."""
+    def due(self, now: float, late: float = 0.0) -> list[T]:
+        """Take out those whose time is over.
+
+        late: seconds for which nobody could look after them. Where that is half of `wait` or more, what they are waited
+            for may have come, and lie unread: all begin anew.
+        """
+        if late >= self.wait / 2 > 0:
+            self._due = dict.fromkeys(self._due, now + self.wait)
         over = [who for who, deadline in takewhile(lambda item: item[1] <= now, self._due.items())]
         for who in over:
             del self._due[who]
@@ -89,9 +95,12 @@ class Heartbeat(Generic[T]):
         if not self._resting.end(who):
             self._owing.end(who)
 
-    def beat(self, now: float) -> tuple[list[T], list[T]]:
-        """Return those who owe a pong for too long, and those who are to be pinged and owe one from now on."""
-        gone = self._owing.due(now)
+    def beat(self, now: float, late: float = 0.0) -> tuple[list[T], list[T]]:
+        """Return those who owe a pong for too long, and those who are to be pinged and owe one from now on.
+
+        late: seconds by which this beat comes late.
+        """
+        gone = self._owing.due(now, late)
         rested = self._resting.due(now)
         for who in rested:
             self._owing.begin(who, now)

@@ -106,10 +106,10 @@ class Hub(Engine):
         """Look after everybody's deadlines."""
         super().beat()
         now = self.now()
-        for session in self.joining.due(now):
+        for session in self.joining.due(now, self.late):
             session.fault = f"joined no namespace within {self._connect_timeout:g} s"
             session.close("forced close")
-        for session in self.assembling.due(now):
+        for session in self.assembling.due(now, self.late):
             session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
             session.close("parse error")
         for stream in self.streams.due(now):
@@ -117,7 +117,7 @@ class Hub(Engine):
             stream.beat()
         if not self.draining:
             # Whoever is away could not come back now.
-            self.recovery.beat(now, self.stamp)
+            self.recovery.beat(now, self.stamp, self.late)
 
     @property
     def at_rest(self) -> list[Session]:

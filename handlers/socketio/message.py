@@ -15,13 +15,14 @@ from enum import IntEnum
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, NamedTuple, NoReturn
 
-from .culprit import find_culprit
+from .culprit import DEEP, find_culprit, nests_deeper
 from .errors import ProtocolError
 
 MAX_ATTACHMENTS = 10
 """How many attachments one message may announce."""
 MAX_DEPTH = 100
-"""How deep arrays and objects of a message may nest."""
+"""How deep arrays and objects of a message may nest that comes. One that is sent may nest deeper (`DEEP`), so that what
+a client sent can be passed on within something."""
 MAX_DIGITS = 4301
 """How many characters a number with a point may have; Python itself limits whole numbers to 4,300."""
 RESERVED_EVENTS = frozenset(
@@ -74,6 +75,8 @@ def encode(message: Message) -> list[str | bytes]:
     attachments: list[bytes] = []
     try:
         body = "" if data is None else dump(data, attachments)
+        if body.count("[") + body.count("{") > DEEP and nests_deeper(data, DEEP):
+            raise ValueError
     except (TypeError, ValueError, RecursionError) as error:
         args = data[1:] if kind is EVENT else data if kind is ACK else [data]
         raise (TypeError if isinstance(error, TypeError) else ValueError)(find_culprit(args)) from None
@@ -187,17 +190,17 @@ class Decoder:
         pending, attachments = self._pending, self._attachments
         self._pending, self._attachments = None, []
         kind = Kind(pending.kind - 3)
-        return check(pending._replace(kind=kind, data=_restore(pending.data, attachments)))
+        return check(pending._replace(kind=kind, data=_restore(pending.data, dict(enumerate(attachments)))))
 
 
-def decode_text(text: str) -> tuple[Message, int]:
+def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
     """Read the text of a message; return it with the number of attachments that must follow."""
     match = _HEAD.match(text)
     if match is None:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
     digit, announced, namespace, id_ = match.groups()
     kind, end = _KINDS[digit], match.end()
-    data = _load(text, end) if end < len(text) else None
+    data = _load(text, end, max_depth) if end < len(text) else None
     message = Message(kind, namespace or "/", data, None if id_ is None else int(id_))
     if digit in _BINARY_DIGITS:
         count = int(announced or 0)
@@ -233,8 +236,8 @@ def _is_event_name(name: Any) -> bool:
     return isinstance(name, (int, float)) and not isinstance(name, bool)
 
 
-def _load(text: str, start: int) -> Any:
-    _check_depth(text)
+def _load(text: str, start: int, max_depth: int) -> Any:
+    _check_depth(text, max_depth)
     try:
         data, end = _JSON.raw_decode(text, start)
     except ValueError as error:
@@ -246,15 +249,15 @@ def _load(text: str, start: int) -> Any:
     return data
 
 
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
         return
     depth = 0
     for token in _NESTING.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise ProtocolError(f"nested deeper than {MAX_DEPTH}")
+            if depth > max_depth:
+                raise ProtocolError(f"nested deeper than {max_depth}")
         elif token[0] in "]}":
             depth -= 1
 
@@ -275,7 +278,7 @@ def _finite(digits: str) -> float:
 _JSON = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite)
 
 
-def _restore(value: Any, attachments: list[bytes]) -> Any:
+def _restore(value: Any, attachments: dict[int, bytes]) -> Any:
     if isinstance(value, list):
         return [_restore(item, attachments) for item in value]
     if not isinstance(value, dict):
@@ -283,6 +286,7 @@ def _restore(value: Any, attachments: list[bytes]) -> Any:
     if value.get("_placeholder") is not True:
         return {key: _restore(item, attachments) for key, item in value.items()}
     number = value.get("num")
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(attachments):
-        raise ProtocolError(f"no attachment {str(number)[:20]!r}")
-    return attachments[number]
+    if isinstance(number, bool) or not isinstance(number, int) or number not in attachments:
+        raise ProtocolError(f"no attachment {str(number)[:20]!r}, or named before")
+    # Once only: what a handler passes on would otherwise be many times what has come.
+    return attachments.pop(number)

@@ -23,7 +23,9 @@ def packets(message: Message) -> list[Packet]:
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:
-    """Return the message of an event; raise ValueError for a name that is the protocol's own."""
+    """Return the message of an event; raise ValueError for a name that is the protocol's own, TypeError for no text."""
+    if not isinstance(event, str):
+        raise TypeError(f"the name of an event is a text, which {event!r:.80} is not")
     if event in RESERVED_EVENTS:
         raise ValueError(f"{event!r} is an event of the protocol's own: choose another name")
     return Message(EVENT, namespace, [event, *args], id_)

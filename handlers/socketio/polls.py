@@ -49,7 +49,7 @@ def _date(second: int) -> str:
 def announced_size(request: HTTPServerRequest) -> int:
     """Return the bytes of a body as far as the request tells; 0 where it comes in chunks."""
     length = request.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else 0
+    return int(length[:20]) if length.isdecimal() else 0
 
 
 def _too_large(size: int, limit: int) -> PayloadTooLarge:

@@ -20,7 +20,7 @@ from .frames import CLOSE, PING, PONG, Control, FrameReader, Received, Violation
 from .wire import Wire, take_over
 
 CLOSING = 5.0
-"""Seconds that the peer has to answer a CLOSE."""
+"""Seconds that the peer has to answer a CLOSE, and to read what was sent before it."""
 
 
 class Receiver(Protocol):
@@ -91,10 +91,10 @@ class FrameProtocol(WebSocketProtocol13):
             body = b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()
             self._wire.send_last(control_frame(CLOSE, body))
             self.server_terminated = True
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(CLOSING, self._wire.close)
         if self.client_terminated:
             self._wire.finish()
-        elif self._deadline is None:
-            self._deadline = self._loop.call_later(CLOSING, self._wire.close)
 
     def _abort(self) -> None:
         if self._wire is not None:

@@ -170,11 +170,11 @@ class Recovery:
             self._retained.add(room)
             room.retain()
 
-    def beat(self, now: float, stamp: int) -> None:
+    def beat(self, now: float, stamp: int, late: float = 0.0) -> None:
         """Let those go whose time is over, and what is too old to be asked for."""
-        for client in self._unnoticed.due(now):
+        for client in self._unnoticed.due(now, late):
             client._say_goodbye()
-        for client in self._away.due(now):
+        for client in self._away.due(now, late):
             client._expire()
         self._mark(now, stamp)
         self._forget_old()

@@ -13,6 +13,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .culprit import DEEP
 from .endpoint import Endpoint
 from .engine import Engine
 from .message import decode_text, dump
@@ -34,7 +35,7 @@ def write_events(entries: Sequence[Entry]) -> str:
 def _write_event(entry: Entry) -> str:
     text = entry.packets[0].data
     assert isinstance(text, str)
-    message, attachments = decode_text(text)
+    message, attachments = decode_text(text, DEEP)
     if attachments:
         return ""
     event, *args = message.data
@@ -132,7 +133,7 @@ class EventStreamHandler(Endpoint):
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the result comes when it has taken it all."""
-        body = text.encode()
+        body = text.encode(errors="replace")  # half of a surrogate pair in a name: unlike data it cannot be escaped
         self.engine.counters.traffic[self.transport_name].sent += len(body)
         self.write(body)
         return self.flush()
