@@ -15,7 +15,7 @@ UNITS  := message-board.service message-board.socket
 # Where tests/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
-.PHONY: run test check tools bench profile install uninstall clean
+.PHONY: run test check tools soak bench profile install uninstall clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -30,6 +30,9 @@ check: $(VENV)/.test       ## lint and types
 
 tools: $(VENV)/.test tests/js/node_modules/.installed
 	VENV=$(VENV) tests/install-tools
+
+soak: $(VENV)/.test tests/js/node_modules/.installed  ## ten minutes of clients that come, go, die and flood; ARGS="--help"
+	PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
 
 bench: $(VENV)/.run        ## the peers side by side; ARGS="--quick" in under a minute
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -404,6 +404,27 @@ async def test_what_is_kept_in_rooms_for_those_who_may_come_back() -> None:
         assert 5000 < (await moved())("socketio_backlog_bytes") < 7000
 
 
+async def test_rooms_and_who_is_away() -> None:
+    hub = talk()
+    async with serve(make_app(hub)) as server, watching(server) as moved:
+        client = await server.websocket()
+        await client.send('40{"recovery":true}')
+        pid = json.loads(str(await client.next())[2:])["pid"]
+        hub.of("/").enter("lobby")
+        change = await moved()
+        assert (change("socketio_rooms"), change("socketio_clients_away")) == (1, 0)
+        client.reset()
+        await until(server, 1, "socketio_clients_away")
+        client = await server.websocket()
+        await client.send(f'40{{"pid":"{pid}"}}')
+        await client.next()
+        change = await moved()
+        assert (change("socketio_rooms"), change("socketio_clients_away")) == (1, 0)
+        await client.send("41")
+        await until(server, 0, "socketio_rooms")
+        assert (await moved())("socketio_clients_away") == 0
+
+
 async def test_a_client_that_is_slowed_down() -> None:
     hub = talk()
     async with serve(make_app(hub)) as server, watching(server) as moved:

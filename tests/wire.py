@@ -116,8 +116,15 @@ class Line(asyncio.Protocol):
     def reset(self) -> None:
         """Break it off (RST)."""
         linger = struct.pack("ii", 1, 0)
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._transport.abort()
+
+    def stop_reading(self) -> None:
+        """Read nothing any more, until the kernel holds the server back."""
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        self._transport.pause_reading()
 
     async def take(self, count: int) -> bytes:
         """Wait for this many bytes; raise EOFError when the connection ends before."""
@@ -127,6 +134,12 @@ class Line(asyncio.Protocol):
         del self._data[:count]
         return taken
 
+    async def take_until(self, mark: bytes) -> bytes:
+        """Wait for bytes up to a mark, and take them with it."""
+        while (end := self._data.find(mark)) < 0:
+            await self._more()
+        return await self.take(end + len(mark))
+
     async def ended(self) -> None:
         """Wait until the server has closed it."""
         while not self._over:
@@ -135,9 +148,7 @@ class Line(asyncio.Protocol):
 
     async def answer(self, method: str = "GET") -> Answer:
         """Wait for the answer to the request that was sent."""
-        while (end := self._data.find(b"\r\n\r\n")) < 0:
-            await self._more()
-        status_line, _, fields = (await self.take(end + 4)).decode("latin-1").partition("\r\n")
+        status_line, _, fields = (await self.take_until(b"\r\n\r\n")).decode("latin-1").partition("\r\n")
         status, headers = int(status_line.split()[1]), HTTPHeaders.parse(fields.rstrip("\r\n"))
         length = 0 if method == "HEAD" or status in (101, 204, 304) else int(headers.get("Content-Length", 0))
         return Answer(status, headers, await self.take(length))
@@ -268,12 +279,13 @@ class Server:
 
     def __init__(self, port: int, application: Application | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.port, self.application, self.tls = port, application, tls
-        self._lines: list[Line] = []
+        self.lines: list[Line] = []
+        """The connections that were opened, in order."""
 
     async def connect(self, kind: type[Line] = Line) -> Any:
         """Open a TCP connection."""
         _, line = await asyncio.get_running_loop().create_connection(kind, "127.0.0.1", self.port, ssl=self.tls)
-        self._lines.append(line)
+        self.lines.append(line)
         return line
 
     async def send(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Line:
@@ -326,9 +338,9 @@ class Server:
 
     async def hang_up(self) -> None:
         """Close all connections."""
-        for line in self._lines:
+        for line in self.lines:
             line.abort()
-        for line in self._lines:
+        for line in self.lines:
             await line.gone.wait()
 
 

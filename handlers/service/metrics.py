@@ -50,6 +50,8 @@ def _clients(hub: Hub) -> Iterator[Family]:
         "What is kept for those, and for clients that may come back.",
         Sample(census.backlog),
     )
+    yield _gauge("socketio_clients_away", "Clients that are away, and may come back.", Sample(census.away))
+    yield _gauge("socketio_rooms", "Rooms that somebody is in.", Sample(census.rooms))
     yield _gauge("socketio_draining", "1 while the server is about to end.", Sample(hub.draining))
     yield _counter(
         "socketio_connections_total",

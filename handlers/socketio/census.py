@@ -22,6 +22,10 @@ class Census(NamedTuple):
     """How many of them could not take at once what was said; a poller between two polls is one."""
     backlog: int
     """Bytes that rooms keep for those, and for clients that may come back."""
+    away: int
+    """Clients that are away, and may come back."""
+    rooms: int
+    """Rooms that somebody has entered, or in which something is kept."""
 
 
 def take_census(hub: Hub) -> Census:
@@ -32,7 +36,10 @@ def take_census(hub: Hub) -> Census:
         clients[session.transport.name] += 1
         behind += session.late
     clients["events"] += len(hub.streams)
-    return Census(clients, behind, sum(room.size for room in _rooms(hub)))
+    backlog = sum(room.size for room in _rooms(hub))
+    namespaces = hub.namespaces.values()
+    away = sum(not client.connected for namespace in namespaces for client in namespace.known.values())
+    return Census(clients, behind, backlog, away, sum(len(namespace.rooms) for namespace in namespaces))
 
 
 def _rooms(hub: Hub) -> Iterator[Room]:

@@ -6,9 +6,8 @@
 // what was on its way. When all clients have been cut so often and the server has said "end", it prints JSON: for each
 // client { name, kind, cuts, recoveries, fresh, missed, numbers }.
 
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
 import { io as officialIo } from "socket.io-client";
+import { generator, startNetwork } from "./network.mjs";
 import { loadClient } from "./support.mjs";
 
 const [address, whose, clients, cuts, seed] = process.argv.slice(2);
@@ -22,7 +21,7 @@ process.stdout.write(JSON.stringify(await Promise.all(visits)), () => process.ex
 
 async function visit(index, kind) {
   const name = `${whose} ${index}, ${kind}`;
-  const network = await startNetwork();
+  const network = await startNetwork(port);
   const socket = io(`http://127.0.0.1:${network.port}`, {
     transports: WAYS[kind],
     auth: { name, recovery: true },
@@ -102,54 +101,4 @@ async function joined(socket) {
 
 function answered(socket, event) {
   return new Promise((resolve) => socket.emit(event, resolve));
-}
-
-/** A relay to the server that can die, with all that is on its way, and live again. */
-async function startNetwork() {
-  const lines = new Set();
-  let isDead = false;
-  const relay = createServer((near) => {
-    if (isDead) return near.destroy();
-    const far = connect(port, "127.0.0.1");
-    const line = [near, far];
-    lines.add(line);
-    for (const [from, to] of [[near, far], [far, near]]) {
-      from.setNoDelay(true);
-      from.on("data", (data) => to.write(data));
-      from.on("error", () => {});
-      from.on("close", () => {
-        lines.delete(line);
-        to.end();
-      });
-    }
-  });
-  relay.listen(0, "127.0.0.1");
-  await once(relay, "listening");
-  const cutLines = () => {
-    for (const line of lines) for (const end of line) end.resetAndDestroy();
-    lines.clear();
-  };
-  return {
-    port: relay.address().port,
-    die() {
-      isDead = true;
-      cutLines();
-    },
-    live() {
-      isDead = false;
-    },
-    close() {
-      relay.close();
-    },
-  };
-}
-
-/** Random numbers that are the same for the same seed (mulberry32). */
-function generator(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,0 +1,126 @@
+"""Who stays throughout: guests of ours, and those of `js/soak.mjs`, some of which are cut again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from asyncio.subprocess import PIPE
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from conftest import JS
+from wire import Server
+
+from .guests import ENDS, Guest, LibraryGuest, Listener, News, PollingGuest, UpgradingGuest, WebSocketGuest, cancel
+from .ledger import Stayer
+
+PACE = 0.5
+"""Seconds from one number that a guest tells to the next."""
+
+
+class Resident:
+    """A guest that stays: it listens, and counts in private."""
+
+    def __init__(self, name: str, guest: Guest) -> None:
+        self._name, self._guest = name, guest
+        self._told = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def move_in(self) -> None:
+        """Come."""
+        await self._guest.come()
+        self._tasks = [asyncio.create_task(work) for work in (self._guest.stay(), self._talk())]
+
+    async def _talk(self) -> None:
+        while self._guest.id:
+            await self._guest.tell(f"{self._name} {self._told + 1}")
+            self._told += 1
+            await asyncio.sleep(PACE)
+
+    @property
+    def now(self) -> Stayer:
+        """What it is at this moment."""
+        return Stayer(self._name, self._guest.id, self._guest.transport, list(self._guest.news), self._told)
+
+    @property
+    def faults(self) -> list[str]:
+        """What has ended that was to go on."""
+        ended = [task.exception() for task in self._tasks if task.done() and not task.cancelled()]
+        return [f"{self._name} was parted with: {error!r}" for error in ended if error]
+
+    async def move_out(self) -> None:
+        """Go."""
+        await cancel(*self._tasks)
+        with suppress(*ENDS, asyncio.TimeoutError):
+            await self._guest.leave()
+
+
+def residents(port: int) -> list[Resident]:
+    """Return those of ours that stay, one of each kind and more."""
+    server = Server(port)
+    guests: dict[str, Guest] = {
+        "websocket": WebSocketGuest(server, recovery=True),
+        "websocket without recovery": WebSocketGuest(server),
+        "polling": PollingGuest(server, recovery=True),
+        "polling without recovery": PollingGuest(server),
+        "upgrading": UpgradingGuest(server, recovery=True),
+        "python-socketio": LibraryGuest(server),
+        "python-socketio, polling": LibraryGuest(server, transport="polling"),
+        "event stream": Listener(server),
+    }
+    return [Resident(name, guest) for name, guest in guests.items()]
+
+
+class Script:
+    """The clients in JavaScript: those who stay, and visitors of their own."""
+
+    async def start(self, url: str, seed: int, visitors: int) -> None:
+        """Start it, until those are in who stay."""
+        node = shutil.which("node")
+        assert node, "Node.js is missing: `make test` installs it"
+        command = map(str, (node, JS / "soak.mjs", url, seed, visitors))
+        self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=1 << 30)
+        self.visits: Counter[tuple[str, str]] = Counter()
+        self.stayers: list[Stayer] = []
+        self.faults: list[str] = []
+        await self._read()
+
+    async def go(self) -> None:
+        """Have its visitors come and go."""
+        await self._say("go")
+
+    async def rest(self) -> None:
+        """Have them end, and see how things are."""
+        await self._say("rest")
+        await self._read()
+
+    async def end(self) -> None:
+        """Have all go."""
+        await self._say("end")
+        await self._process.wait()
+
+    async def kill(self) -> None:
+        """End the process, if it has not ended."""
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _say(self, word: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n".encode())
+        await self._process.stdin.drain()
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        assert line, "the clients in JavaScript have ended; what they said is above"
+        report: dict[str, Any] = json.loads(line)
+        self.visits = Counter((whose, ending) for whose, ending in report["visits"])
+        self.stayers = [_stayer(**guest) for guest in report["guests"]]
+        self.faults = report["complaints"]
+
+
+def _stayer(news: list[tuple[str, int, str]], **rest: Any) -> Stayer:
+    return Stayer(news=[News(said, count, int(stamp)) for said, count, stamp in news], **rest)
