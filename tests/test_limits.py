@@ -100,6 +100,17 @@ async def test_a_flooder_that_goes_away_leaves_nothing_behind(transport: str) ->
         assert await reason_of(reasons) in ("transport close", "transport error")
 
 
+async def test_a_flood_that_ends_in_what_RFC_6455_forbids_is_closed_with_its_code() -> None:
+    application, reasons = witnessed(rate=100)
+    async with serve(application) as server:
+        flooder = await server.websocket()
+        await join(flooder)
+        half_a_code = bytes([0x88, 0x81, 0, 0, 0, 0, 3])
+        flooder.write(b"".join(masked("3") for _ in range(250)) + half_a_code)
+        assert await flooder.ended() == 1002
+        assert await reason_of(reasons) == "transport error"
+
+
 def masked(text: str) -> bytes:
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
 
