@@ -23,7 +23,7 @@ from wire import (
     witnessed,
 )
 
-from handlers.socketio import Hub, allowance, connection, routes
+from handlers.socketio import Hub, allowance, connection, event_stream, routes
 from handlers.socketio import hub as hubs
 
 pytestmark = JOURNEY
@@ -143,6 +143,17 @@ async def test_an_address_that_asks_too_much_is_answered_429_with_the_limit_name
         assert f"--{name.replace('_', '-')}" in answer.json["hint"]
         await join(inside)
         await echo(inside)
+
+
+@pytest.mark.parametrize("limit", [{"max_clients": 1}, {"max_per_address": 1}, {"handshake_rate": 0.5}])
+async def test_an_event_stream_is_a_client_like_any_other(limit: dict[str, Any]) -> None:
+    hub = Hub(peer.NAMESPACES, **limit)
+    expect, status = ("503 GET", 503) if "max_clients" in limit else ("", 429)
+    async with serve(Application([*routes(hub), *event_stream(hub)]), expect=expect) as server:
+        stream = await server.send("GET", "/events")
+        assert (await stream.take_until(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await server.request("GET", "/events")).status == status
+        stream.close()
 
 
 async def test_an_upgrade_is_no_second_client() -> None:
