@@ -3,11 +3,10 @@
 //
 //     node soak.mjs URL SEED VISITORS SILENCE
 //
-// VISITORS are there at a time, of each client; SILENCE is for how long one is silent, in seconds, until the server has
-// given it up. A line on stdin says what is due: "go", "rest" (the visitors end) or
-// "end". When those who stay are in, and when it rests, it prints a line of JSON: { guests, visits, complaints }.
+// VISITORS are there at a time, of each client; after SILENCE seconds without a word the server has given one up. A line on
+// stdin says what is due: "go", "rest" (the visitors end) or "end". When those who stay are in, and when it rests, it prints
+// a line of JSON: { guests, visits, complaints }.
 
-import { setMaxListeners } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { io as officialIo } from "socket.io-client";
@@ -51,7 +50,8 @@ async function stay(whose, way) {
   guest.id = socket.id;
   setInterval(() => {
     socket.emit("private", `${guest.name} ${++guest.told}`);
-    if (guest.told % POST === 0 && !resting.signal.aborted) socket.emit("post", { text: `${guest.name} ${++guest.posted}` });
+    if (guest.told % POST || resting.signal.aborted) return;
+    socket.emit("post", { text: `${guest.name} ${++guest.posted}` });
   }, PACE);
 }
 
@@ -90,7 +90,7 @@ const ENDINGS = {
     socket.disconnect();
     await delay(FAREWELL);
   },
-  async "reset"({ network }) {
+  async reset({ network }) {
     network.die();
   },
   async vanish({ socket, network }) {
@@ -149,7 +149,6 @@ for await (const line of createInterface(process.stdin)) {
   if (line === "end") break;
   if (line === "go") {
     resting = new AbortController();
-    setMaxListeners(0, resting.signal);
     const coming = Object.entries(draws).flatMap(([whose, each]) => each.map((draw) => visit(whose, draw)));
     busy = Promise.all([...coming, ...returns.map((goOn) => goOn())]);
   } else {

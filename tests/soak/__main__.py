@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -144,8 +145,10 @@ async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patienc
     wire.WAIT = PATIENCE
     server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
     silence = patience + 3
-    await asyncio.to_thread(server.start)
-    try:
+    async with AsyncExitStack() as at_last:
+        await asyncio.to_thread(server.start)
+        at_last.push_async_callback(asyncio.to_thread, server.stop)
+        at_last.push_async_callback(script.stop)
         await script.start(server.url, seed, visitors // 5, silence)
         party = Soak(server, script, seed, visitors, silence)
         await party.move_in()
@@ -157,9 +160,6 @@ async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patienc
         stayers, visits, faults = party.stayers, party.visits, party.faults
         await party.move_out()
         await party.settle([])
-    finally:
-        await script.kill()
-        await asyncio.to_thread(server.stop)
     print(
         ledger.table_of_visits(visits), ledger.table_of_stayers(stayers), ledger.table_of_states(start, end), sep="\n\n"
     )

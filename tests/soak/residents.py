@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -83,15 +83,19 @@ def residents(port: int, rest: asyncio.Event) -> list[Resident]:
 class Script:
     """The clients in JavaScript: those who stay, and visitors of their own."""
 
+    def __init__(self) -> None:
+        self.visits: Counter[tuple[str, str]] = Counter()
+        self.stayers: list[Stayer] = []
+        self.faults: list[str] = []
+        self._process: Process | None = None
+
     async def start(self, url: str, seed: int, visitors: int, silence: float) -> None:
         """Start it, until those are in who stay."""
         node = shutil.which("node")
         assert node, "Node.js is missing: `make test` installs it"
-        command = map(str, (node, JS / "soak.mjs", url, seed, visitors, silence))
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=1 << 30)
-        self.visits: Counter[tuple[str, str]] = Counter()
-        self.stayers: list[Stayer] = []
-        self.faults: list[str] = []
+        # Node's fetch warns of our client's polls, which share a signal, until their memory is collected.
+        command = (node, "--disable-warning=MaxListenersExceededWarning", JS / "soak.mjs", url, seed, visitors, silence)
+        self._process = await asyncio.create_subprocess_exec(*map(str, command), stdin=PIPE, stdout=PIPE, limit=1 << 30)
         await self._read()
 
     async def go(self) -> None:
@@ -105,22 +109,25 @@ class Script:
 
     async def end(self) -> None:
         """Have all go."""
+        assert self._process
         await self._say("end")
         await self._process.wait()
 
-    async def kill(self) -> None:
+    async def stop(self) -> None:
         """End the process, if it has not ended."""
-        if self._process.returncode is None:
+        if self._process and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
     async def _say(self, word: str) -> None:
-        assert self._process.stdin is not None
+        assert self._process
+        assert self._process.stdin
         self._process.stdin.write(f"{word}\n".encode())
         await self._process.stdin.drain()
 
     async def _read(self) -> None:
-        assert self._process.stdout is not None
+        assert self._process
+        assert self._process.stdout
         line = await self._process.stdout.readline()
         assert line, "the clients in JavaScript have ended; what they said is above"
         report: dict[str, Any] = json.loads(line)
