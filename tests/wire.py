@@ -127,6 +127,12 @@ class Line(asyncio.Protocol):
         del self._data[:count]
         return taken
 
+    async def until(self, end: bytes) -> bytes:
+        """Wait for the end of something; return all up to there."""
+        while (found := self._data.find(end)) < 0:
+            await self._more()
+        return await self.take(found + len(end))
+
     async def ended(self) -> None:
         """Wait until the server has closed it."""
         while not self._over:
@@ -273,7 +279,7 @@ class Server:
     async def connect(self, kind: type[Line] = Line) -> Any:
         """Open a TCP connection."""
         _, line = await asyncio.get_running_loop().create_connection(kind, "127.0.0.1", self.port, ssl=self.tls)
-        self._lines.append(line)
+        self._lines = [*(each for each in self._lines if not each.gone.is_set()), line]
         return line
 
     async def send(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Line:
