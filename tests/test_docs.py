@@ -77,3 +77,18 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_each_promise_is_held_by_tests_that_are_there() -> None:
+    there = {
+        name
+        for file in (ROOT / "tests").glob("**/*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)\(", file.read_text(), re.MULTILINE)
+    }
+    lines = (ROOT / "SECURITY.md").read_text().splitlines()
+    promises = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    assert len(promises) > 20
+    for about, _, tests in promises:
+        named = re.findall(r"`(\w+)`", tests)
+        assert named, f"nothing holds the promise about {about}"
+        assert set(named) <= there, f"{about}: {sorted(set(named) - there)} is no test"

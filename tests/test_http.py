@@ -73,6 +73,19 @@ async def test_a_body_that_comes_slowly_is_waited_for_as_long_as_it_comes() -> N
         assert (await line.answer()).text == "xxxxxxxxxx"
 
 
+async def test_a_body_is_not_collected_beyond_what_a_page_may_need() -> None:
+    async with serve(APPLICATION, kind=http.Server) as server:
+        largest = b"x" * http.BODY_SIZE
+        assert (await server.request("POST", "/", body=largest)).body == largest
+        line = await server.send("POST", "/", {"Content-Length": str(http.BODY_SIZE + 1)})
+        assert (await line.answer()).status == 400
+        await line.ended()
+        line = await server.send("POST", "/", {"Transfer-Encoding": "chunked"})
+        line.write(b"%x\r\n" % (http.BODY_SIZE + 1))
+        assert (await line.answer()).status == 400
+        await line.ended()
+
+
 async def test_others_are_served_while_somebody_is_waited_for() -> None:
     async with serve(APPLICATION, kind=http.Server) as server:
         slow = await server.connect()

@@ -23,7 +23,7 @@ from wire import (
     witnessed,
 )
 
-from handlers.socketio import Hub, allowance, connection, routes
+from handlers.socketio import Hub, allowance, connection, event_stream, routes
 from handlers.socketio import hub as hubs
 
 pytestmark = JOURNEY
@@ -100,6 +100,17 @@ async def test_a_flooder_that_goes_away_leaves_nothing_behind(transport: str) ->
         assert await reason_of(reasons) in ("transport close", "transport error")
 
 
+async def test_a_flood_that_ends_in_what_RFC_6455_forbids_is_closed_with_its_code() -> None:
+    application, reasons = witnessed(rate=100)
+    async with serve(application) as server:
+        flooder = await server.websocket()
+        await join(flooder)
+        half_a_code = bytes([0x88, 0x81, 0, 0, 0, 0, 3])
+        flooder.write(b"".join(masked("3") for _ in range(250)) + half_a_code)
+        assert await flooder.ended() == 1002
+        assert await reason_of(reasons) == "transport error"
+
+
 def masked(text: str) -> bytes:
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
 
@@ -132,6 +143,17 @@ async def test_an_address_that_asks_too_much_is_answered_429_with_the_limit_name
         assert f"--{name.replace('_', '-')}" in answer.json["hint"]
         await join(inside)
         await echo(inside)
+
+
+@pytest.mark.parametrize("limit", [{"max_clients": 1}, {"max_per_address": 1}, {"handshake_rate": 0.5}])
+async def test_an_event_stream_is_a_client_like_any_other(limit: dict[str, Any]) -> None:
+    hub = Hub(peer.NAMESPACES, **limit)
+    expect, status = ("503 GET", 503) if "max_clients" in limit else ("", 429)
+    async with serve(Application([*routes(hub), *event_stream(hub)]), expect=expect) as server:
+        stream = await server.send("GET", "/events")
+        assert (await stream.take_until(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await server.request("GET", "/events")).status == status
+        stream.close()
 
 
 async def test_an_upgrade_is_no_second_client() -> None:

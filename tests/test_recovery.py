@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,6 +177,16 @@ async def test_recovery_can_be_off() -> None:
     ann = await connect(hub, auth={"recovery": True})
     assert ann._place == {}
     assert len(hub.recovery) == 0
+
+
+async def test_ids_are_120_random_bits() -> None:
+    hub = diary()
+    clients = [await connect(hub, recovery=True) for _ in range(100)]
+    for ids in zip(*((client.id, client._place["pid"], client.session.sid) for client in clients), strict=True):
+        bits = [int.from_bytes(urlsafe_b64decode(each), "big") for each in ids]
+        assert {len(urlsafe_b64decode(each)) for each in ids} == {15}
+        for bit in range(120):
+            assert {number >> bit & 1 for number in bits} == {0, 1}
 
 
 async def test_a_pid_serves_one_connection_at_a_time() -> None:

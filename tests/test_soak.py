@@ -9,17 +9,17 @@ import sys
 import pytest
 from conftest import JS, PATIENCE, ROOT
 from soak import ledger
-from soak.guests import News
+from soak.guests import Heard
 from soak.ledger import State, Stayer
 
 CAME, WENT = ledger.STEPS
-ONLINE = [(CAME, 3), (CAME, 4), (WENT, 3), (CAME, 4), (WENT, 3), (WENT, 2)]
-NEWS = [News(said, online, 10 + 2 * number) for number, (said, online) in enumerate(ONLINE)]
+SAID = [(CAME, 3), (CAME, 4), (WENT, 3), ("a post", None), (CAME, 4), (WENT, 3), (WENT, 2)]
+HEARD = [Heard(said, online, 10 + 2 * number) for number, (said, online) in enumerate(SAID)]
 """What everybody hears who stays."""
 
 
 def test_all_is_as_it_was_after_seconds_of_everything(node: str) -> None:
-    command = [sys.executable, "-m", "soak", "--seconds=4", "--warm-up=2"]
+    command = [sys.executable, "-m", "soak", "--seconds=4", "--warm-up=2", "--patience=4"]
     env = {**os.environ, "PYTHONPATH": str(JS.parent)}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=6 * PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -27,48 +27,48 @@ def test_all_is_as_it_was_after_seconds_of_everything(node: str) -> None:
     assert "All is as it was" in run.stdout
 
 
-def somebody(news: list[News], **what: object) -> Stayer:
+def somebody(news: list[Heard], **what: object) -> Stayer:
     return Stayer("somebody", "Ab", "websocket", news)._replace(**what)
 
 
 def witness(name: str = "a witness") -> Stayer:
-    return Stayer(name, "Cd", "websocket", NEWS)
+    return Stayer(name, "Cd", "websocket", HEARD)
 
 
-@pytest.mark.parametrize("news", [NEWS, NEWS[1:], [News(said, online) for said, online, _ in NEWS]])
-def test_whoever_heard_what_the_others_heard_heard_everything(news: list[News]) -> None:
-    assert list(ledger.news_faults([witness(), somebody(news)])) == []
+@pytest.mark.parametrize("news", [HEARD, HEARD[1:], [Heard(said, online) for said, online, _ in HEARD]])
+def test_whoever_heard_what_the_others_heard_heard_everything(news: list[Heard]) -> None:
+    assert list(ledger.hearing_faults([witness(), somebody(news)])) == []
 
 
 @pytest.mark.parametrize(
     "news",
     {
-        "one is missing": NEWS[:2] + NEWS[3:],
-        "two are missing that belong together": NEWS[:2] + NEWS[4:],
-        "the last is missing": NEWS[:-1],
-        "one came twice": NEWS[:2] + NEWS[1:],
-        "two changed places": [*NEWS[:2], NEWS[3], NEWS[2], *NEWS[4:]],
-        "one is another": [*NEWS[:2], NEWS[2]._replace(stamp=13), *NEWS[3:]],
-        "the first are missing": NEWS[3:],
+        "one is missing": HEARD[:2] + HEARD[3:],
+        "two are missing that belong together": HEARD[:1] + HEARD[3:],
+        "the last is missing": HEARD[:-1],
+        "one came twice": HEARD[:2] + HEARD[1:],
+        "two changed places": [*HEARD[:2], HEARD[3], HEARD[2], *HEARD[4:]],
+        "one is another": [*HEARD[:2], HEARD[2]._replace(stamp=13), *HEARD[3:]],
+        "the first are missing": HEARD[5:],
         "all are missing": [],
     }.items(),
     ids=lambda case: case[0],
 )
-def test_whoever_did_not_is_named(news: tuple[str, list[News]]) -> None:
+def test_whoever_did_not_is_named(news: tuple[str, list[Heard]]) -> None:
     _, heard = news
-    faults = list(ledger.news_faults([witness(), somebody(heard)]))
+    faults = list(ledger.hearing_faults([witness(), somebody(heard)]))
     assert faults
     assert all("somebody" in fault for fault in faults)
 
 
 def test_a_count_that_is_not_the_truth_is_told() -> None:
-    assert list(ledger.count_faults([witness(), somebody(NEWS)])) == []
-    stream = somebody(NEWS, carrier="events")
+    assert list(ledger.count_faults([witness(), somebody(HEARD)])) == []
+    stream = somebody(HEARD, carrier="events")
     assert list(ledger.count_faults([witness(), stream])) == [
         "a witness heard last that 2 are online, and 1 are",
         "somebody heard last that 2 are online, and 1 are",
     ]
-    assert list(ledger.count_faults([somebody([])])) == ["somebody heard no news at all"]
+    assert list(ledger.count_faults([somebody([])])) == ["somebody heard last that None are online, and 1 are"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_count_that_is_not_the_truth_is_told() -> None:
 def test_numbers_that_the_server_did_not_take_are_told(numbers: list[int], fault: str | None) -> None:
     lines = [f"[I 261122 18:56:28 board:23] private from Ab: 'somebody {number}'" for number in numbers]
     lines.append("[I 261122 18:56:28 board:23] private from Cd: 'somebody 7'")
-    told = somebody(NEWS, told=3)
+    told = somebody(HEARD, told=3)
     assert list(ledger.number_faults(lines, [told])) == ([f"somebody told 3 numbers, and {fault}"] if fault else [])
 
 
@@ -99,7 +99,7 @@ def test_what_has_grown_is_told() -> None:
 
 
 def test_tables_that_are_not_as_they_should_be_are_told() -> None:
-    due = ledger.due_tables([witness(), witness(), somebody(NEWS, carrier="events")])
+    due = ledger.due_tables([witness(), witness(), somebody(HEARD, carrier="events")])
     assert ledger.table_faults(due, due) == []
     assert ledger.table_faults({**due, "socketio_rooms": 7}, due) == ["socketio_rooms is 7, and 0 was due"]
     assert len(ledger.table_faults(ledger.due_tables([]), due)) == 2

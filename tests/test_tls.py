@@ -19,10 +19,13 @@ from wire import (
     JOURNEY,
     io_loop,  # noqa: F401 (a fixture)
     join,
+    serve,
 )
 from wire import Server as Clients
 
+from handlers.service import http
 from handlers.service.tls import load
+from server import make_app
 
 COMMAND = (sys.executable, "server.py", "--address=127.0.0.1", "--port={port}")
 START = (sys.executable, "server.py", "--port=0")
@@ -165,6 +168,16 @@ def test_one_file_may_hold_both(tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(both)
     assert load(str(both), "").minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@JOURNEY
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"])
+async def test_a_handshake_that_does_not_come_or_does_not_end_closes_the_connection(files: Files, begun: bytes) -> None:
+    tls = load(str(files.certfile), str(files.keyfile))
+    async with serve(make_app(), kind=http.Server, head=0.1, ssl_options=tls) as server:
+        line = await server.connect()
+        line.write(begun)
+        await line.ended()
 
 
 @JOURNEY

@@ -1,6 +1,6 @@
-"""Tornado's HTTP server, with limits of time on what a client leaves unfinished.
+"""Tornado's HTTP server, with limits on what a client leaves unfinished: of time, and of size.
 
-Tornado's own are an hour for the head of a request and none for its body.
+Tornado's own are an hour for the head of a request, none for its body, and 100 MB of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ IDLE = 60.0
 BODY = 30.0
 """Seconds without a byte of a body that is due."""
 
+BODY_SIZE = 1 << 16
+"""Bytes that the body of a request may have, but for the POSTs of polling clients, which have a limit of their own."""
+
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -34,7 +37,7 @@ class Server(HTTPServer):
         self, application: Any, *, head: float = HEAD, idle: float = IDLE, body: float = BODY, **options: Any
     ) -> None:
         """Take the options."""
-        super().initialize(application, idle_connection_timeout=idle, **options)
+        super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
         self._first = HTTP1ConnectionParameters(**{**vars(self.conn_params), "header_timeout": head})
         self._begun: WeakSet[object] = WeakSet()
         self._body = body

@@ -1,9 +1,10 @@
 // The guests of `soak.py` that have a JavaScript client, the official one or ours: some stay throughout, some lose their
 // connection again and again and come back, the others come and go in all ways.
 //
-//     node soak.mjs URL SEED VISITORS
+//     node soak.mjs URL SEED VISITORS SILENCE
 //
-// VISITORS are there at a time, of each client. A line on stdin says what is due: "go", "rest" (the visitors end) or
+// VISITORS are there at a time, of each client; SILENCE is for how long one is silent, in seconds, until the server has
+// given it up. A line on stdin says what is due: "go", "rest" (the visitors end) or
 // "end". When those who stay are in, and when it rests, it prints a line of JSON: { guests, visits, complaints }.
 
 import { setMaxListeners } from "node:events";
@@ -13,14 +14,15 @@ import { io as officialIo } from "socket.io-client";
 import { generator, startNetwork } from "./network.mjs";
 import { loadClient } from "./support.mjs";
 
-const [url, seed, visitors] = process.argv.slice(2);
+const [url, seed, visitors, silence] = process.argv.slice(2);
 const { port } = new URL(url);
 const CLIENTS = { "socket.io-client": officialIo, "our client": loadClient() };
 const WAYS = { polling: ["polling"], websocket: ["websocket"], upgrading: undefined };
 const RETURNING = { reconnectionDelay: 10, reconnectionDelayMax: 40 };
 const VISITING = { reconnection: false };
-const SILENCE = 8000; // ms after which the server has given up whoever is silent
-const PACE = 500; // ms from one number that a guest says to the next
+const SILENCE = 1000 * silence;
+const PACE = 500; // ms from one number that a guest tells to the next
+const POST = 8; // numbers that a guest tells before it posts one
 const FAREWELL = 300; // ms for the last words of who leaves politely
 
 const visits = [], complaints = [], guests = [];
@@ -38,7 +40,7 @@ function invite(whose, address, way, options) {
   return CLIENTS[whose](address, { transports: WAYS[way], forceNew: true, auth: { recovery: true }, ...options });
 }
 
-/** A guest that stays; it notes all news, and says numbers unless it may lose some. */
+/** A guest that stays; it notes all that it hears, and counts aloud. */
 async function stay(whose, way) {
   const socket = invite(whose, url, way, VISITING);
   const guest = note(socket, `${whose}, ${way}`, way);
@@ -47,7 +49,10 @@ async function stay(whose, way) {
   const { engine } = socket.io;
   if (way === "upgrading" && engine.transport.name === "polling") await heard(engine, "upgrade");
   guest.id = socket.id;
-  setInterval(() => socket.emit("private", `${guest.name} ${++guest.told}`), PACE);
+  setInterval(() => {
+    socket.emit("private", `${guest.name} ${++guest.told}`);
+    if (guest.told % POST === 0 && !resting.signal.aborted) socket.emit("post", { text: `${guest.name} ${++guest.posted}` });
+  }, PACE);
 }
 
 /** A guest that is cut now and then, and comes back before it is forgotten. */
@@ -73,8 +78,9 @@ async function comeBack(whose, way, draw) {
 
 function note(socket, name, way) {
   const carrier = way === "polling" ? "polling" : "websocket";
-  const guest = { name, id: "", carrier, news: [], told: 0, returns: 0, socket };
-  socket.on("news", ({ msg, count }, stamp) => guest.news.push([msg, count, stamp]));
+  const guest = { name, id: "", carrier, heard: [], told: 0, posted: 0, returns: 0, socket };
+  socket.on("news", ({ msg, count }, stamp) => guest.heard.push([msg, count, stamp]));
+  socket.on("post", ({ text }, stamp) => guest.heard.push([text, null, stamp]));
   guests.push(guest);
   return guest;
 }

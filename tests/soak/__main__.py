@@ -3,7 +3,7 @@
     make soak                                                # ten minutes
     make soak ARGS="--seconds=60 --warm-up=20 --seed=7"
 
-Some clients stay throughout and note the news that they hear. When it is over and only they are left, the server has to
+Some clients stay throughout and note what they hear. When it is over and only they are left, the server has to
 be as it was after the warm-up, when clients had come and gone before: its memory, its descriptors, what it keeps in its
 tables. Each of those who stayed has to have heard everything, in order, and the count has to be the truth. What was
 drawn is drawn again with the same seed. Ends with 1, and in words, where something is not so.
@@ -30,10 +30,9 @@ from .ledger import State, Stayer, megabytes
 from .residents import Script, residents
 from .visits import Rest, Visiting, knock, visit
 
-OPTIONS = (
-    "--ping-interval=1", "--ping-timeout=4", "--connect-timeout=4", "--upgrade-timeout=4", "--recovery=3",
-    "--rate=200", "--max-payload=100000", "--max-backlog=262144",
-)  # fmt: skip
+LIMITS = ("--rate=200", "--max-payload=100000", "--max-backlog=262144", "--ping-interval=1")
+TIMES = ("ping-timeout", "connect-timeout", "upgrade-timeout", "recovery")
+"""What the server waits for clients with; short, so that much happens."""
 SETTLING = 75.0
 """Seconds within which all is to be as it was; idle connections alone are kept for sixty."""
 KNOCKING = 10
@@ -45,12 +44,13 @@ PROGRESS = 30.0
 class Soak:
     """A server, who stays with it, and who comes and goes."""
 
-    def __init__(self, server: Server, script: Script, seed: int, visitors: int) -> None:
+    def __init__(self, server: Server, script: Script, seed: int, visitors: int, silence: float) -> None:
         self._server, self._script = server, script
-        self._residents = residents(server.port)
         self._visits: Counter[tuple[str, str]] = Counter()
         self._draws = [Random(f"{seed} {number}") for number in range(visitors)]
-        self._rest = Rest()
+        self._rest = Rest(silence)
+        self._rest.set()
+        self._residents = residents(server.port, self._rest)
         self._faults: list[str] = []
 
     async def move_in(self) -> None:
@@ -139,14 +139,15 @@ async def look(server: Server) -> State:
     )
 
 
-async def soak(seconds: float, warm_up: float, seed: int, visitors: int) -> list[str]:
+async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patience: float) -> list[str]:
     """Soak the server; print what was found, and return what is not as it should be."""
     wire.WAIT = PATIENCE
-    server, script = board(*OPTIONS), Script()
+    server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
+    silence = patience + 3
     await asyncio.to_thread(server.start)
     try:
-        await script.start(server.url, seed, visitors // 5)
-        party = Soak(server, script, seed, visitors)
+        await script.start(server.url, seed, visitors // 5, silence)
+        party = Soak(server, script, seed, visitors, silence)
         await party.move_in()
         await party.churn(warm_up)
         start = await party.settle(party.stayers)
@@ -165,7 +166,7 @@ async def soak(seconds: float, warm_up: float, seed: int, visitors: int) -> list
     return [
         *faults,
         *ledger.state_faults(start, end),
-        *ledger.news_faults(stayers),
+        *ledger.hearing_faults(stayers),
         *ledger.count_faults(stayers),
         *ledger.number_faults(server.lines, stayers),
         *ledger.log_faults(server.lines),
@@ -176,12 +177,13 @@ def main() -> None:
     """Soak the server as the command line says."""
     parser = argparse.ArgumentParser(prog="make soak ARGS=…", description=__doc__.partition("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=600, help="how long clients come and go (default: 600)")
-    parser.add_argument("--warm-up", type=float, default=60, help="for how long they do before it counts (60)")
+    parser.add_argument("--warm-up", type=float, default=120, help="for how long they do before it counts (120)")
     parser.add_argument("--visitors", type=int, default=40, help="how many are there at a time (40)")
+    parser.add_argument("--patience", type=float, default=10, help="seconds for pings and for coming back (10)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="what was drawn before, again")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    faults = asyncio.run(soak(options.seconds, options.warm_up, options.seed, options.visitors))
+    faults = asyncio.run(soak(**vars(options)))
     for fault in faults[:50]:
         print(f"NOT AS IT WAS: {fault}")
     if faults:

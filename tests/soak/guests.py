@@ -1,6 +1,6 @@
 """Clients of the board that come, stay and go in all the ways there are; `soak.py` invites them.
 
-A guest answers pings and notes the news that it hears. The raw ones speak through `wire.py`, so that they can end as no
+A guest answers pings and notes what it hears. The raw ones speak through `wire.py`, so that they can end as no
 library would: without a word, without reading, in the middle of a request.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, NamedTuple
 
 import socketio
@@ -22,11 +23,14 @@ Payload.max_decode_packets = 100_000
 """Of 16, python-socketio's client leaves when a poll brings more."""
 
 
-class News(NamedTuple):
-    """One piece of news. stamp: its place among all that was said, where the guest is told."""
+class Heard(NamedTuple):
+    """A piece of news, or a post.
+
+    online: how many the news says are there. stamp: its place among all that was said, where the guest is told.
+    """
 
     said: str
-    online: int
+    online: int | None
     stamp: int | None = None
 
 
@@ -51,7 +55,7 @@ class Guest(ABC):
         self.recovery = recovery
         self.id = ""
         """Who it is to the board, once it is in."""
-        self.news: list[News] = []
+        self.heard: list[Heard] = []
 
     @abstractmethod
     async def come(self, join: bool = True) -> None:
@@ -65,8 +69,8 @@ class Guest(ABC):
     async def leave(self) -> None:
         """Go politely."""
 
-    async def tell(self, text: str) -> None:
-        """Say something in private."""
+    async def emit(self, event: str, data: Any) -> None:
+        """Send an event."""
 
     async def reset(self) -> None:
         """Die, as a process that is killed."""
@@ -75,8 +79,11 @@ class Guest(ABC):
 
     def hear(self, event: str, *args: Any) -> None:
         """Take note of an event."""
+        stamp = int(args[1]) if len(args) > 1 else None
         if event == "news":
-            self.news.append(News(args[0]["msg"], args[0]["count"], int(args[1]) if len(args) > 1 else None))
+            self.heard.append(Heard(args[0]["msg"], args[0]["count"], stamp))
+        elif event == "post":
+            self.heard.append(Heard(args[0]["text"], None, stamp))
 
 
 class RawGuest(Guest):
@@ -86,9 +93,9 @@ class RawGuest(Guest):
     async def say(self, *packets: str | bytes) -> None:
         """Send packets."""
 
-    async def tell(self, text: str) -> None:
-        """Say something in private."""
-        await self.say("42" + json.dumps(["private", text]))
+    async def emit(self, event: str, data: Any) -> None:
+        """Send an event."""
+        await self.say("42" + json.dumps([event, data]))
 
     async def take(self, packet: str) -> None:
         """Do what a packet asks for."""
@@ -211,7 +218,7 @@ class UpgradingGuest(WebSocketGuest):
     async def come(self, join: bool = True) -> None:
         first = PollingGuest(self.server, self.recovery)
         await first.come(join)
-        self.id, self.news = first.id, first.news
+        self.id, self.heard = first.id, first.heard
         self.socket = await self.server.websocket(first.sid)
         await self.say("2probe")
         assert await self.socket.next() == "3probe"
@@ -228,12 +235,13 @@ class LibraryGuest(Guest):
         super().__init__(server, recovery)
         self.transport = transport
         self._client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
-        self._client.on("news", self._hear_news)
+        for event in ("news", "post"):
+            self._client.on(event, partial(self._hear, event))
         self._client.on("disconnect", self._hear_end)
         self._end = asyncio.Event()
 
-    async def _hear_news(self, *args: Any) -> None:
-        self.hear("news", *args)
+    async def _hear(self, event: str, *args: Any) -> None:
+        self.hear(event, *args)
 
     async def _hear_end(self, reason: str) -> None:
         self._end.set()
@@ -243,6 +251,7 @@ class LibraryGuest(Guest):
             f"http://127.0.0.1:{self.server.port}",
             transports=["polling"] if self.transport == "polling" else None,
             auth={"recovery": True} if self.recovery else None,
+            wait_timeout=PATIENCE,
         )
         self.id = self._client.get_sid()
 
@@ -257,8 +266,8 @@ class LibraryGuest(Guest):
         """Die by having the connections closed, which is all that the library lets one do."""
         await self._client.eio.http.close()
 
-    async def tell(self, text: str) -> None:
-        await self._client.emit("private", text)
+    async def emit(self, event: str, data: Any) -> None:
+        await self._client.emit(event, data)
 
 
 class Listener(Guest):

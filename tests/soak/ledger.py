@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from .guests import News
+from .guests import Heard
 
 GROWTH = 8 << 20
 """Bytes by which the memory of a process that has not grown may still differ."""
@@ -16,7 +16,7 @@ SPARE = 3
 """Connections that those who poll keep for a while, or do not."""
 STEPS = {"One more person is online": 1, "Someone went home": -1}
 """What each kind of news does to the count."""
-COUNTED = r"disconnects|slow|rate_lim|upgrades|recoveries|refusals"
+COUNTED = r"disconnects|rate_lim|upgrades|recoveries|refusals|le=\"(0\.1|1|5|\+Inf)\""
 """What happened: names of `/metrics`."""
 LOUD = re.compile(r"^\[[WEC] |Traceback|^Exception")
 
@@ -34,15 +34,16 @@ class State(NamedTuple):
 class Stayer(NamedTuple):
     """Somebody who stays throughout, as it is at one moment.
 
-    id: who it is to the board. carrier: what carries it. told: up to which number it has counted, in private.
-    returns: how often it has lost its connection and come back.
+    id: who it is to the board. carrier: what carries it. told, posted: up to which number it has counted, in private
+    and in posts. returns: how often it has lost its connection and come back.
     """
 
     name: str
     id: str
     carrier: str
-    news: list[News]
+    heard: list[Heard]
     told: int = 0
+    posted: int = 0
     returns: int = 0
 
 
@@ -72,33 +73,43 @@ def state_faults(start: State, end: State) -> Iterator[str]:
         yield f"{end.descriptors} descriptors are open, where {start.descriptors} were"
 
 
-def news_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
-    """Say who has not heard all the news, once each and in order.
+def hearing_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
+    """Say who has not heard everything, once and in order.
 
     Each piece of news counts on from the one before. All heard the same, but for what was said while they came: whoever
     stays is announced to those who were there before.
     """
-    stayers = sorted(stayers, key=lambda stayer: len(stayer.news))
+    stayers = sorted(stayers, key=lambda stayer: len(stayer.heard))
     most = stayers[-1]
     for stayer in stayers:
         yield from _gaps(stayer)
-        if len(stayer.news) < len(most.news) - len(stayers):
-            yield f"{stayer.name} heard {len(stayer.news)} pieces of news, where {most.name} heard {len(most.news)}"
-        for back, (heard, theirs) in enumerate(zip(reversed(stayer.news), reversed(most.news), strict=False), 1):
-            if not _same(heard, theirs):
-                yield f"{stayer.name} heard {heard} as the last but {back - 1}, where {most.name} heard {theirs}"
+        if len(stayer.heard) < len(most.heard) - 2 * len(stayers):
+            yield f"{stayer.name} heard {len(stayer.heard)} things, where {most.name} heard {len(most.heard)}"
+        for back, (one, other) in enumerate(zip(reversed(stayer.heard), reversed(most.heard), strict=False)):
+            if not _same(one, other):
+                yield f"{stayer.name} heard {one} as the last but {back}, where {most.name} heard {other}"
                 break
+    yield from _missing_posts(stayers, most)
 
 
 def _gaps(stayer: Stayer) -> Iterator[str]:
-    for number, (before, after) in enumerate(pairwise(stayer.news), 2):
-        if after.online - before.online != STEPS[after.said] or (after.stamp or 1) <= (before.stamp or 0):
-            yield f"{stayer.name} heard {after} behind {before}, as the {number}th of {len(stayer.news)}"
+    for before, after in pairwise(heard for heard in stayer.heard if heard.online is not None):
+        if after.online - before.online != STEPS[after.said]:
+            yield f"{stayer.name} heard {after} behind {before}"
             return
 
 
-def _same(one: News, other: News) -> bool:
+def _same(one: Heard, other: Heard) -> bool:
     return one[:2] == other[:2] and (one.stamp is None or other.stamp is None or one.stamp == other.stamp)
+
+
+def _missing_posts(stayers: Iterable[Stayer], most: Stayer) -> Iterator[str]:
+    posts = [heard.said for heard in most.heard if heard.online is None]
+    for stayer in stayers:
+        heard = [text for text in posts if text.rpartition(" ")[0] == stayer.name]
+        due = [f"{stayer.name} {number}" for number in range(1, max(stayer.posted, len(heard)) + 1)]
+        if heard != due:
+            yield f"{stayer.name} posted {stayer.posted} times, and {most.name} heard {heard}"
 
 
 def count_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
@@ -106,10 +117,9 @@ def count_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
     stayers = list(stayers)
     truth = sum(stayer.carrier != "events" for stayer in stayers)
     for stayer in stayers:
-        if not stayer.news:
-            yield f"{stayer.name} heard no news at all"
-        elif stayer.news[-1].online != truth:
-            yield f"{stayer.name} heard last that {stayer.news[-1].online} are online, and {truth} are"
+        told = next((heard.online for heard in reversed(stayer.heard) if heard.online is not None), None)
+        if told != truth:
+            yield f"{stayer.name} heard last that {told} are online, and {truth} are"
 
 
 def number_faults(lines: Iterable[str], stayers: Iterable[Stayer]) -> Iterator[str]:
@@ -146,8 +156,8 @@ def table_of_visits(visits: Mapping[tuple[str, str], int]) -> str:
 
 def table_of_stayers(stayers: Iterable[Stayer]) -> str:
     """Write what those who stayed heard and told."""
-    rows = [[stayer.name, len(stayer.news), stayer.told, stayer.returns] for stayer in stayers]
-    return _table([["who stayed", "heard", "told", "came back"], *rows])
+    rows = [[stayer.name, len(stayer.heard), stayer.told, stayer.posted, stayer.returns] for stayer in stayers]
+    return _table([["who stayed", "heard", "told", "posted", "came back"], *rows])
 
 
 def table_of_states(start: State, end: State) -> str:

@@ -13,19 +13,22 @@ from typing import Any
 from conftest import JS
 from wire import Server
 
-from .guests import ENDS, Guest, LibraryGuest, Listener, News, PollingGuest, UpgradingGuest, WebSocketGuest, cancel
+from .guests import ENDS, Guest, Heard, LibraryGuest, Listener, PollingGuest, UpgradingGuest, WebSocketGuest, cancel
 from .ledger import Stayer
 
 PACE = 0.5
 """Seconds from one number that a guest tells to the next."""
+POST = 8
+"""How many numbers a guest tells in private before it posts one, while all do not rest: it may post five times in ten
+seconds, and what is posted is kept for a while."""
 
 
 class Resident:
     """A guest that stays: it listens, and counts in private."""
 
-    def __init__(self, name: str, guest: Guest) -> None:
-        self._name, self._guest = name, guest
-        self._told = 0
+    def __init__(self, name: str, guest: Guest, rest: asyncio.Event) -> None:
+        self._name, self._guest, self._rest = name, guest, rest
+        self._told = self._posted = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def move_in(self) -> None:
@@ -35,14 +38,18 @@ class Resident:
 
     async def _talk(self) -> None:
         while self._guest.id:
-            await self._guest.tell(f"{self._name} {self._told + 1}")
+            await self._guest.emit("private", f"{self._name} {self._told + 1}")
             self._told += 1
+            if self._told % POST == 0 and not self._rest.is_set():
+                await self._guest.emit("post", {"text": f"{self._name} {self._posted + 1}"})
+                self._posted += 1
             await asyncio.sleep(PACE)
 
     @property
     def now(self) -> Stayer:
         """What it is at this moment."""
-        return Stayer(self._name, self._guest.id, self._guest.transport, list(self._guest.news), self._told)
+        guest = self._guest
+        return Stayer(self._name, guest.id, guest.transport, list(guest.heard), self._told, self._posted)
 
     @property
     def faults(self) -> list[str]:
@@ -57,7 +64,7 @@ class Resident:
             await self._guest.leave()
 
 
-def residents(port: int) -> list[Resident]:
+def residents(port: int, rest: asyncio.Event) -> list[Resident]:
     """Return those of ours that stay, one of each kind and more."""
     server = Server(port)
     guests: dict[str, Guest] = {
@@ -70,17 +77,17 @@ def residents(port: int) -> list[Resident]:
         "python-socketio, polling": LibraryGuest(server, transport="polling"),
         "event stream": Listener(server),
     }
-    return [Resident(name, guest) for name, guest in guests.items()]
+    return [Resident(name, guest, rest) for name, guest in guests.items()]
 
 
 class Script:
     """The clients in JavaScript: those who stay, and visitors of their own."""
 
-    async def start(self, url: str, seed: int, visitors: int) -> None:
+    async def start(self, url: str, seed: int, visitors: int, silence: float) -> None:
         """Start it, until those are in who stay."""
         node = shutil.which("node")
         assert node, "Node.js is missing: `make test` installs it"
-        command = map(str, (node, JS / "soak.mjs", url, seed, visitors))
+        command = map(str, (node, JS / "soak.mjs", url, seed, visitors, silence))
         self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=1 << 30)
         self.visits: Counter[tuple[str, str]] = Counter()
         self.stayers: list[Stayer] = []
@@ -122,5 +129,5 @@ class Script:
         self.faults = report["complaints"]
 
 
-def _stayer(news: list[tuple[str, int, str]], **rest: Any) -> Stayer:
-    return Stayer(news=[News(said, count, int(stamp)) for said, count, stamp in news], **rest)
+def _stayer(heard: list[tuple[str, int | None, str]], **rest: Any) -> Stayer:
+    return Stayer(heard=[Heard(said, online, int(stamp)) for said, online, stamp in heard], **rest)

@@ -13,8 +13,6 @@ from wire import Server, address
 
 from .guests import ENDS, Guest, LibraryGuest, Listener, PollingGuest, RawGuest, UpgradingGuest, WebSocketGuest, cancel
 
-SILENCE = 8.0
-"""Seconds after which the server has given up whoever is silent, or does not read."""
 LONG_NAME = "40/" + "x" * 50_000 + ","
 """What is answered at length."""
 FLOOD = ['42["nothing",{"of":"interest"}]', '420["private"]', "3", "40/nowhere,", '43999["late"]']
@@ -36,7 +34,11 @@ OFFENCES = [
 
 
 class Rest(asyncio.Event):
-    """Set while all visitors are to end."""
+    """Set while all visitors are to end. `silence`: seconds after which the server has given up whoever is silent."""
+
+    def __init__(self, silence: float) -> None:
+        super().__init__()
+        self.silence = silence
 
     async def pause(self, seconds: float) -> None:
         """Wait for some time, or until all rest."""
@@ -71,7 +73,7 @@ async def reset(visit: Visit) -> None:
 
 async def be_silent(visit: Visit) -> None:
     """Be silent until the server has given one up; where all rest before, it need not find out by itself."""
-    await visit.rest.pause(SILENCE)
+    await visit.rest.pause(visit.rest.silence)
     if visit.rest.is_set() and isinstance(visit.guest, PollingGuest):
         with suppress(*ENDS):
             await visit.guest.say("1")
@@ -122,7 +124,7 @@ async def offend(visit: Visit) -> None:
 
 async def idle(visit: Visit) -> None:
     """Join nothing, until one is parted with."""
-    await visit.rest.pause(SILENCE)
+    await visit.rest.pause(visit.rest.silence)
     assert visit.over or visit.rest.is_set(), "joined nothing, and may stay"
 
 
