@@ -164,7 +164,7 @@ class Listener:
     async def ask(self, *event: Any) -> Any:
         """Send an event and return its acknowledgement."""
         await self.socket.send("421" + json.dumps(event))
-        await self.take_until(lambda: self.answers)
+        await self.until(lambda: self.answers)
         return self.answers.pop()
 
     async def until(self, come: Any) -> None:
@@ -177,7 +177,7 @@ class Listener:
 
     async def hears(self, servers: int, number: int) -> None:
         """Wait until it has heard as many numbers from the last of as many servers."""
-        await self.take_until(lambda: len(self.lives) == servers and len(list(self.lives.values())[-1]) >= number)
+        await self.until(lambda: len(self.lives) == servers and len(list(self.lives.values())[-1]) >= number)
 
     @property
     def lives(self) -> dict[int, list[int]]:
@@ -324,7 +324,7 @@ async def test_the_second_signal_ends_it_at_once(by: signal.Signals, tmp_path: P
             await busy.socket.send('42["work",3600]')
             await counting.said("works")
             counting.process.send_signal(signal.SIGTERM)
-            await idle.take_until(lambda: idle.codes == [1001])
+            await idle.until(lambda: idle.codes == [1001])
             line.write(counting.clients.head("GET", address()))
             answer = await line.answer()
             assert (answer.status, answer.headers["Connection"]) == (503, "close")
