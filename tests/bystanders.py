@@ -13,6 +13,7 @@ from typing import Any
 
 from wire import Line
 
+from handlers.socketio.counters import RefusedRequest
 from handlers.socketio.room import Slice
 
 PATIENCE = 30
@@ -96,10 +97,11 @@ async def until(condition: Callable[[], bool]) -> None:
 def alive() -> Counter[str]:
     """What there is of the server, and of Tornado, by class; and how many tasks.
 
-    A room may keep the last slice that it was asked for, or not.
+    A room may keep the last slice that it was asked for, or not; and the last refusals are remembered.
     """
     gc.collect()
     classes = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
     ours = Counter({name: n for name, n in classes.items() if name.startswith(("handlers.", "tornado."))})
-    del ours[f"{Slice.__module__}.Slice"]
+    for kind in (Slice, RefusedRequest):
+        del ours[f"{kind.__module__}.{kind.__qualname__}"]
     return ours + Counter(tasks=len(asyncio.all_tasks()))
