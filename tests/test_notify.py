@@ -123,6 +123,15 @@ async def test_a_loop_that_does_not_turn_tells_nothing(manager: Manager, notify)
     assert await manager.hears("WATCHDOG") == "1"
 
 
+@JOURNEY
+async def test_a_clock_that_is_set_back_does_not_stop_the_watch(manager: Manager, notify, monkeypatch) -> None:
+    notify(lambda: 0, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC="100000")
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() - 86_400)
+    for _ in range(3):
+        assert await manager.hears("WATCHDOG") == "1"
+
+
 def block(seconds: float) -> None:
     time.sleep(seconds)
 

@@ -376,16 +376,27 @@ def test_a_close_during_an_upgrade_ends_both_transports(house: House, reason: Re
     assert house.closed(polling) == [reason]
 
 
-def test_a_client_that_upgrades_when_the_server_has_closed_hears_so_from_its_candidate(house: House) -> None:
+@pytest.mark.parametrize("reason", ["forced close", "slow consumer", "rate limited", "transport error"])
+def test_a_client_that_upgrades_when_the_server_has_closed_hears_so_from_its_candidate(
+    house: House, reason: Reason
+) -> None:
     polling = house.connect()
     websocket = house.upgrade(polling)
     websocket.brings_packet(PacketType.PING, "probe")
-    polling.session.close("forced close")
-    assert polling.ended == "forced close"
+    polling.session.close(reason)
+    assert polling.ended == reason
     assert not websocket.released
     websocket.brings_packet(PacketType.UPGRADE)
     assert websocket.released
-    assert house.closed(polling) == ["forced close"]
+    assert house.closed(polling) == [reason]
+
+
+def test_a_client_whose_transport_breaks_while_it_upgrades_loses_its_candidate(house: House) -> None:
+    polling = house.connect()
+    websocket = house.upgrade(polling)
+    websocket.brings_packet(PacketType.PING, "probe")
+    polling.session.lost(polling, "transport error")
+    assert websocket.released
 
 
 def test_a_client_that_does_not_upgrade_when_the_server_has_closed_is_parted_with(house: House) -> None:

@@ -285,7 +285,7 @@ class Server:
     async def connect(self, kind: type[Line] = Line) -> Any:
         """Open a TCP connection."""
         _, line = await asyncio.get_running_loop().create_connection(kind, "127.0.0.1", self.port, ssl=self.tls)
-        self.lines.append(line)
+        self.lines = [*(each for each in self.lines if not each.gone.is_set()), line]
         return line
 
     async def send(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Line:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from asyncio import get_running_loop
+from asyncio import AbstractEventLoop, get_running_loop
 
 from tornado.httputil import HTTPServerRequest
-from tornado.ioloop import PeriodicCallback
 from tornado.web import RequestHandler
 
 from .engine import Engine
@@ -32,7 +31,14 @@ def keep_time(engine: Engine) -> None:
     loop = get_running_loop()
     if engine.loop is not loop:
         engine.start(loop, time.time_ns() // 1000)
-        PeriodicCallback(engine.beat, engine.period * 1000).start()
+        _beat(engine, loop)
+
+
+def _beat(engine: Engine, loop: AbstractEventLoop) -> None:
+    # Tornado's PeriodicCallback goes by the time of day: it would rest for an hour if that is set back by an hour.
+    if engine.loop is loop:
+        loop.call_later(engine.period, _beat, engine, loop)
+        engine.beat()
 
 
 def parameter(request: HTTPServerRequest, name: str) -> str:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-BY_SERVER: frozenset[Reason] = frozenset({"forced close", "slow consumer", "rate limited"})
+TOLD: frozenset[Reason] = frozenset({"forced close", "slow consumer", "rate limited", "transport error"})
+"""For these, a client that upgrades has to be told that its session is over: it did nothing to end it."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ class Session(Reader):
         if via is self.transport:
             self.fault = self.fault or fault
             self.close(reason)
+            self.abandon_upgrade()
         elif via is self._candidate:
             self.abandon_upgrade()
 
@@ -256,6 +258,6 @@ class Session(Reader):
         self.leave_all()
         self.transport.end(farewell, reason)
         # A client that was told that it may upgrade polls no more: it hears from its candidate that the server closed.
-        if not (self.probed and reason in BY_SERVER):
+        if not (self.probed and reason in TOLD):
             self.abandon_upgrade()
         self.listener.on_close(reason)
