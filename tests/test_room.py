@@ -82,15 +82,25 @@ def test_a_log_is_kept_while_something_new_was_not_offered() -> None:
 
 def test_trimming_keeps_the_newest_within_the_limit() -> None:
     room = room_of(*[entry(i, "x" * 1000) for i in range(10)])
-    assert room.trim(limit=4000)
+    assert room.trim(4000, room.offered)
     assert stamps(room, room.start) == [7, 8, 9]
-    assert not room.trim(limit=4000)
+    assert not room.trim(4000, room.offered)
 
 
 def test_what_was_not_offered_is_not_trimmed() -> None:
     room = Room("lobby")
     for i in range(10):
         room.say(entry(i, "x" * 1000))
-    assert not room.trim(limit=4000)
+    assert not room.trim(4000, room.offered)
     room.offer()
     assert len(stamps(room, 0)) == 10
+
+
+def test_what_was_offered_later_is_not_trimmed() -> None:
+    room = room_of(*[entry(i, "x" * 1000) for i in range(5)])
+    end = room.offered
+    for i in range(5, 10):
+        room.say(entry(i, "x" * 1000))
+    room.offer()
+    assert room.trim(1000, end)
+    assert stamps(room, room.start) == [5, 6, 7, 8, 9]

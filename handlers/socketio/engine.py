@@ -54,16 +54,17 @@ class Loop(Protocol):
 class Trim:
     """What is behind the readers of a room in the queue: when it is its turn, they had theirs."""
 
-    __slots__ = ("_limit", "_room")
+    __slots__ = ("_limit", "_offered", "_room")
 
     def __init__(self, room: Room, limit: int) -> None:
         self._room = room
+        self._offered = room.offered
         self._limit = limit
 
     def catch_up(self) -> None:
         """Forget what is too much to be kept, and part with those who have still to read it."""
         room = self._room
-        if (room.awaited or room.retainers) and room.trim(self._limit):
+        if (room.awaited or room.retainers) and room.trim(self._limit, self._offered):
             for reader in [reader for reader in room.readers if reader.lags(room)]:
                 reader.close("slow consumer")
 

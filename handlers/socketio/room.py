@@ -264,12 +264,12 @@ class Room:
         self.retainers -= 1
         self.forget_read()
 
-    def trim(self, limit: int) -> bool:
-        """Forget the oldest of what was offered, down to `limit` bytes; return whether anything had to go."""
+    def trim(self, limit: int, end: int) -> bool:
+        """Forget the oldest, down to `limit` bytes, of what is before a place; return whether anything had to go."""
         if self._size <= limit:
             return False
         count, size = 0, self._size
-        while size > limit and self.start + count < self.offered:
+        while size > limit and self.start + count < end:
             size -= self._entries[count].size
             count += 1
         self._forget(count)
