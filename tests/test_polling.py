@@ -10,6 +10,8 @@ from typing import Any
 
 import peer
 import pytest
+import wire
+from tornado.httpserver import HTTPServer
 from wire import (
     JOURNEY,
     SEPARATOR,
@@ -24,7 +26,16 @@ from wire import (
     witnessed,
 )
 
+from handlers.service.http import Server as OurHTTPServer
+
 pytestmark = JOURNEY
+
+
+@pytest.fixture(params=[HTTPServer, OurHTTPServer], ids=["Tornado's server", "ours"], autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test run with connections that stay in Tornado's hands, and with such that are lent."""
+    monkeypatch.setattr(wire, "KIND", request.param)
+
 
 LIVELY = {"ping_interval": 0.3, "ping_timeout": 0.2}
 
@@ -274,7 +285,7 @@ async def test_of_two_POSTs_at_once_the_second_gets_400_and_the_session_closes()
     async with serve(application) as server:
         client = await joined(server)
         first = await client.begin_post(b"42", announced=12)
-        answer = await client.post("3")
+        answer = await (await client.begin_post(b"3", announced=1)).answer()
         assert (answer.status, answer.json["code"]) == (400, 3)
         assert await reason_of(reasons) == "transport error"
         first.write(b'["say",999]')

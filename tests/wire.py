@@ -20,7 +20,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -32,12 +32,15 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from handlers.service.http import Server as OurHTTPServer
 from handlers.socketio import Hub, routes
 
 WAIT = 5
 """Seconds after which what should have come counts as missing."""
 JOURNEY = pytest.mark.gen_test(timeout=20)
 """Marks tests that are `async def`; their file imports `io_loop` too."""
+KIND: type[HTTPServer] = OurHTTPServer
+"""The HTTP server, where a test does not say."""
 SEPARATOR = "\x1e"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -105,6 +108,10 @@ class Line(asyncio.Protocol):
         """Send bytes."""
         self._transport.write(data)
 
+    def end(self) -> None:
+        """Send nothing more, but listen (FIN)."""
+        self._transport.write_eof()
+
     def close(self) -> None:
         """Close it (FIN)."""
         self._transport.close()
@@ -120,11 +127,15 @@ class Line(asyncio.Protocol):
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._transport.abort()
 
-    def stop_reading(self) -> None:
-        """Read nothing any more, until the kernel holds the server back."""
-        if not self._transport.is_closing():
+    def stop_reading(self, for_good: bool = True) -> None:
+        """Read nothing any more, until the kernel holds the server back; soon, where it is for good."""
+        if for_good and not self._transport.is_closing():
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        self._transport.resume_reading()
 
     async def take(self, count: int) -> bytes:
         """Wait for this many bytes; raise EOFError when the connection ends before."""
@@ -152,6 +163,13 @@ class Line(asyncio.Protocol):
         status, headers = int(status_line.split()[1]), HTTPHeaders.parse(fields.rstrip("\r\n"))
         length = 0 if method == "HEAD" or status in (101, 204, 304) else int(headers.get("Content-Length", 0))
         return Answer(status, headers, await self.take(length))
+
+    async def rest(self) -> bytes:
+        """Wait until the server has closed it, or says nothing for long; return what came before."""
+        with suppress(asyncio.TimeoutError):
+            while not self._over:
+                await self._more()
+        return bytes(self._data)
 
     async def _more(self) -> None:
         if self._over:
@@ -281,6 +299,10 @@ class Server:
         self.port, self.application, self.tls = port, application, tls
         self.lines: list[Line] = []
         """The connections that were opened, in order."""
+        self.http: HTTPServer | None = None
+        self.reuses = False
+        """Whether connections are used again that are kept alive, as browsers do; who wants so hangs up in the end."""
+        self._idle: list[Line] = []
 
     async def connect(self, kind: type[Line] = Line) -> Any:
         """Open a TCP connection."""
@@ -303,9 +325,21 @@ class Server:
 
     async def request(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
         """Send a request and wait for its answer."""
-        line = await self.send(method, path, headers, body)
+        while self._idle:
+            line = self._idle.pop()
+            line.write(self.head(method, path, headers, body) + body)
+            try:
+                return await self._answer(line, method)
+            except EOFError:
+                continue
+        return await self._answer(await self.send(method, path, headers, body), method)
+
+    async def _answer(self, line: Line, method: str) -> Answer:
         answer = await line.answer(method)
-        line.close()
+        if self.reuses and answer.headers.get("Connection") != "close":
+            self._idle.append(line)
+        else:
+            line.close()
         return answer
 
     async def poll(self) -> Polling:
@@ -375,13 +409,14 @@ class _Loud(logging.Handler):
 
 @asynccontextmanager
 async def serve(
-    application: Application, expect: str = "", kind: type[HTTPServer] = HTTPServer, **options: Any
+    application: Application, expect: str = "", kind: type[HTTPServer] | None = None, **options: Any
 ) -> AsyncIterator[Server]:
     """Serve an application. `expect`: what the one loud line of the log says, where there is one."""
     (listening,) = bind_sockets(0, "127.0.0.1")
-    http = kind(application, **options)
+    http = (kind or KIND)(application, **options)
     http.add_sockets([listening])
     server, loud = Server(listening.getsockname()[1], application), _Loud()
+    server.reuses, server.http = True, http
     logging.getLogger().addHandler(loud)
     try:
         yield server

@@ -1,19 +1,23 @@
 """Tornado's HTTP server, with limits on what a client leaves unfinished: of time, and of size.
 
+It lends the connections of clients that poll to `handlers.socketio`, which knows a quicker way (`lane.py` there).
+
 Tornado's own are an hour for the head of a request, none for its body, and 100 MB of it.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 from asyncio import TimerHandle, get_running_loop
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.iostream import IOStream
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +34,21 @@ BODY_SIZE = 1 << 16
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
+class Lane(Protocol):
+    """A connection that is lent."""
+
+    def close(self) -> None:
+        """Close at once."""
+
+
+class Parameters(HTTP1ConnectionParameters):
+    """Tornado's, and whom a connection is lent by."""
+
+    def __init__(self, host: Server, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.host = host
+
+
 class Server(HTTPServer):
     """The server. `head`, `idle` and `body` are in seconds; other options are Tornado's."""
 
@@ -38,7 +57,11 @@ class Server(HTTPServer):
     ) -> None:
         """Take the options."""
         super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
-        self._first = HTTP1ConnectionParameters(**{**vars(self.conn_params), "header_timeout": head})
+        self.idle = idle
+        self.lanes: set[Lane] = set()
+        parameters = vars(self.conn_params)
+        self.conn_params = Parameters(self, **parameters)
+        self._first = Parameters(self, **{**parameters, "header_timeout": head})
         self._begun: WeakSet[object] = WeakSet()
         self._body = body
 
@@ -50,6 +73,17 @@ class Server(HTTPServer):
             self._begun.add(server_conn)
             request_conn.params = self._first
         return Patience(delegate, request_conn, self._body)
+
+    def take_back(self, line: socket.socket, address: Any) -> None:
+        """Serve a connection that was lent, from its next request on."""
+        stream = IOStream(line, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
+        self.handle_stream(stream, address)
+
+    async def close_all_connections(self) -> None:
+        """Close all connections, those that are lent as well."""
+        for lane in list(self.lanes):
+            lane.close()
+        await super().close_all_connections()
 
 
 class Patience(HTTPMessageDelegate):

@@ -50,6 +50,10 @@ class PollingTransport:
         """Whether no other request of this method is under way."""
         return not self._posting if method == "POST" else self._poll is None
 
+    def listens(self, method: str) -> bool:
+        """Whether a request of this method would be taken now."""
+        return self.alone(method) and self.session.transport is self and self.session.reason is None
+
     def check_alone(self, method: str) -> None:
         """Raise BadRequest for a second GET, or a second POST, at once, which ends the session."""
         if not self.alone(method):

@@ -13,7 +13,8 @@ from .endpoint import Endpoint
 from .engine import Engine
 from .hub import Hub
 from .origins import Origins
-from .polls import PollHandler, Polls
+from .poll_handler import PollHandler
+from .polls import Polls
 from .script import MODULE_EXPORTS, ScriptHandler, load
 from .stream import EventStreamHandler
 from .websocket import WebSocketTransport

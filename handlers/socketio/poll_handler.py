@@ -1,0 +1,70 @@
+"""The requests of polling clients that a RequestHandler takes: the first of a session, the last, and what is refused.
+
+Source: Engine.IO protocol, revision 4, "HTTP long-polling".
+"""
+
+from __future__ import annotations
+
+from tornado.web import stream_request_body
+
+from .endpoint import Endpoint
+from .errors import BadRequest
+from .packet import encode_payload
+from .polling import PollingTransport
+from .polls import TEXT, announced_size, too_large
+from .session import Session
+
+
+@stream_request_body
+class PollHandler(Endpoint):
+    """Any other request: the first of a session, the last, or one that is refused, whatever its body."""
+
+    transport_name = PollingTransport.name
+
+    def check_fits(self, session: Session, version: str) -> None:
+        """Besides: a session that has left polling does not come back."""
+        super().check_fits(session, version)
+        carrier = session.transport
+        if not isinstance(carrier, PollingTransport):
+            raise BadRequest(f"{session.sid} has upgraded to {carrier.name}")
+        self._carrier = carrier
+
+    def find(self, sid: str) -> Session:
+        """Besides: the last poll of a session that is over is still answered."""
+        departed = self.engine.departed(sid) if self.request.method == "GET" else None
+        return departed or super().find(sid)
+
+    def admit(self) -> Session | None:
+        """Besides: a POST is not too large, and a client asks for one thing at a time."""
+        session = super().admit()
+        if session is not None and session.reason is None:
+            self._check_size()
+            self._carrier.check_alone(str(self.request.method))
+        return session
+
+    def _check_size(self) -> None:
+        size = announced_size(self.request)
+        if size > self.engine.max_payload:
+            raise too_large(size, self.engine.max_payload)
+
+    def get(self) -> None:
+        """Open a session, or bid farewell."""
+        if self.session is not None:
+            self._carrier.bid_farewell(self)
+            return
+        transport = PollingTransport()
+        transport.session = self.engine.open(transport, self.handshake())
+        self.answer(encode_payload([self.engine.greeting(transport.session)]).encode())
+
+    def answer(self, payload: bytes) -> None:
+        """Answer a poll."""
+        self.engine.counters.traffic[self.transport_name].sent += len(payload)
+        self.set_header("Content-Type", TEXT)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(payload)
+
+    def compute_etag(self) -> None:
+        """Need none: no two polls are alike."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Let it go: what is refused is not read."""
