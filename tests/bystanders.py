@@ -21,34 +21,69 @@ PATIENCE = 30
 
 
 class Bystander:
-    """Somebody who keeps the numbers that are said. `next`: waits for the next packet or event."""
+    """Somebody who keeps the numbers that are said. `client.next()` waits for the next packet or event.
 
-    def __init__(self, client: Any) -> None:
+    since: the last number that was said before.
+    """
+
+    def __init__(self, client: Any, since: int = 0) -> None:
         self.client = client
+        self.since = since
         self.numbers: list[int] = []
+        self.pings = 0
+        self._calls = 0
+        self._answers: dict[int, asyncio.Future[Any]] = {}
         self._news = asyncio.Event()
         self.listening = asyncio.ensure_future(self._listen())
         self.listening.add_done_callback(self._end)
 
     def _end(self, listening: asyncio.Task[None]) -> None:
-        self.fault = listening.exception()
+        self.fault = None if listening.cancelled() else listening.exception()
         self._news.set()
 
     async def _listen(self) -> None:
         while True:
             packet = await self.client.next()
             if packet == "2":
+                self.pings += 1
                 await self.client.send("3")
             elif isinstance(packet, str) and packet.startswith('42["number",'):
                 self.numbers += json.loads(packet[2:])[1:]
-                self._news.set()
+            elif isinstance(packet, str) and packet.startswith("43"):
+                id_, _, arguments = packet[2:].partition("[")
+                self._answers.pop(int(id_)).set_result(json.loads("[" + arguments))
+            self._news.set()
 
     async def hears(self, number: int) -> None:
         """Wait until it has heard this number."""
-        while self.numbers[-1:] != [number]:
-            assert not self.listening.done(), self.fault
-            self._news.clear()
-            await asyncio.wait_for(self._news.wait(), PATIENCE)
+        await self._until(lambda: self.numbers[-1:] == [number])
+
+    async def pinged(self, times: int) -> None:
+        """Wait until it was pinged so often."""
+        await self._until(lambda: self.pings >= times)
+
+    async def call(self, event: str, *args: Any) -> Any:
+        """Send an event, wait for its acknowledgement, and return its arguments."""
+        id_ = self._calls = self._calls + 1
+        answer = self._answers[id_] = asyncio.get_running_loop().create_future()
+        await self.client.send(f"42{id_}{json.dumps([event, *args])}")
+        await self._until(answer.done)
+        return answer.result()
+
+    async def leave(self) -> None:
+        """Hear no more."""
+        while not self.listening.done():
+            self.listening.cancel()  # more than once: before Python 3.12, a wait that ends at this moment swallows it
+            await asyncio.wait([self.listening], timeout=0.1)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async def wait() -> None:
+            while not condition():
+                assert not self.listening.done(), self.fault
+                self._news.clear()
+                await self._news.wait()
+
+        await asyncio.wait_for(wait(), PATIENCE)
 
 
 class Listener(Line):

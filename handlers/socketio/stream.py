@@ -9,9 +9,12 @@ Source: HTML standard, section 9.2.
 
 from __future__ import annotations
 
+import socket
 from asyncio import Future
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from tornado.http1connection import HTTP1Connection
 
 from .culprit import DEEP
 from .endpoint import Endpoint
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 HEARTBEAT = ":\n\n"
+LONGEST = (1 << 31) - 1
+"""Milliseconds that the kernel can wait."""
 
 
 def write_events(entries: Sequence[Entry]) -> str:
@@ -125,11 +130,20 @@ class EventStreamHandler(Endpoint):
         hub.counters.opened[self.transport_name] += 1
         hub.streams.begin(self._stream, hub.now())
         hub.admission.enter(self.request.remote_ip or "")
+        self._wait_for_receipts()
         stamp = self.request.headers.get("Last-Event-ID", "")
         if stamp.isdecimal() and room.forgotten <= int(stamp[:20]):
             self._stream.keep(Slice(room.after(int(stamp[:20]))))
         self._stream.send(HEARTBEAT)
         await self._ended
+
+    def _wait_for_receipts(self) -> None:
+        """Have the kernel end the connection when what was sent is not taken in time: a listener sends no pongs."""
+        assert isinstance(self.request.connection, HTTP1Connection)
+        stream = self.request.connection.stream
+        if hasattr(socket, "TCP_USER_TIMEOUT") and not stream.closed() and stream.socket.family != socket.AF_UNIX:
+            milliseconds = round(min(1000 * self.engine.ping_timeout, LONGEST))
+            stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the result comes when it has taken it all."""
