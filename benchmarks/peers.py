@@ -162,7 +162,13 @@ PEERS = [
         (install_python,),
         cannot=frozenset({"polling"}),
     ),
-    Peer("limit", "C loop", (str(LIMIT),), (install_limit,), cannot=frozenset({"polling", "rooms", "heartbeat"})),
+    Peer(
+        "limit",
+        "C loop",
+        (str(LIMIT),),
+        (install_limit,),
+        cannot=frozenset({"polling", "rooms", "heartbeat", "backlog"}),
+    ),
     Peer(
         "recovery",
         "ours, recovery asked for",

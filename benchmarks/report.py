@@ -24,6 +24,7 @@ Results = defaultdict[tuple[str, str], list[Result]]
 
 HEADINGS = {
     "fanout": ("Fan-out", "deliveries/s"),
+    "stalled": ("Fan-out to those who read, beside others who do not", "deliveries/s"),
     "echo": ("Echo with acknowledgement", "echoes/s"),
     "rooms": ("Rooms", "deliveries/s"),
     "storm": ("Storm", "seconds"),

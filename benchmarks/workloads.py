@@ -54,7 +54,8 @@ class Workload:
     @property
     def sockets(self) -> int:
         """How many the load, and how many the server has open at most."""
-        return self.clients * (2 if self.needs == "polling" else 1) + int(self.options.get("window", 0))
+        extra = int(self.options.get("window", 0)) + int(self.options.get("stalled", 0))
+        return self.clients * (2 if self.needs == "polling" else 1) + extra
 
 
 def _environment(
@@ -80,6 +81,19 @@ def _fanout(clients: int, window: int, size: int) -> Workload:
         options={"window": window, "size": size},
         environment=_environment() | backlog,
         variants=clients == 1000,
+    )
+
+
+def _stalled(clients: int, stalled: int) -> Workload:
+    """One client shouts, all but those hear it who joined first and have stopped reading."""
+    return Workload(
+        f"stalled-{clients}-{stalled}",
+        f"fan-out to {clients:,}, 1 in flight, 1 kB, beside {stalled} who do not read",
+        "stalled",
+        clients,
+        needs="backlog" if stalled else "",
+        options={"window": 1, "size": 1024, "stalled": stalled},
+        environment=_environment(),
     )
 
 
@@ -205,6 +219,7 @@ WORKLOADS = [
     _rooms(1000),
     _fairness(10_000),
     _flood(100),
+    *(_stalled(*cell) for cell in product((100, 1000), (0, 1, 30))),
 ]
 
 QUICK = [

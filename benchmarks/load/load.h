@@ -5,7 +5,7 @@
  * question, and a connection that the server ends is the end of the run.
  *
  *   main.c       options, and one line of JSON at the end
- *   workloads.c  what the clients do: fanout, echo, rooms, storm, churn, hold
+ *   workloads.c  what the clients do: fanout, stalled, echo, rooms, storm, churn, hold
  *   beside.c     what they do while one keeps the server busy: fairness, flood
  *   client.c     a client: Engine.IO and Socket.IO packets
  *   websocket.c  its frames, compressed or not
@@ -23,7 +23,7 @@
 
 typedef struct {
     const char *mode, *transport, *auth;
-    int port, pid, clients, window, size, dialing, group, tls, deflate;
+    int port, pid, clients, stalled, window, size, dialing, group, tls, deflate;
     double seconds, warmup, hold, limit, deadline;
 } options;
 extern options opt;
@@ -49,6 +49,7 @@ void net_start(void);
 void net_poll(int milliseconds);
 void conn_dial(conn *, client *owner, int place);
 void conn_flush(conn *);
+void conn_neglect(conn *);
 void conn_close(conn *);
 
 /* -- clients (client.c, websocket.c, polling.c) */
@@ -63,6 +64,7 @@ struct client {
     buffer queue;            /* packets for the next POST */
     bool posting;
     bool upgraded;           /* whether the 101 has come */
+    bool stalls;             /* whether it is about to read nothing */
     double since;            /* when it dialled */
     long sent, heard;        /* what it said; what it heard in answer */
     double *asked;           /* echo: when each open question was put */

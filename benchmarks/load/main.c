@@ -11,7 +11,7 @@ options opt = { .mode = "fanout", .transport = "websocket", .auth = "", .clients
                 .dialing = 100, .group = 10, .seconds = 2, .warmup = 0.5, .hold = 15, .limit = 60, .deadline = 120 };
 
 static const struct { const char *name; char kind; void *value; const char *help; } table[] = {
-    { "mode", 's', &opt.mode, "fanout, echo, rooms, storm, churn, hold, fairness or flood" },
+    { "mode", 's', &opt.mode, "fanout, stalled, echo, rooms, storm, churn, hold, fairness or flood" },
     { "transport", 's', &opt.transport, "websocket or polling" },
     { "auth", 's', &opt.auth, "JSON that goes with CONNECT" },
     { "port", 'i', &opt.port, "of the server, on 127.0.0.1" },
@@ -19,6 +19,7 @@ static const struct { const char *name; char kind; void *value; const char *help
     { "tls", 'i', &opt.tls, "1: encrypt, and believe any certificate" },
     { "deflate", 'i', &opt.deflate, "offer compression; messages of so many bytes and more are due compressed" },
     { "clients", 'i', &opt.clients, "how many stay" },
+    { "stalled", 'i', &opt.stalled, "stalled: how many join before them, and read nothing from then on" },
     { "window", 'i', &opt.window, "events open at once (echo: of each client); churn: visitors at once" },
     { "size", 'i', &opt.size, "bytes of the text of a message" },
     { "dialing", 'i', &opt.dialing, "handshakes at once" },
@@ -67,7 +68,7 @@ int main(int argc, char **argv) {
     read_options(argc, argv);
     alarm(opt.deadline + 10); /* whatever happens, it ends */
     net_start();
-    clients_start(opt.clients + opt.window);
+    clients_start(opt.stalled + opt.clients + opt.window);
     result r = workload_run();
     printf("{\"done\":%s,\"said\":%ld,\"delivered\":%ld,\"seconds\":%.6f,\"cpu\":%.3f,\"own_cpu\":%.6f,\"all_cpu\":%.3f,\"rss\":%ld,"
            "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}\n",

@@ -139,6 +139,18 @@ static result fanout(void) {
     return converse(opt.clients, shout);
 }
 
+/* -- stalled: fanout to those who read, behind others who joined before them and stopped. The server may do with the latter
+ * what it likes; nothing is forgiven to it that it does to the former, who are numbered from 0 as if they were alone. */
+
+static result stalled(void) {
+    for (int i = 0; i < opt.stalled; i++) clients[i].stalls = true;
+    join_clients(opt.stalled);
+    for (int i = 0; i < opt.stalled; i++) conn_neglect(&clients[i].down);
+    clients += opt.stalled;
+    joined = 0;
+    return fanout();
+}
+
 /* -- echo: each client asks, and is answered by an acknowledgement; a client has `window` questions open */
 
 void ask(client *c) {
@@ -361,8 +373,8 @@ static result hold(void) {
 /* -- the table */
 
 static const struct { const char *name; result (*run)(void); } workloads[] = {
-    { "fanout", fanout }, { "echo", echo }, { "rooms", tell_rooms }, { "storm", storm }, { "churn", churn }, { "hold", hold },
-    { "fairness", fairness }, { "flood", flood },
+    { "fanout", fanout }, { "stalled", stalled }, { "echo", echo }, { "rooms", tell_rooms }, { "storm", storm }, { "churn", churn },
+    { "hold", hold }, { "fairness", fairness }, { "flood", flood },
 };
 
 result workload_run(void) {
