@@ -23,7 +23,7 @@ from tornado.httputil import (
 T = TypeVar("T")
 
 END = b"\r\n\r\n"
-STAMP = re.compile(rb"[A-Z]+ [^ \r\n]*?[?&]t=([\w.~-]*)(?=[& ])")
+STAMP = re.compile(rb"[\w.~-]*(?=[& ])")
 LENGTH = re.compile(rb"(?<=\r\nContent-Length: )[0-9]{1,9}(?=\r\n)", re.IGNORECASE)
 ODD = ("Expect", "Trailer", "Transfer-Encoding", "Upgrade")
 """Fields that ask for more than an answer."""
@@ -57,6 +57,9 @@ class Heads(Generic[T]):
 
     def match(self, data: bytes) -> Head[T] | None:
         """Return the head that the data begins with; None where it is for Tornado to read."""
+        meaning = self._known.get(data)
+        if meaning is not None:
+            return Head(meaning, len(data), 0)
         end = data.find(END) + len(END)
         if end < len(END):
             return None
@@ -66,9 +69,10 @@ class Heads(Generic[T]):
             if announced is None:
                 return None
             key, length = _without(announced.span(), key), int(announced[0])
-        stamp = STAMP.match(key)
-        if stamp is not None:
-            key = _without(stamp.span(1), key)
+        at = key.find(b"&t=", 0, key.find(b"\r")) + 3
+        stamp = STAMP.match(key, at)
+        if at >= 3 and stamp is not None:
+            key = _without(stamp.span(), key)
         meaning = self._known.get(key) or self._learn(key, data[:end])
         return None if meaning is None or length > self._max_length else Head(meaning, end, length)
 
