@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from .errors import Disconnected, Refused
 from .events import Answer, answers
 from .message import ACK, Message
+from .packet import make
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Dispatch(ABC):
         if id_ is None:
             return
         arguments = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        self._say(Message(ACK, self.namespace, arguments, id_))
+        self._say(make(Message, (ACK, self.namespace, arguments, id_)))
 
     # -- acknowledgements
 

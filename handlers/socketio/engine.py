@@ -262,7 +262,7 @@ class Engine:
         self.stamp += 1
         entry = Entry(self.stamp, packets, volatile, event)
         for room in rooms:
-            if not room.heard:
+            if not (room.readers or room.retainers):
                 continue
             room.say(entry)
             self.counters.deliveries += len(room.readers)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from .culprit import DEEP, find_culprit, nests_deeper
 from .errors import ProtocolError
+from .packet import make
 
 MAX_ATTACHMENTS = 10
 """How many attachments one message may announce."""
@@ -201,7 +202,7 @@ def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
     digit, announced, namespace, id_ = match.groups()
     kind, end = _KINDS[digit], match.end()
     data = _load(text, end, max_depth) if end < len(text) else None
-    message = Message(kind, namespace or "/", data, None if id_ is None else int(id_))
+    message = make(Message, (kind, namespace or "/", data, None if id_ is None else int(id_)))
     if digit in _BINARY_DIGITS:
         count = int(announced or 0)
         if not 1 <= count <= MAX_ATTACHMENTS:
@@ -237,9 +238,12 @@ def _is_event_name(name: Any) -> bool:
 
 
 def _load(text: str, start: int, max_depth: int) -> Any:
-    _check_depth(text, max_depth)
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(text, max_depth)
     try:
-        data, end = _JSON.raw_decode(text, start)
+        data, end = _scan(text, start)
+    except StopIteration:
+        raise ProtocolError(f"no JSON where some is due: {text[:80]!r}") from None
     except ValueError as error:
         raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
     if end != len(text) and not text[end:].isspace():
@@ -250,8 +254,6 @@ def _load(text: str, start: int, max_depth: int) -> Any:
 
 
 def _check_depth(text: str, max_depth: int) -> None:
-    if text.count("[") + text.count("{") <= max_depth:
-        return
     depth = 0
     for token in _NESTING.finditer(text):
         if token[0] in "[{":
@@ -275,7 +277,7 @@ def _finite(digits: str) -> float:
     return number
 
 
-_JSON = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite)
+_scan = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite).scan_once  # type: ignore[attr-defined]
 
 
 def _restore(value: Any, attachments: dict[int, bytes]) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .message import EVENT, RESERVED_EVENTS, Message, encode
-from .packet import MESSAGE, Packet
+from .packet import MESSAGE, Packet, make
 from .room import Room
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def packets(message: Message) -> list[Packet]:
     """Write a Socket.IO message as the Engine.IO packets that carry it."""
-    return [Packet(MESSAGE, part) for part in encode(message)]
+    return [make(Packet, (MESSAGE, part)) for part in encode(message)]
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:

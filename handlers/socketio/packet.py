@@ -33,6 +33,9 @@ class PacketType(IntEnum):
     NOOP = 6
 
 
+make = tuple.__new__
+"""Makes a named tuple of its fields in half the time of its own constructor, for the way of every message."""
+
 MESSAGE = PacketType.MESSAGE
 """By itself, for the way of every message: it takes longer to find a member in its class than to compare it."""
 
@@ -105,11 +108,11 @@ def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None) -> by
 
     deflate: what compresses it (RFC 7692 §6: the first reserved bit says so).
     """
-    message = encode(packet)
-    if isinstance(message, str):
-        opcode, body = 0x81, message.encode()
+    type_, data = packet
+    if isinstance(data, str):
+        opcode, body = 0x81, (_DIGITS[type_] + data).encode()
     else:
-        opcode, body = 0x82, message
+        opcode, body = 0x82, data
     if deflate is not None:
         opcode, body = opcode | 0x40, deflate(body)
     length = len(body)

@@ -116,7 +116,12 @@ class FrameProtocol(WebSocketProtocol13):
             for message in self._received:
                 if self.client_terminated:
                     return
-                self._take(message)
+                if isinstance(message, (str, bytes)):
+                    self._receiver.on_message(message)
+                elif isinstance(message, Control):
+                    self._take_control(message)
+                else:
+                    raise message
                 pause = self._receiver.spend()
                 if pause:
                     self._pause(pause)
@@ -126,14 +131,6 @@ class FrameProtocol(WebSocketProtocol13):
         if self._paused and self._wire is not None:
             self._paused = False
             self._wire.resume()
-
-    def _take(self, message: Received) -> None:
-        if isinstance(message, (str, bytes)):
-            self._receiver.on_message(message)
-        elif isinstance(message, Control):
-            self._take_control(message)
-        else:
-            raise message
 
     def _part(self, violation: Violation) -> None:
         self.close(violation.code, str(violation))

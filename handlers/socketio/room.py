@@ -220,11 +220,6 @@ class Room:
         """Bytes of what is kept, and of what Python spends on it."""
         return self._size
 
-    @property
-    def heard(self) -> bool:
-        """Whether anybody reads here, or may come back to."""
-        return bool(self.readers) or self.retainers > 0
-
     def say(self, entry: Entry) -> None:
         """Append an entry to the log."""
         self._entries.append(entry)

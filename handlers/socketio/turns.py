@@ -32,7 +32,11 @@ class Turns:
             self._waiting.append((job, args))
         else:
             self.busy = True
-            self._go_on(job(*args))
+            pending = job(*args)
+            if pending is None and self._waiting is None:
+                self.busy = False
+            else:
+                self._go_on(pending)
 
     def _go_on(self, pending: Awaitable[None] | None) -> None:
         while pending is None:
