@@ -19,7 +19,7 @@ from handlers import NAMESPACES, PAGES
 from handlers.history import History
 from handlers.service.accept import patient
 from handlers.service.admin import admin
-from handlers.service.http import Server
+from handlers.service.http import UNREAD, Server
 from handlers.service.lag import LoopLag
 from handlers.service.lifetime import drain, told_to_end
 from handlers.service.listen import listening_sockets
@@ -106,7 +106,9 @@ async def main() -> None:
     tls = read_certificate(*files)
     sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]
     notifier = Notifier(lambda: len(hub.sessions))
-    server = Server(application, xheaders=options.trust_proxy, ssl_options=tls)
+    # A client that has still to answer a ping is not parted with for what it has not taken.
+    unread = max(UNREAD, options.ping_interval + options.ping_timeout)
+    server = Server(application, xheaders=options.trust_proxy, ssl_options=tls, unread=unread)
     if options.state:
         take_up(hub, Path(options.state))
     await history.open()

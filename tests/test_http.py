@@ -24,6 +24,7 @@ from handlers.service import http
 
 ROOT = Path(__file__).parents[1]
 SHORT = 0.1
+PATIENCE = 15
 
 pytestmark = JOURNEY
 
@@ -53,6 +54,24 @@ async def test_an_idle_connection_is_closed_after_its_own_time() -> None:
         line = await server.send("GET", "/")
         assert (await line.answer()).text == "got"
         await line.ended()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel keeps the time, and this one does not")
+async def test_an_answer_that_is_not_read_closes_the_connection() -> None:
+    ended = asyncio.Event()
+
+    class EndlessHandler(RequestHandler):
+        async def get(self) -> None:
+            self.write(bytes(50_000_000))
+            await self.flush()
+
+        def on_connection_close(self) -> None:
+            ended.set()
+
+    async with serve(Application([("/", EndlessHandler)]), kind=http.Server, unread=SHORT) as server:
+        line = await server.send("GET", "/")
+        line.stop_reading()
+        await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
 async def test_a_body_that_does_not_come_is_answered_408() -> None:

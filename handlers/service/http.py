@@ -27,9 +27,14 @@ IDLE = 60.0
 """Seconds from one request of a connection to the end of the next one's head."""
 BODY = 30.0
 """Seconds without a byte of a body that is due."""
+UNREAD = 60.0
+"""Seconds for which a client may take nothing of what is sent to it; Linux keeps the time."""
 
 BODY_SIZE = 1 << 16
 """Bytes that the body of a request may have, but for the POSTs of polling clients, which have a limit of their own."""
+
+LONGEST = (1 << 31) - 1
+"""Milliseconds that the kernel can wait."""
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -50,10 +55,17 @@ class Parameters(HTTP1ConnectionParameters):
 
 
 class Server(HTTPServer):
-    """The server. `head`, `idle` and `body` are in seconds; other options are Tornado's."""
+    """The server. `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's."""
 
     def initialize(  # type: ignore[override]
-        self, application: Any, *, head: float = HEAD, idle: float = IDLE, body: float = BODY, **options: Any
+        self,
+        application: Any,
+        *,
+        head: float = HEAD,
+        idle: float = IDLE,
+        body: float = BODY,
+        unread: float = UNREAD,
+        **options: Any,
     ) -> None:
         """Take the options."""
         super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
@@ -64,6 +76,13 @@ class Server(HTTPServer):
         self._first = Parameters(self, **{**parameters, "header_timeout": head})
         self._begun: WeakSet[object] = WeakSet()
         self._body = body
+        self._unread = round(min(1000 * unread, LONGEST))
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        """Serve a connection."""
+        if hasattr(socket, "TCP_USER_TIMEOUT") and stream.socket.family != socket.AF_UNIX:
+            stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unread)
+        super().handle_stream(stream, address)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Return what takes the next request of a connection."""
