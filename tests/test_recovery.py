@@ -310,6 +310,16 @@ def test_no_beat_looks_through_the_rooms_of_all_clients() -> None:
     assert sorted(looked) == list(range(1000))
 
 
+def test_the_rooms_of_all_clients_are_looked_through_however_short_the_window_is() -> None:
+    looked: set[int] = set()
+    recovery = Recovery(window=1, grace=0)
+    for number in range(100):
+        recovery.begin(SimpleNamespace(_forget_through=lambda stamp, n=number: looked.add(n)))  # type: ignore[arg-type]
+    for beat in range(1, 30):
+        recovery.beat(0.1 * beat, stamp=beat)
+    assert looked == set(range(100))
+
+
 async def test_who_is_away_costs_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.socketio.recovery.MAX_AWAY", 10)
     hub = diary()

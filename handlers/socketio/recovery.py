@@ -190,7 +190,9 @@ class Recovery:
         if horizon is not None:
             for room in self._retained:
                 room.forget_through(horizon)
-            self._horizon, self._unsearched = horizon, list(self._clients.values())
+            self._horizon = horizon
+            # Whoever is left of the last search comes first, or with a short window would never be looked at.
+            self._unsearched = self._unsearched or list(self._clients.values())
 
     def _forget_old(self) -> None:
         for _ in range(min(len(self._unsearched), len(self._clients) // BEATS + 1)):
