@@ -301,6 +301,21 @@ async def test_older_posts_come_by_scrolling_and_nothing_jumps(serve, visit):
     await expect(page.locator("#newest")).to_be_hidden()
 
 
+async def test_a_post_stays_in_view_when_the_log_shrinks_at_the_same_moment(serve, visit):
+    page = await enter(visit, serve(app(history=await filled(PAGE))))
+    await expect(posts(page).last).to_be_in_viewport()
+    await page.evaluate(
+        """() => {
+            const shrink = () => (document.querySelector("#text").style.height = "200px");
+            new MutationObserver(shrink).observe(document.querySelector("#pending"), { childList: true });
+        }"""
+    )
+    await post(page, "good")
+    await expect(posts(page)).to_have_count(PAGE + 1)
+    await expect(posts(page).last).to_be_in_viewport(ratio=1)
+    await expect(page.locator("#newest")).to_be_hidden()
+
+
 async def test_the_page_says_when_posts_are_not_kept_and_goes_on(serve, visit, tmp_path: Path, caplog):
     file = tmp_path / "board.sqlite3"
     history = History(str(file))

@@ -24,6 +24,7 @@ const changes = [];
 
 let pause = setTimeout(apply, GREETING);
 let isFollowing = true;
+let followedTo = 0; // where the log was scrolled to when it last followed
 let isAtEnd = true; // whether the newest line is in the window
 let unseen = 0;
 let last = 0; // the highest id that was seen
@@ -114,7 +115,7 @@ function apply() {
   fold(list);
   trim();
   placeMark();
-  if (isFollowing) log.scrollTop = log.scrollHeight;
+  if (isFollowing) follow();
   else if (seen?.isConnected && seen.offsetTop !== place) log.scrollTop += seen.offsetTop - place;
   showNewest();
   pause = setTimeout(() => {
@@ -177,13 +178,19 @@ function showNewest() {
   newest.textContent = unseen ? `${unseen} new post${unseen === 1 ? "" : "s"}` : "Newest";
 }
 
+function follow() {
+  log.scrollTop = log.scrollHeight;
+  followedTo = log.scrollTop;
+}
+
 log.addEventListener("scroll", () => {
+  if (isFollowing && log.scrollTop === followedTo) return; // nobody scrolled; the log may have shrunk since
   isFollowing = isAtEnd && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
   showNewest();
 });
 
 // What changes the height of the log, a keyboard on a phone or a long post in the making, hides nothing of the end.
-new ResizeObserver(() => isFollowing && (log.scrollTop = log.scrollHeight)).observe(log);
+new ResizeObserver(() => isFollowing && follow()).observe(log);
 
 function goToNewest() {
   isFollowing = isAtEnd;
