@@ -243,7 +243,8 @@ async def rest(stage: Stage) -> Counter[str]:
 
     def rests() -> bool:
         polls = [one.transport for one in sessions.values() if isinstance(one.transport, PollingTransport)]
-        return len(sessions) == 2 and not polls[0].alone("GET") and take_census(stage.hub).backlog == 0
+        census = take_census(stage.hub)
+        return len(sessions) == 2 and not polls[0].alone("GET") and census.backlog == census.away == 0
 
     await until(rests)
     assert len(sessions) == 2
