@@ -349,6 +349,23 @@ async def test_a_refused_request_leaves_other_sessions_alone() -> None:
         await echo(client)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_refusal_says_that_no_other_request_is_read_behind_it(method: str) -> None:
+    async with serve(peer.make_app()) as server:
+        line = await server.send(method, address(sid=UNKNOWN), body=b"4" if method == "POST" else b"")
+        answer = await line.answer()
+        assert (answer.status, answer.headers.get("Connection")) == (400, "close")
+        await line.ended()
+
+
+async def test_behind_a_preflight_the_connection_brings_the_request() -> None:
+    async with serve(peer.make_app()) as server:
+        line = await server.send("OPTIONS", address())
+        assert (await line.answer()).status == 204
+        line.write(server.head("GET", address()))
+        assert (await line.answer()).status == 200
+
+
 async def test_a_refusal_does_not_wait_for_the_body() -> None:
     async with serve(peer.make_app()) as server:
         line = await server.send("POST", address(sid=UNKNOWN), {"Content-Length": "100000"})

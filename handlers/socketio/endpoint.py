@@ -71,7 +71,6 @@ class Endpoint(RequestHandler):
         self.session = None
         self._allow_origin()
         if self.request.method == "OPTIONS":
-            self._preflight()
             return
         try:
             self.session = self.admit()
@@ -152,7 +151,8 @@ class Endpoint(RequestHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
 
-    def _preflight(self) -> None:
+    def options(self) -> None:
+        """Answer a preflight (Fetch standard, "CORS-preflight request")."""
         self.set_header("Access-Control-Allow-Methods", "GET, POST")
         asked = self.request.headers.get("Access-Control-Request-Headers")
         if asked:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tornado.web import stream_request_body
 
 from .endpoint import Endpoint
-from .errors import BadRequest
+from .errors import BadRequest, Refusal
 from .packet import encode_payload
 from .polling import PollingTransport
 from .polls import TEXT, announced_size, too_large
@@ -46,6 +46,11 @@ class PollHandler(Endpoint):
         size = announced_size(self.request)
         if size > self.engine.max_payload:
             raise too_large(size, self.engine.max_payload)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Besides: no body is waited for, so that the connection closes, which whoever has more to ask should know."""
+        self.set_header("Connection", "close")
+        super().refuse(refusal)
 
     def get(self) -> None:
         """Open a session, or bid farewell."""
