@@ -263,7 +263,8 @@ async def test_a_POST_in_chunks_is_read_as_one() -> None:
 async def test_a_POST_in_chunks_over_maxPayload_gets_413_and_the_session_survives() -> None:
     async with serve(peer.make_app(max_payload=1000)) as server:
         client = await joined(server)
-        assert (await chunked_post(server, client, chunked(*[b"x" * 300] * 4))).status == 413
+        answer = await chunked_post(server, client, chunked(*[b"x" * 300] * 4))
+        assert (answer.status, answer.headers.get("Connection")) == (413, "close")
         await echo(client)
 
 

@@ -55,13 +55,14 @@ class Desk(Protocol):
 class TornadoLine:
     """A connection as Tornado has it, with a request on it."""
 
-    __slots__ = ("_connection", "_desk", "_request")
+    __slots__ = ("_connection", "_desk", "_request", "_settled")
 
     def __init__(self, request: HTTPServerRequest, desk: Desk) -> None:
         assert isinstance(request.connection, HTTP1Connection)
         self._request = request
         self._connection = request.connection
         self._desk = desk
+        self._settled = False
         if request.method == "POST":
             # The size of the body is our own affair: Tornado would answer a bare 400.
             self._connection.set_max_body_size(1 << 62)
@@ -77,6 +78,7 @@ class TornadoLine:
         if host is not None and self._can_be_lent():
             return Lane(self._connection, host, self._desk, self._request.path, request)
         self._connection.set_close_callback(request.on_connection_close)
+        self._settled = True
         return self
 
     def _can_be_lent(self) -> bool:
@@ -86,9 +88,10 @@ class TornadoLine:
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer."""
-        headers = HTTPHeaders(
-            {**fields(kind, origin), "Date": date(int(time.time())), "Content-Length": str(len(body))}
-        )
+        own = {"Date": date(int(time.time())), "Content-Length": str(len(body))}
+        if not self._settled:
+            own["Connection"] = "close"  # the rest of the body is not waited for
+        headers = HTTPHeaders({**fields(kind, origin), **own})
         self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, REASONS[status]), headers, body)
         self._connection.finish()
 
