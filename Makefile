@@ -21,7 +21,7 @@ run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
 
 test: check tools          ## install what the tests need, then run all of them
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.test       ## lint and types
 	$(BIN)/ruff check .
