@@ -249,13 +249,15 @@ async def test_the_page_works_where_a_proxy_blocks_websockets(server, visit, blo
     assert await server.logged("Thank you for your message")
 
 
-async def test_the_page_works_in_a_browser_without_websockets(server, visit):
+async def test_the_page_works_in_a_browser_without_websockets(start, visit):
+    # A tab that closes between two polls is missed when it does not answer a ping.
+    server = start(board("--ping-interval=2", "--ping-timeout=10"))
     page = await visit(server.url, script=WITHOUT_WEBSOCKET)
     guest = await visit(server.url, script=WITHOUT_WEBSOCKET)
     await expect_lines(page, arrival(1), welcome(1), arrival(2))
     await settled(guest)
     await guest.close()
-    await expect_lines(page, arrival(1), welcome(1), arrival(2), departure(1), within=SOON)
+    await expect_lines(page, arrival(1), welcome(1), arrival(2), departure(1))
     assert await carrier(page) == "polling"
     assert await server.logged("Thank you for your message")
 
