@@ -35,7 +35,10 @@ RATE = 400
 TICKS = os.sysconf("SC_CLK_TCK")
 
 PARTS = [
-    ("socket: send, recv", r"SocketWire\.(send|_read|_send_more) |(write_to_fd|read_from_fd) "),
+    (
+        "socket: send, recv",
+        r"(SocketWire\.(send|_read|_send_more)|Lane\.(respond|_look|_take|_send_more)) |(write_to_fd|read_from_fd) ",
+    ),
     ("event loop: epoll, callbacks", r" \((asyncio/|selectors\.py|tornado/(ioloop|platform/asyncio)\.py)"),
     ("Tornado's HTTP", r" \(tornado/"),
     ("WebSocket frames", r" \((\S*/)?(frames|protocol|wire)\.py"),
@@ -45,7 +48,7 @@ PARTS = [
         "namespaces, handlers",
         r" \((\S*/)?(connection|client|dispatch|turns|audience|namespace|handler|hub|ours|recovery)\.py",
     ),
-    ("transports", r" \((\S*/)?(websocket|polling|polls|endpoint|allowance)\.py"),
+    ("transports", r" \((\S*/)?(websocket|polling|polls|lane|line|heads|endpoint|allowance)\.py"),
 ]
 """What the function that runs, with its file, says of what the server does; the first that fits."""
 
