@@ -40,7 +40,8 @@ class Machine:
     """This machine, as it has been since it was last asked."""
 
     def __init__(self) -> None:
-        self.ticks, self.idle, self.received = 0, 0, 0
+        self.ticks, self.idle = 0, 0
+        self.received: dict[str, int] = {}
         self.sample()
 
     def sample(self) -> dict[str, float]:
@@ -49,13 +50,13 @@ class Machine:
         memory = {name: int(size) for name, size, *_ in read("meminfo")}
         before, idle_before, received_before = self.ticks, self.idle, self.received
         self.ticks, self.idle = sum(times), times[3] + times[4]  # idle, and waiting for a disk
-        self.received = sum(int(words[1]) for words in read("net/dev")[2:] if words[0] != "lo:")
+        self.received = {words[0]: int(words[1]) for words in read("net/dev")[2:] if words[0] != "lo:"}
         return {
             "at": time.time(),
             "processor": 100 - 100 * (self.idle - idle_before) / max(1, self.ticks - before),
             "memory": 100 - 100 * memory["MemAvailable:"] / memory["MemTotal:"],
             "load": float(read("loadavg")[0][0]),
-            "network": (self.received - received_before) / 1000,
+            "network": sum(n - received_before.get(name, n) for name, n in self.received.items()) / 1000,
         }
 
 

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -331,6 +332,25 @@ async def test_whoever_reads_the_monitor_needs_no_client(monitor: str) -> None:
     assert first["at"] < second["at"]
     assert 0 <= second["processor"] <= 100
     assert 0 < second["memory"] < 100
+
+
+INTERFACES = """
+import monitor
+
+real, rows = monitor.read, [["Inter-|"], ["face"], ["eth0:", "1000"], ["veth0:", "9000"]]
+monitor.read = lambda name: rows if name == "net/dev" else real(name)
+machine = monitor.Machine()
+rows[2:] = [["eth0:", "3000"]]
+print(machine.sample()["network"])
+rows[2:] = [["eth0:", "4000"], ["veth1:", "7000"]]
+print(machine.sample()["network"])
+"""
+
+
+def test_the_monitor_counts_what_came_in_whatever_interfaces_come_and_go() -> None:
+    command = [sys.executable, "-c", INTERFACES]
+    run = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert run.stdout.split() == ["2.0", "1.0"]
 
 
 async def test_the_monitor_takes_no_events(monitor: str) -> None:
