@@ -299,6 +299,20 @@ async def test_whatever_comes_is_answered_as_Tornado_would(old: bytes, new: byte
     assert await exchanged(OurHTTPServer, request) == await exchanged(HTTPServer, request)
 
 
+@pytest.mark.parametrize("kind", [HTTPServer, OurHTTPServer])
+async def test_a_POST_without_the_digits_of_its_length_is_no_POST_that_is_known(kind: type[HTTPServer]) -> None:
+    async with serve(peer.make_app(), kind=kind) as server:
+        client = await server.poll()
+        await join(client)
+        line = await server.connect()
+        for word in ("one", "two"):
+            await say(client, line, word)
+        head, end, _ = post(client, ECHO % b"two").partition(b"\r\n\r\n")
+        line.write(head.replace(b"Content-Length: 18", b"Content-Length: ") + end)
+        assert (await line.answer()).status == 400
+        await echo(client)
+
+
 PIECES = st.sampled_from(
     [b"", b"\r\n", b"\n", b" ", b":", b"&", b"0", b"sid=SID", b"t=", LENGTH, CHUNKED, b"\0", b"\xe9", GET]
 )

@@ -57,14 +57,15 @@ class Heads(Generic[T]):
 
     def match(self, data: bytes) -> Head[T] | None:
         """Return the head that the data begins with; None where it is for Tornado to read."""
-        meaning = self._known.get(data)
+        is_post = data.startswith(b"POST")
+        meaning = None if is_post else self._known.get(data)
         if meaning is not None:
             return Head(meaning, len(data), 0)
         end = data.find(END) + len(END)
         if end < len(END):
             return None
         key, length = data[:end], 0
-        if key.startswith(b"POST"):
+        if is_post:
             announced = LENGTH.search(key)
             if announced is None:
                 return None
