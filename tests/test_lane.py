@@ -309,8 +309,7 @@ async def test_a_POST_without_the_digits_of_its_length_is_no_POST_that_is_known(
             await say(client, line, word)
         head, end, _ = post(client, ECHO % b"two").partition(b"\r\n\r\n")
         line.write(head.replace(b"Content-Length: 18", b"Content-Length: ") + end)
-        assert (await line.answer()).status == 400
-        await echo(client)
+        assert (await line.rest()).startswith(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # as bare as Tornado's are
 
 
 PIECES = st.sampled_from(
