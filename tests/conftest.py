@@ -37,6 +37,7 @@ CHROMIUM = {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--disable-smooth-scrolling",  # a key or a turn of the wheel is lost where the page moved what still scrolls
     ]
 }
 
