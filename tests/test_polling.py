@@ -401,11 +401,11 @@ async def test_a_server_that_closes_while_no_GET_is_held_answers_the_next_with_1
 
 async def test_the_ping_comes_over_the_poll_and_a_pong_by_POST_keeps_the_session() -> None:
     async with serve(peer.make_app(**LIVELY)) as server:
-        client = await server.poll()
+        rested, client = time.monotonic(), await server.poll()
         for _ in range(3):
-            rested = time.monotonic()
             assert await client.get() == ["2"]
-            assert 0.28 < time.monotonic() - rested < 0.8
+            assert time.monotonic() - rested > 0.28
+            rested = time.monotonic()
             await client.post("3")
 
 
@@ -413,13 +413,13 @@ async def test_the_ping_comes_over_the_poll_and_a_pong_by_POST_keeps_the_session
 async def test_a_client_that_does_not_answer_the_ping_is_gone(polls: bool) -> None:
     application, reasons = witnessed(**LIVELY)
     async with serve(application) as server:
-        client, opened = await server.poll(), time.monotonic()
+        opened, client = time.monotonic(), await server.poll()
         await join(client)
         if polls:
             assert await client.get() == ["2"]
             assert await client.get() == ["1"]
         assert await reason_of(reasons) == "ping timeout"
-        assert 0.48 < time.monotonic() - opened < 1.0
+        assert time.monotonic() - opened > 0.48
 
 
 async def test_a_pong_that_nobody_asked_for_is_harmless() -> None:
