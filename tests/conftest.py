@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
+
+from handlers.service import http
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
@@ -206,11 +207,11 @@ def nodes_peer(start, node) -> Server:
 @pytest.fixture
 def serve(io_loop: IOLoop) -> Iterator[Callable[[Application], str]]:
     """Serves an application in the test's own loop, and returns its address."""
-    servers: list[tuple[HTTPServer, Application]] = []
+    servers: list[tuple[http.Server, Application]] = []
 
     def serve(application: Application) -> str:
         (socket,) = bind_sockets(0, "127.0.0.1")
-        server = HTTPServer(application)
+        server = http.Server(application)
         server.add_socket(socket)
         servers.append((server, application))
         return f"http://127.0.0.1:{socket.getsockname()[1]}"

@@ -14,10 +14,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from handlers.service.http import Server
 from handlers.socketio import Hub, Refused, SocketIOHandler, event, routes
 
 
@@ -78,7 +78,7 @@ async def main() -> None:
     defaults = {"PING_INTERVAL": 25_000, "PING_TIMEOUT": 20_000, "CONNECT_TIMEOUT": 45_000}
     options = {name.lower(): int(os.environ.get(name, ms)) / 1000 for name, ms in defaults.items()}
     sockets = bind_sockets(int(os.environ.get("PORT", 0)), "127.0.0.1")
-    server = HTTPServer(make_app(**options))
+    server = Server(make_app(**options))
     server.add_sockets(sockets)
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
     await asyncio.Event().wait()

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from handlers.service.http import Server
 from handlers.socketio import Hub, SocketIOHandler, routes
 
 PATIENCE = 240
@@ -135,7 +135,7 @@ def crowd(io_loop: IOLoop) -> Iterator[Crowd]:
     crowd = Crowd(2 * CLIENTS)
     hub = crowd.hub = Hub({"/": type("ThisCrowdHandler", (CrowdHandler,), {"crowd": crowd})})
     (socket,) = bind_sockets(0, "127.0.0.1")
-    server = HTTPServer(Application(routes(hub), log_function=lambda handler: None))
+    server = Server(Application(routes(hub), log_function=lambda handler: None))
     server.add_socket(socket)
     crowd.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
     yield crowd
