@@ -76,7 +76,7 @@ class BoardHandler(SocketIOHandler):
         """`here` `{name?}`: be here under this name, and hear who else is. Answers `{online, names, more, trouble}`."""
         self._take_name(name_of(here.get("name", "")))
         self.enter(READERS)
-        return self.board.state(self.online)
+        return self.board.digest.answer(self.board.state(self.online))
 
     @takes_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:

@@ -334,6 +334,19 @@ async def test_who_is_here_is_told_to_those_who_are_here() -> None:
     await close(application)
 
 
+async def test_whoever_was_answered_in_between_hears_when_all_is_again_as_it_was_told_last() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        alone = await ann.ask("here")
+        bob = await come(server)
+        await ann.ask("here", {"name": "Ann"})
+        assert (await bob.ask("here"))["names"] == ["Ann"]
+        await ann.client.send("41")
+        while await bob.hears("here") != alone:
+            pass
+    await close(application)
+
+
 async def test_of_many_names_fifty_are_told_and_no_name_twice() -> None:
     async with serve(application := board_at()) as server:
         people = [await come(server) for _ in range(60)]
