@@ -37,7 +37,7 @@ var io = (() => {
   function encode(type, nsp, data, id = "") {
     const attachments = [];
     const json = JSON.stringify(data, function (key, value) {
-      // Not value: a Buffer has been through its toJSON() by now.
+      // Not value: a Buffer's toJSON() made that.
       if (!isBinary(this[key])) return value;
       return { _placeholder: true, num: attachments.push(this[key]) - 1 };
     });
@@ -57,7 +57,7 @@ var io = (() => {
     return { type: type > CONNECT_ERROR ? type - BINARY : +type, nsp, id: id && +id, data };
   }
 
-  /** Takes packets; returns the message that one completes. */
+  /** Returns the message that a packet completes. */
   function decoder() {
     let text, attachments, isPending = false;
     return (packet) => {
@@ -131,7 +131,7 @@ var io = (() => {
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
-  /** Long-polling that looks like a WebSocket, and can pause. */
+  /** Looks like a WebSocket, and can pause. */
   class Polling {
     constructor(session) {
       this.name = "polling";
@@ -183,7 +183,7 @@ var io = (() => {
       this._posting = null;
     }
 
-    /** As many packets as the server takes at once, but at least one. */
+    /** As many packets as the server takes, but at least one. */
     async _payload() {
       const texts = [];
       let size = 0;
@@ -206,6 +206,7 @@ var io = (() => {
           body,
           headers: opts.extraHeaders,
           cache: "no-store",
+          keepalive: body === CLOSE, // outlives the page
           credentials: opts.withCredentials ? "include" : "same-origin",
           signal: this._abort.signal,
         });
@@ -328,7 +329,7 @@ var io = (() => {
         candidate.onmessage = ({ data }) =>
           data === PONG + "probe" && !this._held ? this._upgrade(candidate) : this._abandon();
       } catch {
-        // Blocked; polling goes on.
+        // Polling goes on.
       }
     }
 
@@ -370,7 +371,7 @@ var io = (() => {
       this.nsp = nsp;
       this.auth = opts.auth;
       this.connected = false;
-      /** Whether the last connection restored the session and what was missed. */
+      /** Whether the session was restored, and what was missed. */
       this.recovered = false;
       /** Whether it connects when its manager does. */
       this.active = false;
@@ -582,8 +583,8 @@ var io = (() => {
     new URL(/^(\w+:)?\//.test(url) ? url : "//" + url, globalThis.location?.href);
 
   /**
-   * The connection that sockets share. Emits open, error, close, ping, reconnect_attempt,
-   * reconnect_error, reconnect_failed, reconnect.
+   * The connection that sockets share. Emits open, error, close, ping, reconnect and
+   * reconnect_attempt, _error, _failed.
    */
   class Manager extends Emitter {
     constructor(url, opts = {}) {
@@ -594,7 +595,9 @@ var io = (() => {
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = new Map();
       this._attempts = 0;
-      globalThis.addEventListener?.("offline", () => this.engine?.close("transport close"));
+      for (const event of ["offline", "pagehide"]) {
+        globalThis.addEventListener?.(event, () => this.engine?.close("transport close"));
+      }
       globalThis.addEventListener?.("online", () => this._timer && this._again());
     }
 
@@ -679,7 +682,7 @@ var io = (() => {
   /**
    * Sockets share a connection, but for `forceNew` or the same namespace twice.
    *
-   * @param {string} [url] origin and namespace: "/custom", "https://host:3000/custom?x=1"
+   * @param {string} [url] "/custom", "https://host:3000/custom?x=1"
    * @param {object} [options] DEFAULTS, query, auth (object, or function of a callback), forceNew,
    *   withCredentials, extraHeaders (of polling), recovery (false: no `recovery: true` in auth)
    * @returns {Socket}

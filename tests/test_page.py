@@ -39,6 +39,17 @@ HALF_AN_UPGRADE = """
   };
 """
 """The page never says that it has upgraded: it neither polls any more nor speaks over the WebSocket yet."""
+BETWEEN_TWO_POLLS = """
+  delete window.WebSocket;
+  const { fetch } = window;
+  window.fetch = (url, request) => {
+    window.joined ||= request.body?.startsWith("42");
+    if (!window.joined || request.method === "POST") return fetch(url, request);
+    window.rests = true;
+    return new Promise(() => {});
+  };
+"""
+"""The page never comes to its next poll, once it has said something."""
 over_either_transport = pytest.mark.parametrize(
     "script", [pytest.param("", id="websocket"), pytest.param(WITHOUT_WEBSOCKET, id="polling")]
 )
@@ -216,6 +227,16 @@ async def test_a_tab_that_closes_in_the_middle_of_its_upgrade_is_gone_soon(serve
     await wait_until(guest, "window.halfway")
     await guest.close()
     await expect_lines(host, arrival(1), welcome(1), arrival(2), departure(1), within=2 * SOON)
+
+
+@pytest.mark.parametrize("way", ["it closes", "it goes elsewhere"])
+async def test_a_tab_that_is_left_between_two_polls_is_gone_at_once(server, visit, way):
+    host = await visit(server.url)
+    await expect_lines(host, arrival(1), welcome(1))
+    guest = await visit(server.url, script=BETWEEN_TWO_POLLS)
+    await wait_until(guest, "window.rests")
+    await (guest.close() if way == "it closes" else guest.goto("about:blank"))
+    await expect_lines(host, arrival(1), welcome(1), arrival(2), departure(1))
 
 
 # ---- What can go wrong between the page and the server
