@@ -72,7 +72,7 @@ var io = (() => {
 
   const noop = () => {};
 
-  // As in the DOM, a listener that throws stops neither the others nor later packets.
+  // As in the DOM, a listener that throws stops neither others nor packets.
   function call(listener, self, args) {
     try {
       listener.apply(self, args);
@@ -105,7 +105,7 @@ var io = (() => {
       return this.on(event, first);
     }
 
-    /** Without a listener, all of the event; without an event, all. */
+    /** Without a listener, all of the event, or of all. */
     off(event, listener) {
       if (event === undefined) this._listeners.clear();
       else if (!listener) this._listeners.delete(event);
@@ -151,7 +151,7 @@ var io = (() => {
       this._posting = this._posting || this._post();
     }
 
-    /** Resolves when no request is under way any more. */
+    /** Resolves when no request is under way. */
     pause() {
       this._paused = true;
       return Promise.all([this._polling, this._posting]);
@@ -183,7 +183,7 @@ var io = (() => {
       this._posting = null;
     }
 
-    /** As many packets as the server takes, but at least one. */
+    /** As much as the server takes, or one packet. */
     async _payload() {
       const texts = [];
       let size = 0;
@@ -206,7 +206,6 @@ var io = (() => {
           body,
           headers: opts.extraHeaders,
           cache: "no-store",
-          keepalive: body === CLOSE, // outlives the page
           credentials: opts.withCredentials ? "include" : "same-origin",
           signal: this._abort.signal,
         });
@@ -257,6 +256,12 @@ var io = (() => {
     send(packet) {
       if (this._held) this._held.push(packet);
       else if (this.readyState === "open") this.transport.send(packet);
+    }
+
+    /** Between two polls, no connection ends with the page. */
+    leave() {
+      if (!this.id || this.transport.name !== "polling") return;
+      navigator.sendBeacon(this.url("polling"), CLOSE);
     }
 
     /** The only way out. */
@@ -395,14 +400,14 @@ var io = (() => {
       return this;
     }
 
-    /** Leaves the namespace for good; the last closes the connection. */
+    /** Leaves the namespace; the last closes the connection. */
     disconnect() {
       if (this.connected) this._send(encode(DISCONNECT, this.nsp));
       this._retire("io client disconnect");
       return this;
     }
 
-    /** Sends an event, once connected; a function at the end takes the answer. */
+    /** Sends an event, once connected; a last function takes the answer. */
     emit(event, ...args) {
       const flags = this._flags;
       this._flags = {};
@@ -438,7 +443,7 @@ var io = (() => {
       return this;
     }
 
-    /** The next event is dropped if it cannot leave at once. */
+    /** The next event leaves at once or never. */
     get volatile() {
       this._flags.volatile = true;
       return this;
@@ -595,9 +600,8 @@ var io = (() => {
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = new Map();
       this._attempts = 0;
-      for (const event of ["offline", "pagehide"]) {
-        globalThis.addEventListener?.(event, () => this.engine?.close("transport close"));
-      }
+      globalThis.addEventListener?.("offline", () => this.engine?.close("transport close"));
+      globalThis.addEventListener?.("pagehide", () => this.engine?.leave());
       globalThis.addEventListener?.("online", () => this._timer && this._again());
     }
 
@@ -619,7 +623,7 @@ var io = (() => {
       return this;
     }
 
-    /** Random, lest all clients return at once. */
+    /** Random, lest all return at once. */
     delay(attempt) {
       const { reconnectionDelay, reconnectionDelayMax: max, randomizationFactor } = this.opts;
       const ms = Math.min(reconnectionDelay * 2 ** attempt, max);
