@@ -244,8 +244,8 @@ def find_tool(name: str) -> str:
 
 
 def find_chromium(playwright: Playwright) -> str:
-    """Return the path of the machine's Chromium or, for want of one, of Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    """Return the path of the machine's Chromium, without windows if it has that, or else of Playwright's own."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
     if not Path(path).exists():
         pytest.fail("Chromium is missing: `make test` installs it")
