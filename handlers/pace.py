@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+S = TypeVar("S")
 
 
 class Pace:
@@ -46,7 +48,7 @@ class Digest:
             loop.call_at(max(self._next, loop.time()), self._pass_on)
         self._read = read
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: S) -> S:
         """Return what one asks for, apart from the others; what comes next is said even if the others know it."""
         if state != self._said:
             self._said = None
