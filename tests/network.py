@@ -1,9 +1,12 @@
-"""Another network, with one link to it, for tests that cut the link. It takes root, and `ip` of iproute2."""
+"""Other networks, with one link to each, for tests that cut the link. It takes root, and `ip` of iproute2."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from subprocess import PIPE
 from typing import Any
@@ -11,9 +14,32 @@ from typing import Any
 import pytest
 from conftest import find_tool
 
-BLOCKS = 1 << 13
-"""How many processes that run tests at a time may have addresses of their own in 198.18.0.0/15, which is for tests."""
+NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of Linux; Python has it from 3.12 on."""
 NOBODY = "02:00:00:00:00:01"
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Be in a network of one's own: browsers of other tests give up what they load where a link comes or goes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(NEW_NETWORK):
+            pytest.fail(f"{os.strerror(ctypes.get_errno())} (network namespaces take root)")
+        ip("link", "set", "lo", "up")
+        yield
+    finally:
+        assert libc.setns(home, NEW_NETWORK) == 0
+        os.close(home)
+
+
+def ip(*arguments: Any, inside: tuple[str, ...] = ()) -> None:
+    """Change what the network is."""
+    command = [*inside, find_tool("ip"), *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        pytest.fail(f"{' '.join(command)}: {run.stderr.strip()}")
 
 
 class Network:
@@ -21,16 +47,15 @@ class Network:
 
     A process of its own holds it, and removes the link when this one has ended, in whatever way.
 
-    number: 0 to 3, another one for each network of this process.
+    number: another one for each network.
     here, there: the addresses of the two ends.
     inside: how a command begins that runs there.
     """
 
     def __init__(self, number: int) -> None:
-        pid = os.getpid()
-        first = IPv4Address("198.18.0.0") + 4 * (4 * (pid % BLOCKS) + number)
+        first = IPv4Address("198.18.0.0") + 4 * number  # a block that is for tests
         self.here, self.there = first + 1, first + 2
-        self._near, self._far = f"near{number}-{pid}", f"far{number}-{pid}"
+        self._near, self._far = f"near{number}", f"far{number}"
 
     def open(self) -> None:
         """Make it."""
@@ -40,11 +65,11 @@ class Network:
         if not self._holder.stdout.readline():
             pytest.fail(f"{self._holder.stderr.read().decode().strip()} (network namespaces take root)")
         self.inside = (find_tool("nsenter"), f"--net=/proc/{self._holder.pid}/ns/net")
-        self._ip("link", "add", self._near, "type", "veth", "peer", "name", self._far, "netns", self._holder.pid)
-        self._ip("addr", "add", f"{self.here}/30", "dev", self._near)
-        self._ip("addr", "add", f"{self.there}/30", "dev", self._far, inside=True)
-        self._ip("link", "set", self._near, "up")
-        self._ip("link", "set", self._far, "up", inside=True)
+        ip("link", "add", self._near, "type", "veth", "peer", "name", self._far, "netns", self._holder.pid)
+        ip("addr", "add", f"{self.here}/30", "dev", self._near)
+        ip("addr", "add", f"{self.there}/30", "dev", self._far, inside=self.inside)
+        ip("link", "set", self._near, "up")
+        ip("link", "set", self._far, "up", inside=self.inside)
 
     def close(self) -> None:
         """Remove it."""
@@ -54,17 +79,11 @@ class Network:
         """Lose what is sent `there`, `here`, or `both` ways: it goes to an address on the link that nobody has."""
         to = ("lladdr", NOBODY, "nud", "permanent", "dev")
         if way in ("there", "both"):
-            self._ip("neigh", "replace", self.there, *to, self._near)
+            ip("neigh", "replace", self.there, *to, self._near)
         if way in ("here", "both"):
-            self._ip("neigh", "replace", self.here, *to, self._far, inside=True)
+            ip("neigh", "replace", self.here, *to, self._far, inside=self.inside)
 
     def heal(self) -> None:
         """Lose nothing any more."""
-        self._ip("neigh", "flush", "nud", "permanent", "dev", self._near)
-        self._ip("neigh", "flush", "nud", "permanent", "dev", self._far, inside=True)
-
-    def _ip(self, *arguments: Any, inside: bool = False) -> None:
-        command = [*(self.inside if inside else ()), find_tool("ip"), *map(str, arguments)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            pytest.fail(f"{' '.join(command)}: {run.stderr.strip()}")
+        ip("neigh", "flush", "nud", "permanent", "dev", self._near)
+        ip("neigh", "flush", "nud", "permanent", "dev", self._far, inside=self.inside)

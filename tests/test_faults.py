@@ -20,7 +20,7 @@ import wire
 from bystanders import PATIENCE, Bystander
 from conftest import JS, ROOT
 from conftest import Server as ServerProcess
-from network import Network
+from network import Network, apart
 from service import running
 from wire import (
     Line,
@@ -245,9 +245,9 @@ async def test_two_thousand_that_reconnect_at_once_after_a_restart(many_files: N
 
 @pytest.fixture
 def networks() -> Iterator[list[Network]]:
-    """Three other networks."""
+    """Three other networks, and one of the test's own."""
     networks = [Network(number) for number in range(3)]
-    with ExitStack() as stack:
+    with apart(), ExitStack() as stack:
         for network in networks:
             network.open()
             stack.callback(network.close)

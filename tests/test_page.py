@@ -233,7 +233,7 @@ async def test_a_tab_that_closes_in_the_middle_of_its_upgrade_is_gone_soon(serve
 async def test_a_tab_that_is_left_between_two_polls_is_gone_at_once(server, visit, way):
     host = await visit(server.url)
     await expect_lines(host, arrival(1), welcome(1))
-    guest = await visit(server.url, script=BETWEEN_TWO_POLLS)
+    guest = await visit(server.url, ordinary=False, script=BETWEEN_TWO_POLLS)  # what it is saying may break off
     await wait_until(guest, "window.rests")
     await (guest.close() if way == "it closes" else guest.goto("about:blank"))
     await expect_lines(host, arrival(1), welcome(1), arrival(2), departure(1))
