@@ -105,7 +105,7 @@ var io = (() => {
       return this.on(event, first);
     }
 
-    /** Without a listener, all of the event, or of all. */
+    /** Without a listener, all of the event; without an event, all. */
     off(event, listener) {
       if (event === undefined) this._listeners.clear();
       else if (!listener) this._listeners.delete(event);
@@ -258,9 +258,9 @@ var io = (() => {
       else if (this.readyState === "open") this.transport.send(packet);
     }
 
-    /** Between two polls, no connection ends with the page. */
+    /** Ends with the page: between two polls, no connection does. */
     leave() {
-      if (!this.id || this.transport.name !== "polling") return;
+      if (this.readyState !== "open" || this.transport.name !== "polling") return;
       navigator.sendBeacon(this.url("polling"), CLOSE);
     }
 
@@ -376,7 +376,7 @@ var io = (() => {
       this.nsp = nsp;
       this.auth = opts.auth;
       this.connected = false;
-      /** Whether the session was restored, and what was missed. */
+      /** Whether session and what was missed were restored. */
       this.recovered = false;
       /** Whether it connects when its manager does. */
       this.active = false;
