@@ -42,9 +42,11 @@ def lent(server: Server) -> int:
 
 
 @asynccontextmanager
-async def polling(application: Application | None = None, **options: Any) -> AsyncIterator[tuple[Polling, Line]]:
-    """Serve; yield a client that has joined, and a connection of its own that is lent."""
-    async with serve(application or peer.make_app(), kind=OurHTTPServer, **options) as server:
+async def polling(
+    application: Application | None = None, kind: type[HTTPServer] = OurHTTPServer, **options: Any
+) -> AsyncIterator[tuple[Polling, Line]]:
+    """Serve; yield a client that has joined, and a connection of its own that is lent where the server lends any."""
+    async with serve(application or peer.make_app(), kind=kind, **options) as server:
         client = await server.poll()
         await join(client)
         line = await server.connect()
@@ -83,10 +85,7 @@ async def test_a_connection_is_lent_with_its_first_poll_and_taken_back_for_whate
 
 
 async def test_Tornados_own_server_lends_nothing() -> None:
-    async with serve(peer.make_app(), kind=HTTPServer) as server:
-        client = await server.poll()
-        await join(client)
-        line = await server.connect()
+    async with polling(kind=HTTPServer) as (client, line):
         for word in ("one", "two"):
             await say(client, line, word)
 
@@ -301,10 +300,7 @@ async def test_whatever_comes_is_answered_as_Tornado_would(old: bytes, new: byte
 
 @pytest.mark.parametrize("kind", [HTTPServer, OurHTTPServer])
 async def test_a_POST_without_the_digits_of_its_length_is_no_POST_that_is_known(kind: type[HTTPServer]) -> None:
-    async with serve(peer.make_app(), kind=kind) as server:
-        client = await server.poll()
-        await join(client)
-        line = await server.connect()
+    async with polling(kind=kind) as (client, line):
         for word in ("one", "two"):
             await say(client, line, word)
         head, end, _ = post(client, ECHO % b"two").partition(b"\r\n\r\n")
