@@ -24,9 +24,9 @@ def apart() -> Iterator[None]:
     """Be in a network of one's own: browsers of other tests give up what they load where a link comes or goes."""
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    if libc.unshare(NEW_NETWORK):
+        pytest.fail(f"{os.strerror(ctypes.get_errno())} (network namespaces take root)")
     try:
-        if libc.unshare(NEW_NETWORK):
-            pytest.fail(f"{os.strerror(ctypes.get_errno())} (network namespaces take root)")
         ip("link", "set", "lo", "up")
         yield
     finally:
@@ -63,7 +63,7 @@ class Network:
         command = [find_tool("unshare"), "--net", "sh", "-c", hold]
         self._holder = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
         if not self._holder.stdout.readline():
-            pytest.fail(f"{self._holder.stderr.read().decode().strip()} (network namespaces take root)")
+            pytest.fail(self._holder.stderr.read().decode().strip())
         self.inside = (find_tool("nsenter"), f"--net=/proc/{self._holder.pid}/ns/net")
         ip("link", "add", self._near, "type", "veth", "peer", "name", self._far, "netns", self._holder.pid)
         ip("addr", "add", f"{self.here}/30", "dev", self._near)
