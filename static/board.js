@@ -35,18 +35,19 @@ async function beHere() {
 }
 
 async function arrive() {
-  await beHere();
-  if (!socket.recovered) await past.greet();
+  await beHere().catch(unlessLost);
+  if (socket.connected && !socket.recovered) await past.greet().catch(unlessLost);
+  if (!socket.connected) return;
   lines.back("connection");
   await outbox.send();
 }
 
-/** What fails because the connection is lost again is done by the next one. */
+/** What fails because the connection is lost again is done by the next one; what fails otherwise stops nothing else. */
 function unlessLost(error) {
-  if (socket.connected) throw error;
+  if (socket.connected) reportError(error);
 }
 
-socket.on("connect", () => arrive().catch(unlessLost));
+socket.on("connect", arrive);
 socket.on("disconnect", () => {
   lines.leave("connection");
   people.forget();

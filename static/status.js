@@ -221,7 +221,7 @@ let silence;
 
 function show(state, text) {
   clearTimeout(silence);
-  find("#state").dataset.state = state;
+  document.body.dataset.state = state;
   write(find("#state"), text);
 }
 

@@ -14,14 +14,20 @@ let context;
 let sounded = -Infinity;
 
 function show() {
-  button.ariaPressed = String(isOn);
+  button.setAttribute("aria-pressed", isOn);
 }
 
-/** A short, soft tone; browsers allow it once somebody has used the page. */
-function sound() {
-  if (!navigator.userActivation?.hasBeenActive || performance.now() < sounded + QUIET) return;
-  sounded = performance.now();
+/** Browsers allow sounds once somebody has used the page, and some only where that begins them. */
+function allow() {
+  if (!isOn) return;
   context ??= new AudioContext();
+  context.resume();
+}
+
+/** A short, soft tone. */
+function sound() {
+  if (!context || performance.now() < sounded + QUIET) return;
+  sounded = performance.now();
   const [tone, volume] = [context.createOscillator(), context.createGain()];
   const end = context.currentTime + 0.4;
   tone.frequency.value = 660;
@@ -51,7 +57,11 @@ button.addEventListener("click", () => {
   isOn = !isOn;
   kept.set("sound", isOn);
   show();
+  allow();
   if (isOn) sound();
 });
+
+addEventListener("pointerup", allow);
+addEventListener("keydown", allow);
 
 show();

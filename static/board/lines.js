@@ -39,6 +39,7 @@ export function addNotice(kind, text) {
 /** A new post; under the key that it has here, if it was posted here. */
 export function addPost(post, key) {
   change(() => {
+    check(post);
     if (key) removePending(key);
     else if (!isFollowing) unseen++;
     if (!key && absences.size) missedFrom = Math.min(missedFrom, post.id);
@@ -49,21 +50,26 @@ export function addPost(post, key) {
 
 /** Posts that were there before, whether one has them or not. */
 export function addPast(past) {
-  log.ariaLive = "off"; // nobody wants a hundred posts read to them
-  change(() => {
-    for (const post of past) {
-      if (absences.size && post.id > last) missedFrom = Math.min(missedFrom, post.id);
-      const before = predecessor(post.id);
-      if (isAtEnd || before !== predecessor(Infinity)) insert(post, before);
-    }
-    last = Math.max(last, past.at(-1)?.id ?? 0);
-    setTimeout(() => (log.ariaLive = null), 1000);
-  });
+  changes.push(...past.map((post) => () => insertPast(post)));
+  log.setAttribute("aria-live", "off"); // nobody wants a hundred posts read to them
   apply();
+  setTimeout(() => log.removeAttribute("aria-live"), 1000);
+}
+
+function insertPast(post) {
+  check(post);
+  if (absences.size && post.id > last) missedFrom = Math.min(missedFrom, post.id);
+  const before = predecessor(post.id);
+  if (isAtEnd || before !== predecessor(Infinity)) insert(post, before);
+  last = Math.max(last, post.id);
+}
+
+function check(post) {
+  if (!Number.isSafeInteger(post?.id)) throw new TypeError(`a post needs a number as its id: ${JSON.stringify(post)}`);
 }
 
 /** Whether there is a hole between what was seen last and these posts. */
-export const leavesHole = (past) => last > 0 && past.every((post) => post.id > last);
+export const leavesHole = (past) => last > 0 && past[0]?.id > last;
 
 /** What comes next does not go on where the page ends: begin anew, unless somebody is reading there. */
 export function breakOff() {
@@ -109,19 +115,30 @@ function change(work) {
 
 function apply() {
   clearTimeout(pause);
+  pause = setTimeout(goOn, PAUSE);
   const seen = isFollowing ? null : [...list.children].find((line) => line.offsetTop + line.offsetHeight > log.scrollTop);
   const place = seen?.offsetTop;
-  for (const work of changes.splice(0)) work();
+  changes.splice(0).forEach(attempt);
   fold(list);
   trim();
   placeMark();
   if (isFollowing) follow();
   else if (seen?.isConnected && seen.offsetTop !== place) log.scrollTop += seen.offsetTop - place;
   showNewest();
-  pause = setTimeout(() => {
-    pause = undefined;
-    if (changes.length) apply();
-  }, PAUSE);
+}
+
+function goOn() {
+  pause = undefined;
+  if (changes.length) apply();
+}
+
+/** Whatever is wrong with one line, those behind it are shown. */
+function attempt(work) {
+  try {
+    work();
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 function insert(post, before) {
@@ -147,7 +164,7 @@ function join(line) {
 }
 
 function removePending(key) {
-  pending.querySelector(`[data-key="${key}"]`)?.remove();
+  [...pending.children].find((line) => line.dataset.key === key)?.remove();
 }
 
 function trim() {

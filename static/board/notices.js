@@ -8,7 +8,9 @@ const KEPT = 50; // in a row; older ones leave the page
 
 export const isNotice = (line) => line?.matches(".news, .private") ?? false;
 
-const button = (line) => line?.firstElementChild;
+const button = (fold) => fold.firstElementChild;
+
+const isOpen = (fold) => button(fold).getAttribute("aria-expanded") === "true";
 
 /** Fold the notices at the end of the list, if they are many. */
 export function fold(list) {
@@ -24,10 +26,10 @@ export function fold(list) {
 function makeFold(first) {
   const made = element("button", "");
   made.type = "button";
-  made.ariaExpanded = "false";
+  made.setAttribute("aria-expanded", false);
   const line = element("li", "fold", made);
   made.addEventListener("click", () => {
-    made.ariaExpanded = String(made.ariaExpanded === "false");
+    made.setAttribute("aria-expanded", !isOpen(line));
     show(line, runBehind(line));
   });
   first.before(line);
@@ -41,9 +43,8 @@ function runBehind(line) {
 }
 
 function show(head, run) {
-  const isOpen = button(head).ariaExpanded === "true";
   const folded = run.slice(0, -SHOWN);
-  folded.forEach((notice) => (notice.hidden = !isOpen));
+  folded.forEach((notice) => (notice.hidden = !isOpen(head)));
   run.slice(-SHOWN).forEach((notice) => (notice.hidden = false));
-  button(head).textContent = isOpen ? "Show fewer" : `${folded.length} earlier notices`;
+  button(head).textContent = isOpen(head) ? "Show fewer" : `${folded.length} earlier notices`;
 }

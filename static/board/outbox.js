@@ -9,7 +9,7 @@ import { keeper } from "./page.js";
 const PATIENCE = 10_000; // milliseconds for an answer; the post is sent again then
 
 const kept = keeper("sessionStorage"); // of this tab alone: two that send the same would do no harm, but no good
-const waiting = kept.get("outbox") ?? [];
+const waiting = [kept.get("outbox")].flat().filter((post) => post?.key);
 let isSending = false;
 
 const save = () => kept.set("outbox", waiting);
@@ -41,21 +41,25 @@ export function keyOf({ text, name }) {
 export async function send() {
   if (isSending) return;
   isSending = true;
-  while (waiting.length && socket.connected) await sendOne(waiting[0]);
-  isSending = false;
+  try {
+    while (waiting.length && socket.connected) await sendOne(waiting[0]);
+  } finally {
+    isSending = false;
+  }
 }
 
 async function sendOne(post) {
   const answer = await socket.timeout(PATIENCE).emitWithAck("post", post).catch(() => null);
-  if (!answer) return;
-  if (answer.wait) {
-    complain(`${answer.error}. What you wrote follows then.`);
-    await pause(answer.wait);
+  if (answer === null) return;
+  const { id, wait, error, message } = answer ?? {};
+  if (wait) {
+    complain(`${error}. What you wrote follows then.`);
+    await pause(wait);
     complain("");
     return;
   }
   waiting.shift();
   save();
   lines.settle(post.key);
-  if (answer.error) giveBack(post.text, answer.error);
+  if (id === undefined) giveBack(post.text, error ?? message ?? "The server did not take it: post it again.");
 }

@@ -12,19 +12,24 @@ let isAsking = false;
 
 /** Show the newest posts, beside those that are on the page already. */
 export async function greet() {
-  const { posts, more } = await socket.emitWithAck("history", {});
+  const { posts, more } = await ask({});
   if (more && lines.leavesHole(posts)) lines.breakOff();
   if (more) older.hidden = false;
   lines.addPast(posts);
+}
+
+/** Where there is no answer to show, the button says why, and asks again. */
+async function ask(wanted) {
+  const { posts = [], more = true, error, message } = await socket.emitWithAck("history", wanted);
+  older.textContent = error ?? message ?? "Show older posts";
+  return { posts, more };
 }
 
 async function askForOlder() {
   if (isAsking || older.hidden || !socket.connected) return;
   isAsking = true;
   try {
-    const { posts, more, error } = await socket.emitWithAck("history", { before: lines.oldest() });
-    older.textContent = error ?? "Show older posts";
-    if (error) return;
+    const { posts, more } = await ask({ before: lines.oldest() });
     older.hidden = !more;
     lines.addPast(posts);
   } catch {

@@ -5,6 +5,8 @@ import { face } from "./post.js";
 
 const TYPING = 4000; // milliseconds after which somebody is not typing any more
 
+const button = find("who");
+const panel = find("people");
 const names = find("names");
 const naming = find("naming");
 const trouble = find("trouble");
@@ -53,3 +55,14 @@ function showTyping() {
   else if (who.length === 2) typing.replaceChildren(who[0], " and ", who[1], " are typing…");
   else typing.replaceChildren("Several people are typing…");
 }
+
+// Where there is little room, a button shows who is here. (Safari 16 has no popovers.)
+
+function open(isOpen) {
+  panel.classList.toggle("open", isOpen);
+  button.setAttribute("aria-expanded", isOpen);
+}
+
+button.addEventListener("click", () => open(!panel.classList.contains("open")));
+addEventListener("pointerdown", ({ target }) => panel.contains(target) || button.contains(target) || open(false));
+addEventListener("keydown", ({ key }) => key === "Escape" && open(false));

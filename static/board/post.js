@@ -9,6 +9,15 @@ const ADDRESS = /https?:\/\/[^\s<>"]+/gi;
 const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
 const calendar = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
+/** Safari 16 has no URL.canParse. */
+function isAddress(text) {
+  try {
+    return Boolean(new URL(text));
+  } catch {
+    return false;
+  }
+}
+
 function link(address) {
   const anchor = element("a", "", address);
   anchor.href = new URL(address).href;
@@ -30,7 +39,7 @@ export function withLinks(text) {
   let end = 0;
   for (const { 0: found, index } of text.matchAll(ADDRESS)) {
     const address = withoutEnd(found);
-    if (!URL.canParse(address)) continue;
+    if (!isAddress(address)) continue;
     nodes.push(text.slice(end, index), link(address));
     end = index + address.length;
   }
@@ -42,7 +51,7 @@ export function face(name) {
   const [initial = ""] = /[\p{L}\p{N}\p{Extended_Pictographic}]/u.exec(name) ?? [];
   const tint = [...name].reduce((sum, char) => (31 * sum + char.codePointAt(0)) % 65521, 7) % TINTS;
   const made = element("span", name ? `face tint-${tint}` : "face", initial.toUpperCase());
-  made.ariaHidden = "true";
+  made.setAttribute("aria-hidden", true);
   return made;
 }
 
@@ -56,7 +65,16 @@ function when(at) {
 }
 
 /** The line of a post; one without a time is on its way. */
-export function postLine({ text, name, at }) {
+export function postLine(post) {
+  try {
+    return wholeLine(post);
+  } catch (error) {
+    reportError(error);
+    return element("li", "post unshown", element("p", "fate", "This post cannot be shown."));
+  }
+}
+
+function wholeLine({ text, name, at }) {
   const heading = element("p", "heading", element("bdi", "who", name || "Someone"), " ");
   heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
   const body = element("div", "text", ...withLinks(text));
