@@ -65,8 +65,11 @@ composer.addEventListener("submit", (event) => {
   say("post", words);
 });
 
+/** Enter in an input method chooses what it proposes; Safari says so by keyCode alone, behind its compositionend. */
+const isEnter = ({ key, keyCode, isComposing }) => key === "Enter" && !isComposing && keyCode !== 229;
+
 text.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (!isEnter(event) || event.shiftKey) return;
   event.preventDefault();
   composer.requestSubmit();
 });
@@ -85,7 +88,7 @@ nameField.addEventListener("change", () => {
 });
 
 nameField.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
+  if (!isEnter(event)) return;
   event.preventDefault();
   text.focus();
 });
