@@ -49,8 +49,7 @@ class BoardHandler(SocketIOHandler):
 
     remembered = ("name",)
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self) -> None:
         self.name = ""
         self.posting = Pace(5, 10)
         self.typing = Pace(1, 1)

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from inside import session_of
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, RequestHandler
 
@@ -104,7 +105,7 @@ class StageHandler(PlainHandler):
             "rooms": sorted(self.rooms),
             "query": dict(self.request.query),
             "feature": self.request.headers.get("X-Feature"),
-            "transport": self.session.transport.name,
+            "transport": session_of(self).transport.name,
         }
 
     def on_set(self, value: Any) -> None:

@@ -1,5 +1,5 @@
 """The check application on this server: what `js/checks.mjs` asks of any Socket.IO server. `js/peer.mjs` is the same on
-Node's. `mute` is the event that nobody answers: no handler is the whole of it.
+Node's. `mute` is the event that is never answered, and `cut` ends the connection so that the client comes back.
 
     PORT=0 PING_INTERVAL=300 PING_TIMEOUT=200 python tests/peer.py
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from inside import session_of
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -58,7 +59,13 @@ class MainHandler(CheckHandler):
         self.disconnect()
 
     def on_cut(self) -> None:
+        session_of(self).close("forced close")
+
+    def on_banish(self) -> None:
         self.disconnect(close=True)
+
+    async def on_mute(self) -> None:
+        await asyncio.Event().wait()
 
 
 class RefusingHandler(CheckHandler):

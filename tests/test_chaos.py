@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inside import session_of
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
@@ -121,9 +122,9 @@ class CrowdHandler(SocketIOHandler):
         """Answer."""
 
     def on_cut(self) -> None:
-        upgrading = " upgrading" if self.session in self.crowd.hub.upgrading else ""
-        self.crowd.cuts[self.session.transport.name + upgrading] += 1
-        self.session.close("transport error")
+        upgrading = " upgrading" if session_of(self) in self.crowd.hub.upgrading else ""
+        self.crowd.cuts[session_of(self).transport.name + upgrading] += 1
+        session_of(self).close("transport error")
 
     def on_done(self) -> None:
         self.crowd.finish(self)

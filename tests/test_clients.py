@@ -21,6 +21,7 @@ import pytest
 import socketio
 from conftest import JS, PATIENCE, board
 from engineio.payload import Payload
+from inside import session_of
 from tornado.ioloop import IOLoop
 from tornado.web import Application
 
@@ -356,7 +357,7 @@ class Listener(SocketIOHandler):
 
     @property
     def carrier(self) -> str:
-        return self.session.transport.name
+        return session_of(self).transport.name
 
 
 async def tell(node: str, serve: Callable[[Application], str], stream: Stream, **heartbeats: float) -> dict[str, Any]:

@@ -176,6 +176,7 @@ async def test_what_cannot_be_said_is_said_to_nobody_and_logged(kind: str, way: 
         await join(client)
         await join(other)
         await client.send(f'427["{way}","{kind}"]')
+        assert await client.next() == '437[{"message":"Internal error"}]'
         await echo(client)
         await echo(other)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inside import session_of
 from prometheus_client.parser import text_string_to_metric_families
 from wire import (
     JOURNEY,
@@ -42,7 +43,7 @@ class Talk(SocketIOHandler):
         self.broadcast("said", word)
 
     def on_leave(self) -> None:
-        self.disconnect(close=True)
+        session_of(self).close("forced close")
 
 
 def talk(**options: Any) -> Hub:

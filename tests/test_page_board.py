@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import PATIENCE, board
+from inside import cut_all, session_of
 from playwright.async_api import Page, expect
 from test_page import arrival, expect_state, welcome
 from tornado.web import Application
@@ -139,7 +140,7 @@ class Forgetful(BoardHandler):
         answer = await super().on_post(*args)
         if not self.settings.get("has forgotten"):
             self.settings["has forgotten"] = True
-            self.disconnect(close=True)
+            session_of(self).close("forced close")
         return answer
 
 
@@ -338,7 +339,7 @@ async def test_a_gap_that_the_history_cannot_close_is_not_hidden(serve, visit):
     page = await enter(visit, serve(application), ordinary=False)
     await post(page, "before")
     await expect_posts(page, "before")
-    hub_of(application).disconnect(close=True)
+    cut_all(application.settings["hub"])
     await expect_state(page, "Reconnecting…")
     for number in range(PAGE + 10):
         await application.settings["history"].add(f"missed {number}", "")
@@ -439,7 +440,7 @@ async def test_the_page_says_how_it_is_connected_and_when_it_tries_again(serve, 
     await expect_state(page, "Connected")
     await expect(page.locator("#transport")).to_have_text("WebSocket")
     await page.clock.set_fixed_time(0)  # it would never try again by itself
-    hub_of(application).disconnect(close=True)
+    cut_all(application.settings["hub"])
     await expect_state(page, "Reconnecting…")
     await expect(page.locator("#away")).to_have_text(re.compile(r"^Reconnecting in [12] s Now$"))
     await page.get_by_role("button", name="Now").click()

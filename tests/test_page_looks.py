@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import JS, PATIENCE
+from inside import cut_all
 from playwright.async_api import Page, expect
 from test_page import expect_state
 from test_page_board import app, enter, filled, hub_of, post, posts, reconnect
@@ -78,7 +79,7 @@ async def test_the_board_fits_its_screen_and_everybody_can_use_it(serve, browser
         hub_of(application).emit("news", {"msg": "Someone went home", "count": count})
     await expect(page.locator(".fold")).to_be_visible()
     await page.clock.set_fixed_time(0)  # it would never come back by itself
-    hub_of(application).disconnect(close=True)
+    cut_all(application.settings["hub"])
     await expect_state(page, "Reconnecting…")
     await post(page, "Written on the train")
     await post(page, "x" * 1001)
@@ -153,7 +154,7 @@ async def test_nothing_shifts_as_the_page_loads_and_lives(serve, visit):
     await expect(page.locator("#typing")).to_have_text("Ann is typing…")
     await post(guest, "hello")
     await expect(posts(page).last).to_have_text("hello")
-    hub_of(application).disconnect(close=True)
+    cut_all(application.settings["hub"])
     await expect(page.locator("#away")).to_be_visible()
     await reconnect(page)
     await page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -296,12 +297,17 @@ async def test_nothing_is_left_of_those_who_never_came_back() -> None:
     assert len(hub.recovery) == 0
 
 
+def looked_at(look: Callable[[], object]) -> Any:
+    """A client that notes when its rooms are looked through."""
+    return SimpleNamespace(trail=SimpleNamespace(forget_through=lambda _: look()))
+
+
 def test_no_beat_looks_through_the_rooms_of_all_clients() -> None:
     looked: list[int] = []
     recovery = Recovery(window=50, grace=0)
-    clients = [SimpleNamespace(_forget_through=lambda stamp, n=n: looked.append(n)) for n in range(1000)]
+    clients = [looked_at(lambda n=n: looked.append(n)) for n in range(1000)]
     for client in clients:
-        recovery.begin(client)  # type: ignore[arg-type]
+        recovery.begin(client)
     recovery.beat(0, stamp=1)
     recovery.beat(51, stamp=2)
     assert 0 < len(looked) < 200
@@ -314,7 +320,7 @@ def test_the_rooms_of_all_clients_are_looked_through_however_short_the_window_is
     looked: set[int] = set()
     recovery = Recovery(window=1, grace=0)
     for number in range(100):
-        recovery.begin(SimpleNamespace(_forget_through=lambda stamp, n=number: looked.add(n)))  # type: ignore[arg-type]
+        recovery.begin(looked_at(lambda n=number: looked.add(n)))
     for beat in range(1, 30):
         recovery.beat(0.1 * beat, stamp=beat)
     assert looked == set(range(100))

@@ -438,14 +438,14 @@ async def test_an_attribute_without_a_JSON_form_is_named_in_the_log_and_the_rest
     hub = diary()
     for _ in range(2):
         ann = await connect(hub, recovery=True)
-        client: Any = hub.namespaces["/"].clients[ann.id]
+        client: Any = hub.namespaces["/"].clients[ann.id].handler
         client.name, client.notes, client.other = "Ann", {"file": object()}, "not remembered"
     with caplog.at_level(logging.ERROR):
         hub = await restarted(hub)
     assert [record.getMessage() for record in caplog.records] == [
         "DiaryHandler.notes has no JSON form and is not saved: Object of type object is not JSON serializable"
     ]
-    client = hub.namespaces["/"].known[ann.id]
+    client = hub.namespaces["/"].known[ann.id].handler
     assert client.name == "Ann"
     assert not hasattr(client, "notes")
     assert not hasattr(client, "other")
@@ -454,12 +454,12 @@ async def test_an_attribute_without_a_JSON_form_is_named_in_the_log_and_the_rest
 async def test_what_becomes_of_an_attribute_is_nobody_elses_affair() -> None:
     hub = diary()
     ann = await connect(hub, recovery=True)
-    notes = hub.namespaces["/"].clients[ann.id].notes = {"a": [1]}  # type: ignore[attr-defined]
+    notes = hub.namespaces["/"].clients[ann.id].handler.notes = {"a": [1]}
     data = hub.snapshot(TAKEN_AT)
     notes["a"].append(2)
     following = diary()
     following.restore(data, TAKEN_AT)
-    assert following.namespaces["/"].known[ann.id].notes == {"a": [1]}  # type: ignore[attr-defined]
+    assert following.namespaces["/"].known[ann.id].handler.notes == {"a": [1]}
 
 
 # -- what is no snapshot
@@ -562,9 +562,9 @@ async def test_an_attribute_that_is_not_remembered_is_not_set_whatever_the_file_
     data["namespaces"]["/"]["clients"][0]["remembered"] = {"name": "Eve", "emit": 1, "_trail": 2, "connected": True}
     hub = diary()
     hub.restore(data, TAKEN_AT)
-    client = next(iter(hub.namespaces["/"].known.values()))
-    assert client.name == "Eve"  # type: ignore[attr-defined]
-    assert callable(client.emit)  # type: ignore[attr-defined]
+    client = next(iter(hub.namespaces["/"].known.values())).handler
+    assert client.name == "Eve"
+    assert callable(client.emit)
     assert not client.connected
 
 
@@ -625,7 +625,7 @@ async def works(hub: Hub) -> None:
     for pid in list(hub.recovery._clients):
         known = hub.recovery.find(pid)
         assert known is not None
-        back = TestClient(hub, known.namespace, {"recovery": True}, Handshake({}, "", {}))
+        back = TestClient(hub, known.namespace.name, {"recovery": True}, Handshake({}, "", {}))
         back._place = {"pid": pid}
         await back.connect()
         await back.call("whoami")

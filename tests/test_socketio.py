@@ -196,6 +196,7 @@ async def test_an_event_that_nobody_answers_is_harmless(name: str, transport: st
         client = await server.open(transport)
         await join(client)
         await client.send(f"42[{name},1]", f"425[{name}]")
+        assert await client.next() == f'435[{{"message":"Unknown event: {json.loads(name)}"}}]'
         await echo(client)
 
 
@@ -366,6 +367,18 @@ async def test_a_server_that_ends_the_connection_sends_no_41(transport: str) -> 
         await client.send('42["cut"]')
         await client.ended()
         assert await reason_of(reasons) == "forced close"
+
+
+@both
+async def test_a_client_that_is_sent_away_with_its_connection_is_sent_41_first(transport: str) -> None:
+    app, reasons = witnessed()
+    async with serve(app) as server:
+        client = await server.open(transport)
+        await join(client)
+        await client.send('42["banish"]')
+        assert await client.next() == "41"
+        await client.ended()
+        assert await reason_of(reasons) == "server namespace disconnect"
 
 
 async def test_all_namespaces_of_a_connection_end_with_it_for_the_same_reason() -> None:

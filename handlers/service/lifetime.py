@@ -66,7 +66,7 @@ async def part(hub: Hub, seconds: float) -> None:
         number = max(STAGE, math.ceil(len(hub.sessions) / max(1, round(left / pause))))
         # Those who poll come first: their next request may be a new connection, which nobody accepts.
         for session in hub.at_rest[:number]:
-            session.close("server shutting down")
+            hub.end(session, "server shutting down")
         if hub.sessions:
             await asyncio.sleep(min(pause, left))
     hub.close()

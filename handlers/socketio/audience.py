@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Audience")
 
 
-class Answers(dict[str, Any]):
+class Acks(dict[str, Any]):
     """What clients answered, by their ids; `missing` has the ids of those who did not."""
 
     def __init__(self, answers: dict[str, Any], missing: list[str]) -> None:
@@ -90,7 +90,7 @@ class Audience:
             self._namespace.keep(self._keeper(), event, said, keep)
         self._namespace.hub.say(rooms, said, volatile=self._volatile, event=True)
 
-    async def call(self, event: str, *args: Any, timeout: float = 20) -> Answers:
+    async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
 
         Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
@@ -98,23 +98,23 @@ class Audience:
         namespace = self._namespace
         id_ = namespace.next_call()
         said = packets(event_message(namespace.name, event, args, id_))
-        calls = {client: client._expect(id_) for client in self.clients}
+        calls = {client: client.create_ack(id_) for client in self._connected()}
         namespace.hub.say([client.room for client in calls], said)
         try:
             if calls:
                 await asyncio.wait(calls.values(), timeout=timeout)
         finally:
             for client in calls:
-                client._expect_no_more(id_)
+                client.drop_ack(id_)
         answers = {c.id: answer.result() for c, answer in calls.items() if answer.done() and not answer.exception()}
-        return Answers(answers, [client.id for client in calls if client.id not in answers])
+        return Acks(answers, [client.id for client in calls if client.id not in answers])
 
     # -- managing
 
     @property
     def clients(self) -> list[Any]:
         """The handlers of those of them that are online."""
-        return [client for client in self._meant() if client.connected]
+        return [client.handler for client in self._connected()]
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -130,8 +130,11 @@ class Audience:
         self._perform(lambda: self._each(lambda client: client.leave(room)))
 
     def disconnect(self, close: bool = False) -> None:
-        """Send them away from the namespace or, with `close`, end their whole connections."""
-        self._perform(lambda: self._each(lambda client: client.disconnect(close)))
+        """Send them away from the namespace or, with `close`, from all, and end their connections.
+
+        Those that are away are meant, too. Nobody can come back by recovery, only as a newcomer.
+        """
+        self._perform(lambda: self._each(lambda client: client.send_away(close)))
 
     def _each(self, action: Callable[[Client], None]) -> None:
         for client in list(self._meant()):
@@ -155,6 +158,9 @@ class Audience:
         if self._excepted or len(self._rooms) > 1:
             raise ValueError("keep=… is for everyone, or for one room: others could not be told who enters it")
         return self._namespace.room(self._rooms[0]) if self._rooms else self._namespace.everyone
+
+    def _connected(self) -> list[Client]:
+        return [client for client in self._meant() if client.connected]
 
     def _meant(self) -> Iterable[Client]:
         namespace = self._namespace

@@ -1,242 +1,507 @@
-"""The life of one client in one namespace: how it comes in, where it is, how it leaves and comes back."""
+"""One client in one namespace: how it connects, which rooms it is in, how it leaves and comes back.
+
+The application's handler has a client, and speaks through it; nothing here reads an attribute of the handler but its
+class's hooks and events, so that all other names are the author's.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from .dispatch import Dispatch
+from .dispatch import call
 from .errors import Disconnected, Refused
-from .events import Answer
-from .message import EVENT, Kind, Message
+from .events import EventMethod
+from .message import ACK, EVENT, Kind, Message
 from .namespace import Namespace, packets
-from .recovery import PROTOCOL_KEYS, Trail
-from .room import Room, Slice
+from .packet import Packet, make
+from .recovery import PROTOCOL_KEYS, Trail, read_offset
+from .room import Room
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .session import Session
 
 logger = logging.getLogger(__name__)
 
+FORBIDDEN = Refused("Forbidden")
+INTERNAL_ERROR = Refused("Internal error")
+"""What a client is told of a failure: nothing about it."""
 
-class Client(Dispatch):
-    """A client. It is `known` to its namespace from when it comes in until it has left and cannot come back."""
 
-    max_rooms: ClassVar[int] = 1000
-    """How many rooms one client may be in."""
-    max_name: ClassVar[int] = 200
-    """How many characters the name of a room may have."""
+class Return:
+    """What a client that asks to come back has sent: the auth of its CONNECT, and events until it is answered."""
 
-    remembered: ClassVar[tuple[str, ...]] = ()
-    """Names of own attributes, with JSON values, that a client still has after a restart of the server."""
+    __slots__ = ("auth", "events")
+
+    def __init__(self, auth: dict[str, Any]) -> None:
+        self.auth = auth
+        self.events: list[tuple[list[Any], int | None]] = []
+
+
+class Client:
+    """A client. It is `known` to its namespace from when it is admitted until it has left and cannot come back.
+
+    Before that it is joining: what it says to itself, and the rooms it enters, wait for its admission.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_acks",
+        "_deferred",
+        "_queue",
+        "answered",
+        "auth",
+        "connected",
+        "connection",
+        "disconnect_reason",
+        "handler",
+        "id",
+        "left",
+        "namespace",
+        "recoverable",
+        "recovered",
+        "returning",
+        "room",
+        "rooms",
+        "trail",
+    )
 
     def __init__(self, namespace: Namespace, connection: Connection, auth: dict[str, Any]) -> None:
-        super().__init__(namespace.hub.running)
         self.id = secrets.token_urlsafe(15)
         """Unguessable, 20 characters; also the name of the room that this client alone is in."""
-        self.auth: dict[str, Any] = {}
-        """What the client sent with its CONNECT."""
+        self.namespace = namespace
+        self.connection = connection
+        self.handler: Any = None
+        """The application's object; None until `make_handler`."""
         self.connected = False
         """Whether it is there: from before `on_connect` until before `on_disconnecting`."""
         self.recovered = False
-        """Whether it has come back and was sent what it had missed."""
-        self.session = connection.session
+        """Whether it has come back; while `authenticate` runs, whether it asks to."""
+        self.answered = False
+        """Whether its CONNECT was answered long enough ago that it may have heard so."""
+        self.left = False
+        """Whether it has left, or was refused; for one that is away, whether it cannot come back any more."""
+        self.returning: Return | None = None
+        """That it asks to come back, while the application has not decided."""
+        self.disconnect_reason = ""
         self.room = Room(self.id)
-        self._namespace = namespace
-        self._connection = connection
-        self._rooms: dict[str, None] = {}
-        self._trail: Trail | None = None
-        self._left = False
-        self._farewell = ""
-        self._recoverable = namespace.hub.recovery.asked(auth, self.session.handshake.query)
-        self._take_auth(auth)
+        self.rooms: dict[str, None] = {}
+        self.trail: Trail | None = None
+        self.recoverable = namespace.hub.recovery.asked(auth, self.session.handshake.query)
+        self._acks: dict[int, asyncio.Future[Any]] | None = None
+        self._deferred: list[Callable[[], None]] | None = []
+        self._queue = Turns(namespace.hub.running)
+        self.take_auth(auth)
 
-    @property
-    def namespace(self) -> str:
-        """The name of the namespace."""
-        return self._namespace.name
+    def restore(self, id_: str, reason: str) -> None:
+        """Be the client that an earlier server had: away, for a reason."""
+        self.id, self.room, self.disconnect_reason = id_, Room(id_), reason
+        self._deferred = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} in {self._namespace.name}>"
+        return f"<{self.namespace.handler.__name__} {self.id} in {self.namespace.name}>"
 
-    # -- hooks
+    @property
+    def session(self) -> Session:
+        """The session that carries it now, or carried it last."""
+        return self.connection.session
 
-    def authenticate(self, auth: dict[str, Any]) -> Awaitable[None] | None:
-        """Override to decide whether a client may come in; raise `Refused(message, data)` where it may not.
+    @property
+    def busy(self) -> bool:
+        """Whether one of its handlers has not ended yet."""
+        return self._queue.busy
 
-        A client that is recovered is not asked again.
-        """
+    def take_auth(self, auth: dict[str, Any]) -> None:
+        """Remember what it sent with its CONNECT, for the application."""
+        self.auth = {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
 
-    def on_connect(self) -> Awaitable[None] | None:
-        """Override to greet a client that has come in."""
+    # -- connecting
 
-    def on_disconnecting(self, reason: str) -> Awaitable[None] | None:
-        """Override to act when a client has left, while `rooms` still says where it was."""
+    def make_handler(self) -> None:
+        """Make the application's object. Raises what its `__init__` raises."""
+        handler_class = self.namespace.handler
+        handler = handler_class.__new__(handler_class, self)
+        handler_class.__init__(handler)
+        self.handler = handler
 
-    def on_disconnect(self, reason: str) -> Awaitable[None] | None:
-        """Override to act when a client has left, by whatever way. Called once."""
-
-    # -- coming in
-
-    def _join(self) -> None:
-        self._turns.take(self._authenticate)
+    def join(self) -> None:
+        """Ask the application whether the client may come in, or come back."""
+        self._queue.take(self._authenticate)
 
     def _authenticate(self) -> Awaitable[None] | None:
-        try:
-            verdict = self.authenticate(self.auth)
-        except Exception as error:
-            self._refuse(error)
+        if self.left:
             return None
-        if isawaitable(verdict):
-            return self._await_verdict(verdict)
-        return self._come_in()
+        method = self.namespace.events.hook("authenticate")
+        return call(method, self.handler, [self.auth], self._settle_authenticate, self.connection)
 
-    async def _await_verdict(self, verdict: Awaitable[None]) -> None:
-        try:
-            await verdict
-        except Exception as error:
-            self._refuse(error)
-            return
-        greeting = self._come_in()
-        if greeting is not None:
-            await greeting
-
-    def _refuse(self, error: Exception) -> None:
-        if not isinstance(error, Refused):
-            logger.error("authenticate failed for %r", self, exc_info=error)
-            error = Refused("Internal error")
-        if self._left:
-            # The connection may have joined anew meanwhile: that is another client's affair.
-            return
-        try:
-            self._connection.refuse(self._namespace.name, error)
-        except Exception as unspeakable:
-            self._refuse(unspeakable)
-        self._left = True
-
-    def _come_in(self) -> Awaitable[None] | None:
-        if self._left:
+    def _settle_authenticate(
+        self, method: EventMethod, result: Any, error: BaseException | None, connection: Connection
+    ) -> Awaitable[None] | None:
+        if error is None and result is False:
+            error = FORBIDDEN
+        elif error is None and result is not None and result is not True:
+            error = TypeError(
+                f"{method.name} returned a {type(result).__name__}: return None or True to admit the client, "
+                "return False or raise Refused to refuse it"
+            )
+        if self.left or connection is not self.connection or self.connected:
+            # It has left meanwhile, or comes back by another connection, which asks for itself.
+            if error is not None and not isinstance(error, Refused):
+                self.log_failure(method, error)
             return None
-        namespace = self._namespace
-        greeting = {"sid": self.id}
-        if self._recoverable:
-            self._trail = namespace.hub.recovery.begin(self)
-            greeting["pid"] = self._trail.pid
+        if error is not None:
+            self._refuse(method, error)
+        elif self.returning is None:
+            return self._connect()
+        else:
+            self._recover()
+        return None
+
+    def _refuse(self, method: EventMethod, error: BaseException) -> None:
+        refusal = error if isinstance(error, Refused) else INTERNAL_ERROR
+        if refusal is not error:
+            self.log_failure(method, error)
+        self.refuse(refusal, method)
+
+    def refuse(self, refusal: Refused, method: EventMethod | None = None) -> None:
+        """Refuse a client that joins, or that asks to come back."""
+        try:
+            self.connection.refuse(self, refusal)
+        except Exception as error:
+            if method is not None:
+                self.log_failure(method, error)
+            self.connection.refuse(self, INTERNAL_ERROR)
+        if self.returning is None:
+            self._give_up_joining()
+        else:
+            self.expire()
+
+    def _give_up_joining(self) -> None:
+        self.left, self._deferred = True, None
+        # The client was never admitted: what it sent meanwhile is not for the application.
+        self._queue.clear()
+
+    def _connect(self) -> Awaitable[None] | None:
+        namespace = self.namespace
+        answer = {"sid": self.id}
+        if self.recoverable:
+            self.trail = namespace.hub.recovery.begin(self)
+            answer["pid"] = self.trail.pid
         self.connected = True
+        deferred, self._deferred = self._deferred or (), None
         namespace.admit(self)
-        self._say(Message(Kind.CONNECT, namespace.name, greeting))
-        namespace.recall(self, namespace.everyone)
-        return self._run(Answer(type(self).on_connect), [], None)
+        self._answer_connect(answer)
+        namespace.send_kept(self, namespace.everyone)
+        for room in self.rooms:
+            namespace.enter(self, room)
+        for action in deferred:
+            action()
+        return self._run_on_connect()
 
-    def _say(self, message: Message) -> None:
-        event = message.kind is EVENT and message.id is None
-        self._namespace.hub.say([self.room], packets(message), event=event)
+    def _answer_connect(self, answer: dict[str, str]) -> None:
+        self.send(Message(Kind.CONNECT, self.namespace.name, answer))
+        self.answered = False
+        # A CONNECT that was sent before the answer could be heard is read within these two turns of the loop.
+        call_soon = self.namespace.hub.call_soon
+        call_soon(partial(call_soon, self._mark_answered))
 
-    def _take_auth(self, auth: dict[str, Any]) -> None:
-        self.auth = {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
+    def _mark_answered(self) -> None:
+        self.answered = True
+
+    def _run_on_connect(self) -> Awaitable[None] | None:
+        return call(self.namespace.events.hook("on_connect"), self.handler, [], self._settle_connect)
+
+    def _settle_connect(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
+        if isinstance(error, Refused):
+            logger.warning(
+                "%s refused %r, which is connected already: it is sent away. "
+                "Raise Refused in authenticate, so that the client hears why: %s", method.name, self, error,
+            )  # fmt: skip
+            self.send_away()
+        elif error is not None:
+            self.log_failure(method, error)
+
+    # -- sending
+
+    def send(self, message: Message) -> None:
+        """Send a message. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
+        said = packets(message)
+        is_event = message.kind is EVENT and message.id is None
+        if self._deferred is None:
+            self._publish(said, is_event)
+        elif not self.left:
+            self._deferred.append(partial(self._publish, said, is_event))
+
+    def _publish(self, said: Sequence[Packet], is_event: bool) -> None:
+        self.namespace.hub.say([self.room], said, event=is_event)
+
+    def create_ack(self, id_: int) -> asyncio.Future[Any]:
+        """Return what will be the client's answer to the event of this id."""
+        self._acks = self._acks or {}
+        ack = self._acks[id_] = asyncio.get_running_loop().create_future()
+        return ack
+
+    def drop_ack(self, id_: int) -> None:
+        """Wait no more for an answer."""
+        if self._acks is not None:
+            self._acks.pop(id_, None)
+
+    def resolve_ack(self, id_: int | None, args: list[Any]) -> None:
+        """Handle an ACK; one that nothing waits for is ignored."""
+        ack = None if id_ is None or self._acks is None else self._acks.pop(id_, None)
+        if ack is not None and not ack.done():
+            ack.set_result(args[0] if len(args) == 1 else tuple(args) or None)
+
+    def _fail_acks(self, error: Disconnected) -> None:
+        for ack in (self._acks or {}).values():
+            if not ack.done():
+                ack.set_exception(error)
+
+    # -- events
+
+    def receive(self, args: list[Any], id_: int | None) -> None:
+        """Handle an event, after those that came before it: its name, then its arguments."""
+        if self.returning is not None:
+            self.returning.events.append((args, id_))
+            return
+        events, name = self.namespace.events, str(args[0])
+        method = events.find(name)
+        if method is None:
+            self.namespace.hub.unknown_events += 1
+            if not events.overrides("on_any"):
+                self._reject(id_, f"Unknown event: {name:.80}")
+                return
+            method = events.hook("on_any")
+        else:
+            args = args[1:]
+            if not method.fits(len(args)):
+                self._reject(id_, f"{name:.80} takes {method.arity}, and {len(args)} came")
+                return
+        if events.overrides("before_event"):
+            self._queue.take(self._run_before_event, name, method, args, id_)
+        else:
+            self._queue.take(self._run, method, args, id_)
+
+    def _reject(self, id_: int | None, problem: str) -> None:
+        logger.debug("%r sent an event that is not handled: %.200r", self, problem)
+        if id_ is not None:
+            self._queue.take(self._answer, id_, Refused(problem).payload)
+
+    def _run_before_event(
+        self, name: str, method: EventMethod, args: list[Any], id_: int | None
+    ) -> Awaitable[None] | None:
+        hook = self.namespace.events.hook("before_event")
+        # `on_any` is called with the name as well.
+        shown = args[1:] if method is self.namespace.events.hook("on_any") else args
+        return call(hook, self.handler, [name, shown], self._settle_before_event, method, args, id_)
+
+    def _settle_before_event(
+        self,
+        hook: EventMethod,
+        _: Any,
+        error: BaseException | None,
+        method: EventMethod,
+        args: list[Any],
+        id_: int | None,
+    ) -> Awaitable[None] | None:
+        if error is not None:
+            self._fail(hook, error, id_)
+            return None
+        return self._run(method, args, id_)
+
+    def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
+        return call(method, self.handler, args, self._settle_event, id_)
+
+    def _settle_event(self, method: EventMethod, result: Any, error: BaseException | None, id_: int | None) -> None:
+        if error is not None:
+            self._fail(method, error, id_)
+        elif id_ is not None:
+            try:
+                self._answer(id_, result)
+            except Exception as unencodable:
+                self._fail(method, unencodable, id_)
+
+    def _fail(self, method: EventMethod, error: BaseException, id_: int | None) -> None:
+        if isinstance(error, Refused):
+            logger.debug("%s refused %r: %s", method.name, self, error)
+            if id_ is None:
+                return
+            try:
+                self._answer(id_, error.payload)
+                return
+            except Exception as unencodable:
+                error = unencodable
+        self.log_failure(method, error)
+        if id_ is not None:
+            self._answer(id_, INTERNAL_ERROR.payload)
+
+    def _answer(self, id_: int, result: Any) -> None:
+        args = [] if result is None else list(result) if isinstance(result, tuple) else [result]
+        self.send(make(Message, (ACK, self.namespace.name, args, id_)))
+
+    def log_failure(self, method: EventMethod, error: BaseException) -> None:
+        """Log, once, what the application's code raised."""
+        if isinstance(error, asyncio.CancelledError):
+            logger.warning("%s was cancelled for %r", method.name, self)
+        else:
+            logger.error("%s failed for %r", method.name, self, exc_info=error)
 
     # -- rooms
 
-    @property
-    def rooms(self) -> frozenset[str]:
-        """Names of the rooms this client has entered, besides the one that is its id."""
-        return frozenset(self._rooms)
-
     def enter(self, room: str) -> None:
-        """Let this client into a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
-        if len(room) > self.max_name:
-            raise Refused(f"The name of a room has {self.max_name} characters at most, and {room[:20]!r}… more")
-        if room in self._rooms or self.id not in self._namespace.known:
+        """Enter a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
+        limits = self.namespace.handler
+        if len(room) > limits.max_name:
+            raise Refused(f"The name of a room has {limits.max_name} characters at most, and {room[:20]!r}… more")
+        if room in self.rooms or not self._may_move:
             return
-        if len(self._rooms) >= self.max_rooms:
-            raise Refused(f"One can be in {self.max_rooms} rooms at most")
-        self._rooms[room] = None
-        self._namespace.enter(self, room)
+        if len(self.rooms) >= limits.max_rooms:
+            raise Refused(f"One can be in {limits.max_rooms} rooms at most")
+        self.rooms[room] = None
+        if self._deferred is None:
+            self.namespace.enter(self, room)
 
     def leave(self, room: str) -> None:
-        """Let this client out of a room. What was said there before still reaches it."""
-        if room in self._rooms and self.id in self._namespace.known:
-            self._namespace.leave(self, room)
-            del self._rooms[room]
+        """Leave a room. What was said there before still reaches the client."""
+        if room in self.rooms and self._may_move:
+            if self._deferred is None:
+                self.namespace.leave(self, room)
+            del self.rooms[room]
 
-    def disconnect(self, close: bool = False) -> None:
-        """Send this client away from the namespace or, with `close`, end its whole connection."""
-        if close:
-            self.session.close("forced close")
-        elif self.connected:
-            self._say(Message(Kind.DISCONNECT, self._namespace.name))
-            self._connection.part(self, "server namespace disconnect")
+    @property
+    def _may_move(self) -> bool:
+        return self._deferred is not None or self.id in self.namespace.known
 
-    def _read(self, room: Room) -> None:
-        if self._trail is not None:
-            self._trail.enter(room, self._namespace.hub.stamp)
-        self.session.enter(room, stamped=self._trail is not None)
+    def subscribe(self, room: Room) -> None:
+        """Read a room from now on; a client that is away will find there what it missed."""
+        if self.trail is not None:
+            self.trail.enter(room, self.namespace.hub.stamp)
+        if self.connected:
+            self.session.enter(room, stamped=self.trail is not None)
 
-    def _read_no_more(self, room: Room) -> None:
+    def unsubscribe(self, room: Room) -> None:
+        """Read a room no more."""
         self.session.leave(room)
-        if self._trail is not None:
-            self._trail.leave(room)
+        if self.trail is not None:
+            self.trail.leave(room)
 
-    # -- leaving, and coming back
+    # -- leaving
 
-    def _part(self, reason: str, may_return: bool) -> None:
+    def send_away(self, close: bool = False) -> None:
+        """Disconnect the client from the namespace for good or, with `close`, its whole connection."""
+        if close:
+            self.connection.send_away()
+        elif self.connected:
+            self.send(Message(Kind.DISCONNECT, self.namespace.name))
+            self.connection.part(self, "server namespace disconnect")
+        elif not self.left:
+            if self.session.reason is None:
+                self.refuse(FORBIDDEN)
+            elif self.trail is not None:
+                self.expire()
+                self.connection.part(self, "server namespace disconnect")
+
+    def disconnect(self, reason: str, may_return: bool) -> None:
         """Leave; the hooks follow when the handlers in flight are done."""
-        self._left = True
+        if self.returning is not None:
+            self._fail_to_return(may_return)
+            return
+        self.left = not (may_return and self.trail is not None)
         if not self.connected:
+            self._give_up_joining()
             return
         self.connected = False
-        self._farewell = reason
-        self._expect_nothing(Disconnected(f"{self.id} left before it answered: {reason}"))
-        hub = self._namespace.hub
-        if self._trail is not None and may_return:
-            self._namespace.suspend(self)
-            if hub.recovery.lost(self, hub.now()):
-                self._say_goodbye()
+        self.disconnect_reason = reason
+        self._fail_acks(Disconnected(f"{self.id} left before it answered: {reason}"))
+        hub = self.namespace.hub
+        if self.left:
+            self._forget()
+            self.run_disconnect_hooks()
         else:
-            self._dismiss()
-            self._say_goodbye()
+            self.namespace.suspend(self)
+            if self.trail is not None and not self.session.closed_by_client:
+                self.trail.resent_from = None
+            if hub.recovery.lost(self, hub.now()):
+                self.run_disconnect_hooks()
 
-    def _say_goodbye(self) -> None:
-        del self._namespace.clients[self.id]
-        for hook in (type(self).on_disconnecting, type(self).on_disconnect):
-            self._turns.take(self._run, Answer(hook), [self._farewell], None)
+    def run_disconnect_hooks(self) -> None:
+        """Tell the application that the client has left."""
+        del self.namespace.clients[self.id]
+        for name in ("on_disconnecting", "on_disconnect"):
+            self._queue.take(self._run_disconnect_hook, name)
 
-    def _dismiss(self) -> None:
-        self._namespace.dismiss(self)
-        if self._trail is not None:
-            self._namespace.hub.recovery.forget(self, self._trail)
-            self._trail = None
-        self._namespace.hub.prune(self._namespace)
+    def _run_disconnect_hook(self, name: str) -> Awaitable[None] | None:
+        hook = self.namespace.events.hook(name)
+        return call(hook, self.handler, [self.disconnect_reason], self._settle_event, None)
 
-    def _expire(self) -> None:
-        """It will not come back."""
-        self._dismiss()
-        if self.id in self._namespace.clients:
-            self._say_goodbye()
+    def _forget(self) -> None:
+        self.left = True
+        self.namespace.dismiss(self)
+        if self.trail is not None:
+            self.namespace.hub.recovery.forget(self, self.trail)
+            self.trail = None
+        self.namespace.hub.prune(self.namespace)
 
-    def _forget_through(self, stamp: int) -> None:
-        if self._trail is not None:
-            self._trail.forget_through(stamp)
+    def expire(self) -> None:
+        """The client, which is away, cannot come back any more."""
+        self.returning = None
+        self._forget()
+        if self.id in self.namespace.clients:
+            self.run_disconnect_hooks()
 
-    def _missed(self, stamp: int) -> Slice | None:
-        return None if self._trail is None else self._trail.missed(stamp)
+    # -- coming back
 
-    def _come_back(self, connection: Connection, auth: dict[str, Any], missed: Slice) -> None:
-        assert self._trail is not None
-        self.session, self._connection = connection.session, connection
-        self._take_auth(auth)
-        self._left, self.connected, self.recovered = False, True, True
-        had_left = self._namespace.hub.recovery.back(self)
-        self._namespace.readmit(self)
+    def may_resume(self, auth: dict[str, Any]) -> bool:
+        """Whether a client may come back: not twice to where it closed by itself when it had been sent the rest."""
+        return self.trail is not None and self.trail.resent_from != read_offset(auth)
+
+    def come_back(self, connection: Connection, auth: dict[str, Any]) -> None:
+        """Ask to come back, by another connection and with the auth of its CONNECT."""
+        self.connection, self.returning, self.answered = connection, Return(auth), False
+        self.recovered = True
+        self.take_auth(auth)
+        hub = self.namespace.hub
+        hub.recovery.hold(self)
+        if hub.recovery_skips_authenticate:
+            self._recover()
+        else:
+            # Not behind its handlers: one of them may run for long, and the client waits.
+            Turns(hub.running).take(self._authenticate)
+
+    def _fail_to_return(self, may_return: bool) -> None:
+        """The connection by which it asked to come back is over."""
+        self.returning = None
+        if may_return:
+            self.namespace.hub.recovery.wait_again(self, self.namespace.hub.now())
+        else:
+            self.expire()
+
+    def _recover(self) -> None:
+        returning, self.returning = self.returning, None
+        if returning is None or self.trail is None:
+            return
+        offset = read_offset(returning.auth)
+        missed = self.trail.missed(offset)
+        if missed is None:
+            self.expire()
+            self.connection.join(self.namespace, returning.auth)
+            return
+        hub = self.namespace.hub
+        self.connected = True
+        had_left = hub.recovery.back(self)
+        self.namespace.readmit(self)
         self.session.keep(missed)
-        self._namespace.hub.counters.recovered += 1
-        self._namespace.hub.counters.deliveries += len(missed.entries)
-        self._say(Message(Kind.CONNECT, self._namespace.name, {"sid": self.id, "pid": self._trail.pid}))
+        self.trail.resent_from = offset if missed else None
+        hub.counters.recovered += 1
+        hub.counters.deliveries += len(missed.entries)
+        self._answer_connect({"sid": self.id, "pid": self.trail.pid})
         if had_left:
-            self._turns.take(self._run, Answer(type(self).on_connect), [], None)
-
-    def _count_unknown_event(self) -> None:
-        self._namespace.hub.unknown_events += 1
+            self._queue.take(self._run_on_connect)
+        for args, id_ in returning.events:
+            self.receive(args, id_)

@@ -51,6 +51,13 @@ class Loop(Protocol):
         """The same from another thread."""
 
 
+class Closable(Protocol):
+    """A session, or a listener to an event stream."""
+
+    def close(self, reason: Reason) -> None:
+        """End it; only the first reason counts."""
+
+
 class Trim:
     """What is behind the readers of a room in the queue: when it is its turn, they had theirs."""
 
@@ -167,11 +174,15 @@ class Engine:
         self.sessions[session.sid] = session
         self.admission.enter(handshake.remote_ip)
         self._heartbeat.watch(session, now)
-        session.listener = self.accept(session)
         self.counters.opened[transport.name] += 1
         logger.info(
             "%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name, extra=session.particulars
         )
+        try:
+            session.listener = self.accept(session)
+        except Exception:
+            logger.exception("%s has no listener, and is closed", session.sid)
+            session.close("forced close")
         return session
 
     def greeting(self, session: Session) -> Packet:
@@ -223,7 +234,14 @@ class Engine:
     def close(self, reason: Reason = "server shutting down") -> None:
         """End all sessions. Clients are told nothing that would keep them from coming back."""
         for session in list(self.sessions.values()):
-            session.close(reason)
+            self.end(session, reason)
+
+    def end(self, reader: Closable, reason: Reason) -> None:
+        """Close one of many; where that fails, log it, so that those behind it have their turn."""
+        try:
+            reader.close(reason)
+        except Exception:
+            logger.exception("%r did not close as it should", reader)
 
     # -- deadlines
 
@@ -238,14 +256,14 @@ class Engine:
         self.late, self._beaten = now - self._beaten - self.period, now
         gone, rested = self._heartbeat.beat(now, self.late)
         for session in gone:
-            session.close("ping timeout")
+            self.end(session, "ping timeout")
         if rested:
             self.say([session.room for session in rested], PING)
         for session in self.upgrading.due(now, self.late):
             logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             session.abandon_upgrade()
         for session in self.resuming.due(now, self.late):
-            session.close("transport close")
+            self.end(session, "transport close")
         for session in self._departing.due(now, self.late):
             del self._departed[session.sid]
 
@@ -293,6 +311,10 @@ class Engine:
                 self._awake.append(reader)
         if room.size > self.max_backlog:
             self._awake.append(Trim(room, self.max_backlog))
+
+    def call_soon(self, action: Callable[[], Any]) -> None:
+        """Have something done in the next round of the loop."""
+        self._running_loop().call_soon(action)
 
     def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
         """Have something done on the thread of the loop; nothing where nobody has connected yet."""

@@ -15,90 +15,235 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from .audience import Audience
 from .client import Client
 from .errors import CallTimeout, Disconnected
+from .events import EventTable, default_hook
 from .namespace import event_message
 from .session import Handshake
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class SocketIOHandler(Client):
-    """A client. Attributes that the application sets on it are the client's own state.
+T = TypeVar("T")
 
-    Its hooks are those of `Client` and `Dispatch`: `authenticate`, `on_connect`, `before_event`, `on_any`,
-    `on_disconnecting`, `on_disconnect`.
-    """
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the handlers of one server share."""
-        return self._namespace.hub.settings
+class _Shown(Generic[T]):
+    """What an author may read of the client. An attribute of the author's own may have the same name."""
 
-    # -- who is there
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self.__doc__ = read.__doc__
+        self._read = read
 
-    @property
+    @overload
+    def __get__(self, handler: None, owner: type) -> _Shown[T]: ...
+
+    @overload
+    def __get__(self, handler: object, owner: type) -> T: ...
+
+    def __get__(self, handler: object | None, owner: type) -> _Shown[T] | T:
+        return self if handler is None else self._read(handler)
+
+
+class _Fixed(_Shown[T]):
+    """What an author may read of the client, and would mistake for something else if it were assigned."""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __set__(self, handler: object, value: Any) -> NoReturn:
+        name = self._name
+        raise AttributeError(
+            f"{type(handler).__name__}.{name} is the library's ({self.__doc__}) and cannot be assigned: "
+            f"choose another name, such as self.my_{name}"
+        )
+
+
+class SocketIOHandler:
+    """A client. Attributes that the application sets on it are the client's own state, whatever their names."""
+
+    max_rooms: ClassVar[int] = 1000
+    """How many rooms one client may be in."""
+    max_name: ClassVar[int] = 200
+    """How many characters the name of a room may have."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
+    """Names of own attributes, with JSON values, that a client still has after a restart of the server."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        EventTable(cls)
+
+    # The name is mangled, so that no attribute of an author's is the same.
+    __client: Client
+
+    def __new__(cls, client: Client) -> Self:
+        """Called by the hub for each client; raises TypeError elsewhere."""
+        if not isinstance(client, Client):
+            raise TypeError(f"{cls.__name__} is no request handler: write Hub({{'/': {cls.__name__}}}) and routes(hub)")
+        handler = super().__new__(cls)
+        handler.__client = client
+        return handler
+
+    def __init__(self) -> None:
+        """Override to give a client its state; it is not admitted yet."""
+
+    # -- hooks
+
+    @default_hook
+    def authenticate(self, auth: dict[str, Any]) -> Awaitable[bool | None] | bool | None:
+        """Override to decide whether a client may come in.
+
+        Return None or True to admit it; return False, or raise `Refused(message, data)`, to refuse it. What it enters
+        and what is emitted to it here takes effect when it is admitted. A client that comes back is asked again, with
+        `recovered` set.
+        """
+
+    @default_hook
+    def on_connect(self) -> Awaitable[None] | None:
+        """Override to greet a client that has come in."""
+
+    @default_hook
+    def before_event(self, event: str, args: list[Any]) -> Awaitable[None] | None:
+        """Override to look at each event before it is answered; raise `Refused` where it may not be."""
+
+    @default_hook
+    def on_any(self, event: str, *args: Any) -> Any:
+        """Override to answer events for which there is no method."""
+
+    @default_hook
+    def on_disconnecting(self, reason: str) -> Awaitable[None] | None:
+        """Override to act when a client has left, while `rooms` still says where it was."""
+
+    @default_hook
+    def on_disconnect(self, reason: str) -> Awaitable[None] | None:
+        """Override to act when a client has left, by whatever way. Called once."""
+
+    # -- who the client is
+
+    @_Fixed
+    def id(self) -> str:
+        """The client's id, and the name of the room it alone is in"""
+        return self.__client.id
+
+    @_Fixed
+    def auth(self) -> dict[str, Any]:
+        """What the client sent with its CONNECT"""
+        return self.__client.auth
+
+    @_Fixed
+    def connected(self) -> bool:
+        """Whether the client is there: from before `on_connect` until before `on_disconnecting`"""
+        return self.__client.connected
+
+    @_Fixed
+    def recovered(self) -> bool:
+        """Whether the client has come back and was sent what it had missed"""
+        return self.__client.recovered
+
+    @_Fixed
     def request(self) -> Handshake:
-        """The request that opened the connection: `headers`, `remote_ip`, `query`."""
-        return self.session.handshake
+        """The request that opened the connection: `headers`, `remote_ip`, `query`"""
+        return self.__client.session.handshake
 
-    @property
+    @_Fixed
+    def rooms(self) -> frozenset[str]:
+        """Names of the rooms this client has entered, besides the one that is its id"""
+        return frozenset(self.__client.rooms)
+
+    @_Fixed
+    def settings(self) -> dict[str, Any]:
+        """What the handlers of one server share"""
+        return self.__client.namespace.hub.settings
+
+    @_Shown
+    def namespace(self) -> str:
+        """The name of the namespace."""
+        return self.__client.namespace.name
+
+    @_Shown
     def match(self) -> re.Match[str] | None:
         """How the namespace fits the regular expression it was declared by; None for one declared by its name."""
-        return self._namespace.match
+        return self.__client.namespace.match
 
-    @property
+    @_Shown
     def online(self) -> int:
         """How many clients are in the namespace at this moment."""
-        return len(self._namespace.clients)
+        return len(self.__client.namespace.clients)
+
+    def __repr__(self) -> str:
+        return repr(self.__client)
+
+    # -- rooms
+
+    def enter(self, room: str) -> None:
+        """Let this client into a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
+        self.__client.enter(room)
+
+    def leave(self, room: str) -> None:
+        """Let this client out of a room. What was said there before still reaches it."""
+        self.__client.leave(room)
+
+    def disconnect(self, close: bool = False) -> None:
+        """Send this client away from the namespace or, with `close`, from all, and end its connection.
+
+        It cannot come back by recovery, only as a newcomer whom `authenticate` admits.
+        """
+        self.__client.send_away(close)
 
     # -- saying
 
     def emit(self, event: str, *args: Any) -> None:
         """Send this client an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
-        self._say(event_message(self._namespace.name, event, args))
+        client = self.__client
+        client.send(event_message(client.namespace.name, event, args))
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Any:
         """Send this client an event and return its acknowledgement (several arguments: a tuple).
 
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """
-        if not self.connected:
-            raise Disconnected(f"{self.id} has left: nobody can answer {event!r}")
-        id_ = self._namespace.next_call()
-        message = event_message(self._namespace.name, event, args, id_)
-        answer = self._expect(id_)
+        client = self.__client
+        if not client.connected:
+            when = "has left" if client.left or client.trail is not None else "is not admitted yet"
+            raise Disconnected(f"{client.id} {when}: nobody can answer {event!r}")
+        id_ = client.namespace.next_call()
+        message = event_message(client.namespace.name, event, args, id_)
+        ack = client.create_ack(id_)
         try:
-            self._say(message)
-            return await asyncio.wait_for(answer, timeout)
+            client.send(message)
+            return await asyncio.wait_for(ack, timeout)
         except asyncio.TimeoutError:
-            raise CallTimeout(f"{self.id} did not answer {event!r} within {timeout:g} s") from None
+            raise CallTimeout(f"{client.id} did not answer {event!r} within {timeout:g} s") from None
         finally:
-            self._expect_no_more(id_)
+            client.drop_ack(id_)
 
     def broadcast(self, event: str, *args: Any, keep: int = 0) -> None:
         """Send everyone in the namespace an event, this client too; newcomers are sent the last `keep` of it."""
-        self._everyone.emit(event, *args, keep=keep)
+        self.__everyone.emit(event, *args, keep=keep)
 
     def to(self, *rooms: str) -> Audience:
         """The clients in any of these rooms (names, or ids of clients), this one too if it is in one."""
-        return self._everyone.to(*rooms)
+        return self.__everyone.to(*rooms)
 
     def except_(self, *rooms: str) -> Audience:
         """Everyone but the clients in these rooms (names, or ids of clients)."""
-        return self._everyone.except_(*rooms)
+        return self.__everyone.except_(*rooms)
 
     @property
     def others(self) -> Audience:
         """Everyone but this client."""
-        return self._everyone.others
+        return self.__everyone.others
 
     @property
     def volatile(self) -> Audience:
         """Everyone who can take it at once."""
-        return self._everyone.volatile
+        return self.__everyone.volatile
 
     @property
-    def _everyone(self) -> Audience:
-        return Audience(self._namespace, self.id)
+    def __everyone(self) -> Audience:
+        client = self.__client
+        return Audience(client.namespace, client.id)

@@ -11,6 +11,7 @@ from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
 from .engine import Engine
 from .errors import Refused
+from .events import EventTable
 from .heartbeat import Deadlines
 from .namespace import Namespace
 from .reader import Reason
@@ -45,6 +46,7 @@ class Hub(Engine):
     connect_timeout: seconds within which a connection has to join a namespace.
     recovery: seconds within which a client that asked for it may come back and get what it missed; 0: none may.
     presence_grace: seconds that such a client may be away without having left, as far as others are told.
+    recovery_skips_authenticate: whether a client that comes back is let in without being asked again.
     options: those of `Engine`.
     """
 
@@ -55,12 +57,15 @@ class Hub(Engine):
         connect_timeout: float = 45,
         recovery: float = 120,
         presence_grace: float = 0,
+        recovery_skips_authenticate: bool = False,
         **options: Any,
     ) -> None:
         self._handlers = dict(handlers.items())
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
         self._presence_grace = presence_grace
+        self.recovery_skips_authenticate = recovery_skips_authenticate
+        self._events = {handler: EventTable(handler) for handler in self._handlers.values()}
         self.settings: dict[str, Any] = {}
         """What handlers share, as an Application's settings are for Tornado's own; they have it as `self.settings`."""
         super().__init__(self._accept, **options)
@@ -108,10 +113,10 @@ class Hub(Engine):
         now = self.now()
         for session in self.joining.due(now, self.late):
             session.fault = f"joined no namespace within {self._connect_timeout:g} s"
-            session.close("forced close")
+            self.end(session, "forced close")
         for session in self.assembling.due(now, self.late):
             session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
-            session.close("parse error")
+            self.end(session, "parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             stream.beat()
@@ -122,14 +127,14 @@ class Hub(Engine):
     @property
     def at_rest(self) -> list[Session]:
         """The sessions that wait for no handler to end, those first that poll."""
-        resting = [session for session in self.sessions.values() if not _connection(session).busy]
+        resting = [session for session in self.sessions.values() if not _is_busy(session)]
         return sorted(resting, key=lambda session: session.transport.name != "polling")
 
     def close(self, reason: Reason = "server shutting down") -> None:
         """End all sessions and streams."""
         super().close(reason)
         for stream in self.streams:
-            stream.close(reason)
+            self.end(stream, reason)
 
     def expect_attachments(self, session: Session) -> None:
         """Wait for the rest of a message, for a limited time."""
@@ -169,16 +174,15 @@ class Hub(Engine):
         for declared, handler in self._handlers.items():
             match = None if isinstance(declared, str) else declared.fullmatch(name)
             if match or name == declared:
-                namespace = self._living[name] = Namespace(name, handler, match, self)
+                namespace = self._living[name] = Namespace(name, handler, self._events[handler], match, self)
                 if match is None:
                     self.namespaces[name] = namespace
                 return namespace
         return None
 
 
-def _connection(session: Session) -> Connection:
-    assert isinstance(session.listener, Connection)
-    return session.listener
+def _is_busy(session: Session) -> bool:
+    return isinstance(session.listener, Connection) and session.listener.busy
 
 
 class ThreadsafeHub:

@@ -13,7 +13,7 @@ from .room import Room
 
 if TYPE_CHECKING:
     from .client import Client
-    from .handler import SocketIOHandler
+    from .events import EventTable
     from .hub import Hub
 
 
@@ -34,9 +34,13 @@ def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | No
 class Namespace:
     """One namespace of one server."""
 
-    def __init__(self, name: str, handler: type[SocketIOHandler], match: re.Match[str] | None, hub: Hub) -> None:
+    def __init__(
+        self, name: str, handler: type[Any], events: EventTable, match: re.Match[str] | None, hub: Hub
+    ) -> None:
         self.name = name
         self.handler = handler
+        self.events = events
+        """What the handler class answers."""
         self.match = match
         """How the name fits the expression it was declared by; None for one declared by its exact name."""
         self.hub = hub
@@ -60,13 +64,13 @@ class Namespace:
         self.hub.namespaces[self.name] = self
         self.clients[client.id] = self.known[client.id] = client
         for room in (client.room, self.everyone):
-            client._read(room)
+            client.subscribe(room)
 
     def readmit(self, client: Client) -> None:
         """Let a client read again that was away."""
         self.clients[client.id] = client
         for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
-            client._read(room)
+            client.subscribe(room)
 
     def suspend(self, client: Client) -> None:
         """Let a client read no more that may come back."""
@@ -83,8 +87,8 @@ class Namespace:
     def enter(self, client: Client, name: str) -> None:
         """Let a client into a room, which begins with its first client; what is kept there is sent to it."""
         room = self.add(client, name)
-        client._read(room)
-        self.recall(client, room)
+        client.subscribe(room)
+        self.send_kept(client, room)
 
     def add(self, client: Client, name: str) -> Room:
         """Count a client among those in a room, and return the room."""
@@ -99,7 +103,7 @@ class Namespace:
 
     def leave(self, client: Client, name: str) -> None:
         """Let a client out of a room, which ends with its last client unless something is kept there."""
-        client._read_no_more(self.rooms[name])
+        client.unsubscribe(self.rooms[name])
         members = self._members[name]
         del members[client]
         if not members:
@@ -120,7 +124,7 @@ class Namespace:
         events = self.kept.setdefault(room, {})
         events[event] = deque([*events.get(event, ()), said], maxlen=number)
 
-    def recall(self, client: Client, room: Room) -> None:
+    def send_kept(self, client: Client, room: Room) -> None:
         """Send a client what is kept in a room it has entered."""
         for events in self.kept.get(room, {}).values():
             for said in events:

@@ -88,6 +88,7 @@ class PollingTransport:
 
     def _take(self, packet: Packet) -> None:
         if packet.type is PacketType.CLOSE:
+            self.session.closed_by_client = True
             self.session.lost(self, "transport close")
         else:
             self.session.receive(packet, self)

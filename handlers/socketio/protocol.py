@@ -28,6 +28,8 @@ class Receiver(Protocol):
 
     broken: bool
     """Whether the connection ended by an error."""
+    closed_by_peer: bool
+    """Whether the peer sent a CLOSE."""
 
     def on_message(self, message: str | bytes) -> None:
         """Take a message."""
@@ -163,7 +165,7 @@ class FrameProtocol(WebSocketProtocol13):
     def _take_control(self, frame: Control) -> None:
         if frame.opcode == CLOSE:
             self.close_code = read_close(frame.data)
-            self.client_terminated = True
+            self.client_terminated = self._receiver.closed_by_peer = True
             self.close(self.close_code)
         elif frame.opcode == PING and self._wire is not None and self._wire.busy:
             # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.

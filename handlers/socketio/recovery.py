@@ -35,7 +35,7 @@ PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
 class Trail:
     """What is needed to find out what one client missed: where it was, and since when."""
 
-    __slots__ = ("entered", "left", "pid")
+    __slots__ = ("entered", "left", "pid", "resent_from")
 
     def __init__(self, pid: str = "") -> None:
         self.pid = pid or secrets.token_urlsafe(15)
@@ -43,6 +43,8 @@ class Trail:
         """The rooms the client is in, and the stamp from which on it has been there."""
         self.left: list[Entry] = []
         """What it heard in rooms that it has left since."""
+        self.resent_from: int | None = None
+        """The stamp after which it was sent again what it had missed, while it may have closed because of that."""
 
     def enter(self, room: Room, stamp: int) -> None:
         """The client is in a room, from this stamp on."""
@@ -120,7 +122,7 @@ class Recovery:
         """A client is away. Return whether others are to be told at once."""
         self._away.begin(client, now)
         for forgotten in self._away.beyond(MAX_AWAY):
-            forgotten._expire()
+            forgotten.expire()
         if self._unnoticed.wait:
             self._unnoticed.begin(client, now)
         return not self._unnoticed.wait
@@ -143,6 +145,14 @@ class Recovery:
         """Seconds that a client may be away."""
         return self._away.wait
 
+    def hold(self, client: Client) -> None:
+        """A client asks to come back: keep it until it is answered."""
+        self._away.end(client)
+
+    def wait_again(self, client: Client, now: float) -> None:
+        """A client did not come back after all."""
+        self._away.begin(client, now)
+
     def back(self, client: Client) -> bool:
         """A client is back. Return whether others were told that it had left."""
         self._away.end(client)
@@ -151,7 +161,7 @@ class Recovery:
     def give_up(self) -> None:
         """Nobody will come back: tell of those of whom others have not been told."""
         for client in self._unnoticed.beyond(0):
-            client._say_goodbye()
+            client.run_disconnect_hooks()
 
     def forget(self, client: Client, trail: Trail) -> None:
         """A client will not come back."""
@@ -173,9 +183,9 @@ class Recovery:
     def beat(self, now: float, stamp: int, late: float = 0.0) -> None:
         """Let those go whose time is over, and what is too old to be asked for."""
         for client in self._unnoticed.due(now, late):
-            client._say_goodbye()
+            client.run_disconnect_hooks()
         for client in self._away.due(now, late):
-            client._expire()
+            client.expire()
         self._mark(now, stamp)
         self._forget_old()
 
@@ -196,4 +206,12 @@ class Recovery:
 
     def _forget_old(self) -> None:
         for _ in range(min(len(self._unsearched), len(self._clients) // BEATS + 1)):
-            self._unsearched.pop()._forget_through(self._horizon)
+            trail = self._unsearched.pop().trail
+            if trail is not None:
+                trail.forget_through(self._horizon)
+
+
+def read_offset(auth: Mapping[str, Any]) -> int:
+    """Return the stamp that a client names as the last it saw; 0 for one that has heard nothing yet."""
+    offset = auth.get("offset")
+    return int(offset) if isinstance(offset, str) and offset.isdecimal() and len(offset) < 20 else 0

@@ -9,7 +9,7 @@ A snapshot is one JSON object:
     namespaces  by name {everyone, rooms, clients}:
                 everyone, and each of rooms by name: {forgotten, log, retained, kept}, where
                     log has stamps of said, and kept has [event, how many, [[text, attachment, …], …]]
-                clients: [{id, pid, …}], see SavedClient
+                clients: [{id, pid, …}], see SavedClient; those that shared a connection have the same `connection`
 
 Times besides are seconds.
 """
@@ -61,6 +61,8 @@ class SavedClient(NamedTuple):
 
     id: str
     pid: str
+    connection: int | None
+    """A number that clients of one connection have in common; None in a snapshot that does not tell."""
     away: float
     """For how many seconds it had been away."""
     present: bool
@@ -161,6 +163,7 @@ class _Reader:
         return SavedClient(
             id=self._new(_get(data, "id", str)),
             pid=self._new(_get(data, "pid", str)),
+            connection=_get(data, "connection", int) if "connection" in data else None,
             away=_seconds(data, "away"),
             present=_get(data, "present", bool),
             reason=_get(data, "reason", str),

@@ -74,12 +74,23 @@ class Listener(Protocol):
         """Take note that the session is over. Called once."""
 
 
+class Silence:
+    """The listener of a session that has none yet."""
+
+    def on_message(self, data: str | bytes) -> None:
+        """Ignore it."""
+
+    def on_close(self, reason: Reason) -> None:
+        """Ignore it."""
+
+
 class Session(Reader):
     """One client of the engine, whatever carries it."""
 
     __slots__ = (
         "_allowance",
         "_candidate",
+        "closed_by_client",
         "fault",
         "handshake",
         "listener",
@@ -90,18 +101,19 @@ class Session(Reader):
         "transport",
     )
 
-    listener: Listener
-
     def __init__(self, engine: Engine, sid: str, transport: Transport, handshake: Handshake, now: float) -> None:
         super().__init__(engine)
         self.sid = sid
         self.transport = transport
+        self.listener: Listener = Silence()
         self.handshake = handshake
         self.opened_at = now
         self.probed = False
         """Whether a transport has probed that is to take over."""
         self.fault = ""
         """What the client did that it may not."""
+        self.closed_by_client = False
+        """Whether the client said that it closes: its network was not the reason."""
         self._candidate: Candidate | None = None
         self._allowance = Allowance(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
@@ -168,6 +180,8 @@ class Session(Reader):
                 self.listener.on_message(data)
             except ProtocolError as error:
                 self.malformed(error, via)
+            except Exception:
+                logger.exception("a message of %s failed", self.sid)
 
     def malformed(self, error: ProtocolError, via: Transport) -> None:
         """Part with a transport that brought what cannot be read."""
@@ -260,4 +274,7 @@ class Session(Reader):
         # A client that was told that it may upgrade polls no more: it hears from its candidate that the server closed.
         if not (self.probed and reason in TOLD):
             self.abandon_upgrade()
-        self.listener.on_close(reason)
+        try:
+            self.listener.on_close(reason)
+        except Exception:
+            logger.exception("the end of %s failed", self.sid)

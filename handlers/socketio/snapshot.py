@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .client import Client
 from .connection import Connection
 from .errors import Refused
 from .namespace import Namespace
@@ -24,7 +25,6 @@ from .saved import FORMAT, SavedClient, SavedEvent, SavedNamespace, SavedRoom, r
 from .session import Handshake, Session
 
 if TYPE_CHECKING:
-    from .client import Client
     from .hub import Hub
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def restore(hub: Hub, data: Any, now: float) -> int:
     age = max(0.0, now - saved.taken_at)
     found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
     parts = [(namespace, part) for namespace, part in found if namespace is not None]
-    absent = [(_absent(hub, namespace, client), client) for namespace, part in parts for client in part.clients]
+    absent = _make_absent(hub, parts)
     hub.go_beyond(saved.stamp)
     for namespace, part in parts:
         hub.namespaces[namespace.name] = namespace
@@ -72,10 +72,11 @@ class _Writer:
         """What the logs have, by stamp."""
         self._hub = hub
         self._complaints: set[tuple[type, str]] = set()
+        self._connections: dict[Connection, int] = {}
 
     def namespace(self, namespace: Namespace) -> dict[str, Any]:
         """Write a namespace."""
-        clients = [client for client in namespace.known.values() if client._trail is not None]
+        clients = [client for client in namespace.known.values() if client.trail is not None]
         entered = {name for client in clients for name in client.rooms}
         rooms = {name: room for name, room in namespace.rooms.items() if name in entered or room in namespace.kept}
         return {
@@ -101,15 +102,16 @@ class _Writer:
         return [entry.stamp for entry in entries]
 
     def _client(self, namespace: Namespace, client: Client) -> dict[str, Any]:
-        trail, handshake = client._trail, client.session.handshake
+        trail, handshake = client.trail, client.session.handshake
         assert trail is not None
         return {
             "id": client.id,
             "pid": trail.pid,
+            "connection": self._connections.setdefault(client.connection, len(self._connections)),
             "away": self._hub.recovery.away(client, self._hub.now()),
             "present": client.id in namespace.clients,
-            "reason": ENDED if client.connected else client._farewell,
-            "auth": self._attribute(client, "auth").get("auth", {}),
+            "reason": ENDED if client.connected else client.disconnect_reason,
+            "auth": self._json(client, "auth", client.auth).get("auth", {}),
             "remote_ip": handshake.remote_ip,
             "query": dict(handshake.query),
             "remembered": self._attributes(client),
@@ -122,17 +124,17 @@ class _Writer:
 
     def _attributes(self, client: Client) -> dict[str, Any]:
         written: dict[str, Any] = {}
-        for name in client.remembered:
-            if name in vars(client):
-                written |= self._attribute(client, name)
+        for name in client.namespace.handler.remembered:
+            if name in vars(client.handler):
+                written |= self._json(client, name, vars(client.handler)[name])
         return written
 
-    def _attribute(self, client: Client, name: str) -> dict[str, Any]:
-        """Return an attribute by its name, as JSON has it; nothing, and complain once, where it has no JSON form."""
+    def _json(self, client: Client, name: str, value: Any) -> dict[str, Any]:
+        """Return a value by its name, as JSON has it; nothing, and complain once, where it has no JSON form."""
         try:
-            return {name: json.loads(json.dumps(vars(client)[name], allow_nan=False))}
-        except (TypeError, ValueError, RecursionError) as error:
-            handler = type(client)
+            return {name: json.loads(json.dumps(value, allow_nan=False))}
+        except Exception as error:
+            handler = client.namespace.handler
             if (handler, name) not in self._complaints:
                 self._complaints.add((handler, name))
                 logger.error("%s.%s has no JSON form and is not saved: %s", handler.__name__, name, error)
@@ -173,14 +175,35 @@ def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
         return None
 
 
-def _absent(hub: Hub, namespace: Namespace, was: SavedClient) -> Client:
-    """Make a client that is away; nobody knows it yet."""
+def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) -> list[tuple[Client, SavedClient]]:
+    """Make the clients that are away; no namespace knows them yet. One whose handler fails is logged and left out."""
+    absent = []
+    connections: dict[int | None, Connection] = {}
+    for namespace, part in parts:
+        for was in part.clients:
+            connection = connections.pop(was.connection, None) or _closed_connection(hub, was)
+            if was.connection is not None:
+                connections[was.connection] = connection
+            try:
+                absent.append((_absent(namespace, connection, was), was))
+            except Exception:
+                logger.exception("%s.__init__ failed for a client that is away", namespace.handler.__name__)
+    return absent
+
+
+def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
     session = Session(hub, "", _Nothing(), Handshake({}, was.remote_ip, was.query), hub.now())
     session.reason = ENDED
-    client: Client = namespace.handler(namespace, Connection(hub, session), was.auth)
-    vars(client).update((name, value) for name, value in was.remembered.items() if name in client.remembered)
-    client.id, client.room = was.id, Room(was.id)
-    client._left, client._farewell = True, was.reason
+    return Connection(hub, session)
+
+
+def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> Client:
+    client = Client(namespace, connection, was.auth)
+    client.make_handler()
+    remembered = namespace.handler.remembered
+    vars(client.handler).update((name, value) for name, value in was.remembered.items() if name in remembered)
+    client.restore(was.id, was.reason)
+    connection.add(client)
     return client
 
 
@@ -213,14 +236,14 @@ def _tell(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
 
 def _place(client: Client, was: SavedClient) -> None:
     """Put a client where it was."""
-    namespace = client._namespace
+    namespace = client.namespace
     _tell(client.room, was.forgotten, was.log)
-    trail = client._trail = namespace.hub.recovery.begin(client, was.pid)
+    trail = client.trail = namespace.hub.recovery.begin(client, was.pid)
     trail.enter(client.room, was.entered)
     trail.enter(namespace.everyone, was.entered_everyone)
     for name, stamp in was.rooms.items():
         trail.enter(namespace.add(client, name), stamp)
-        client._rooms[name] = None
+        client.rooms[name] = None
     trail.left = was.left
     namespace.known[client.id] = client
     if was.present:

@@ -38,6 +38,11 @@ class Turns:
             else:
                 self._go_on(pending)
 
+    def clear(self) -> None:
+        """Drop the jobs that have not begun."""
+        if self._waiting is not None:
+            self._waiting.clear()
+
     def _go_on(self, pending: Awaitable[None] | None) -> None:
         while pending is None:
             if not self._waiting:

@@ -46,8 +46,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     name = transport_name = "websocket"
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
-    broken = False
-    """Whether the connection ended by an error."""
+    broken = closed_by_peer = False
 
     # What each broadcast touches is quicker to find outside the dictionary of the handler.
     __slots__ = ("_wire", "compressed")
@@ -147,6 +146,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         """Part with the session."""
         self.live.discard(self)
         if self.session is not None:
+            self.session.closed_by_client |= self.closed_by_peer and self.session.transport is self
             self.session.lost(self, "transport error" if self.broken else "transport close")
 
     # -- the transport
