@@ -31,17 +31,15 @@ class Board:
 
     def __init__(self, history: History, say: Callable[[dict[str, Any]], None]) -> None:
         self.history = history
-        self.names: dict[str, str] = {}
-        """By the ids of those clients that have a name, in the order in which they took it."""
         self.typing = Pace(20, 1)
         """For all together: who types beyond that is not shown."""
         self.digest = Digest(say)
 
-    def state(self, online: int) -> dict[str, Any]:
+    def state(self, people: list[BoardHandler]) -> dict[str, Any]:
         """Return how many are here, who they are, and why history is not kept, where it is not."""
-        names = list(dict.fromkeys(self.names.values()))
+        names = [person.name for person in people if person.name]
         more = max(0, len(names) - MAX_NAMES)
-        return {"online": online, "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
+        return {"online": len(people), "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
 
 
 class BoardHandler(SocketIOHandler):
@@ -58,7 +56,7 @@ class BoardHandler(SocketIOHandler):
         """Tell everyone, then greet the newcomer."""
         self.broadcast("news", {"msg": "One more person is online", "count": self.online})
         self.emit("private", {"msg": f"Welcome you are the {self.online} person here"})
-        self._take_name(self.name)
+        self._stir()
 
     def on_private(self, data: Any) -> None:
         """Log what a client has to say."""
@@ -67,15 +65,15 @@ class BoardHandler(SocketIOHandler):
     def on_disconnect(self, reason: str) -> None:
         """Tell those who are left."""
         self.broadcast("news", {"msg": "Someone went home", "count": self.online})
-        self.board.names.pop(self.id, None)
         self._stir()
 
     @takes_object
     async def on_here(self, here: dict[str, Any]) -> dict[str, Any]:
         """`here` `{name?}`: be here under this name, and hear who else is. Answers `{online, names, more, trouble}`."""
-        self._take_name(name_of(here.get("name", "")))
+        self.name = name_of(here.get("name", ""))
+        self._stir()
         self.enter(READERS)
-        return self.board.digest.answer(self.board.state(self.online))
+        return self.board.digest.answer(self.board.state(self.people))
 
     @takes_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:
@@ -125,13 +123,10 @@ class BoardHandler(SocketIOHandler):
             board = self.settings["board"] = Board(history, partial(self.to(READERS).emit, "here"))
         return board
 
-    def _take_name(self, name: str) -> None:
-        self.name = name
-        if name:
-            self.board.names[self.id] = name
-        else:
-            self.board.names.pop(self.id, None)
-        self._stir()
+    @property
+    def people(self) -> list[BoardHandler]:
+        """Everyone who is online."""
+        return self.to().clients
 
     def _stir(self) -> None:
-        self.board.digest.stir(lambda: self.board.state(self.online))
+        self.board.digest.stir(lambda: self.board.state(self.people))

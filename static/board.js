@@ -10,7 +10,6 @@ import * as people from "./board/people.js";
 
 socket.on("news", ({ msg, count }) => {
   lines.addNotice("news", `News: ${msg} (${count})`);
-  people.count(count);
 });
 
 socket.on("private", ({ msg }) => {
@@ -28,10 +27,14 @@ socket.on("post", (post) => {
 socket.on("here", people.show);
 socket.on("typing", ({ name }) => people.startTyping(name));
 
+/** Be here under one's name or, where that is refused, under none. */
 async function beHere() {
-  const answer = await socket.emitWithAck("here", { name: name() });
-  if (answer.error) complain(answer.error);
-  else people.show(answer);
+  let answer = await socket.emitWithAck("here", { name: name() });
+  if (answer.error) {
+    complain(answer.error);
+    answer = await socket.emitWithAck("here", {});
+  }
+  people.show(answer);
 }
 
 async function arrive() {

@@ -23,8 +23,11 @@ from wire import (
 )
 
 import server as board
+from handlers.board import BoardHandler
 from handlers.history import PAGE, History
 from handlers.pace import Digest, Pace
+from handlers.socketio import Hub
+from handlers.socketio.testing import Clock, connect
 
 pytestmark = JOURNEY
 
@@ -301,10 +304,6 @@ async def test_two_boards_in_one_process_never_mix() -> None:
 
 
 async def test_the_board_needs_no_application(io_loop: Any) -> None:  # noqa: F811
-    from handlers.board import BoardHandler
-    from handlers.socketio import Hub
-    from handlers.socketio.testing import connect
-
     hub = Hub({"/": BoardHandler})
     ann = await connect(hub)
     id_ = (await ann.call("post", {"text": "hello"}))["id"]
@@ -347,14 +346,72 @@ async def test_whoever_was_answered_in_between_hears_when_all_is_again_as_it_was
     await close(application)
 
 
-async def test_of_many_names_fifty_are_told_and_no_name_twice() -> None:
+async def test_of_many_names_fifty_are_told_and_the_others_are_counted() -> None:
     async with serve(application := board_at()) as server:
         people = [await come(server) for _ in range(60)]
-        for number, person in enumerate(people):
-            answer = await person.ask("here", {"name": f"Person {min(number, 54)}"})
+        for number, person in enumerate(people[:59]):
+            answer = await person.ask("here", {"name": f"Person {number}"})
         assert answer["names"] == [f"Person {number}" for number in range(50)]
-        assert (answer["online"], answer["more"]) == (60, 5)
+        assert (answer["online"], answer["more"]) == (60, 9)
     await close(application)
+
+
+async def test_people_of_one_name_are_told_one_by_one() -> None:
+    async with serve(application := board_at()) as server:
+        ann, namesake, nobody = [await come(server) for _ in range(3)]
+        for person, name in ((ann, "Ann"), (namesake, "Ann"), (nobody, "")):
+            answer = await person.ask("here", {"name": name})
+        assert answer == {"online": 3, "names": ["Ann", "Ann"], "more": 0, "trouble": ""}
+        await ann.client.send("41")
+        while (told := await namesake.hears("here"))["online"] != 2:
+            pass
+        assert told["names"] == ["Ann"]
+    await close(application)
+
+
+class Slow(BoardHandler):
+    """A board whose posts take until they are let through."""
+
+    async def on_post(self, *args: Any) -> dict[str, Any]:
+        await self.settings["gate"].wait()
+        return await super().on_post(*args)
+
+
+async def test_who_leaves_in_the_middle_of_a_post_is_neither_counted_nor_named(io_loop: Any) -> None:  # noqa: F811
+    hub = Hub({"/": Slow})
+    hub.settings["gate"] = asyncio.Event()
+    ann, bob = await connect(hub), await connect(hub)
+    await ann.call("here", {"name": "Ann"})
+    ann.emit("post", {"text": "hello"})
+    ann.drop()
+    assert await bob.call("here", {"name": "Bob"}) == {"online": 1, "names": ["Bob"], "more": 0, "trouble": ""}
+    hub.settings["gate"].set()
+    await bob.receive("post")
+    await hub.settings["board"].history.close()
+
+
+@pytest.mark.parametrize("grace", [0, 30])
+async def test_over_absence_and_restart_as_many_are_named_as_are_counted(io_loop: Any, grace: float) -> None:  # noqa: F811
+    hub = Hub({"/": BoardHandler}, presence_grace=grace)
+    ann, bob = [await connect(hub, recovery=True) for _ in range(2)]
+    await ann.call("here", {"name": "Ann"})
+    everyone = {"online": 2, "names": ["Ann", "Bob"], "more": 0, "trouble": ""}
+    assert await bob.call("here", {"name": "Bob"}) == everyone
+    alone = {**everyone, "online": 1, "names": ["Bob"]}
+    ann.drop()
+    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    await ann.connect()
+    assert sorted((await bob.call("here", {"name": "Bob"}))["names"]) == ["Ann", "Bob"]
+    await hub.settings["board"].history.close()
+    hub.close()
+    following = Hub({"/": BoardHandler}, presence_grace=grace)
+    following.start(Clock(following))
+    following.restore(hub.snapshot(1000), 1001)
+    bob._hub = following
+    await bob.connect()
+    assert (ann.recovered, bob.recovered) == (True, True)
+    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    await following.settings["board"].history.close()
 
 
 async def test_who_is_here_is_told_seldom_and_in_the_end_as_it_is() -> None:

@@ -375,37 +375,7 @@ async def test_with_ten_thousand_posts_old_lines_leave_the_page(serve, visit):
     assert await page.evaluate("document.querySelector('#log').scrollTop") == reading
 
 
-# ---- People
-
-
-async def test_names_are_kept_shown_and_optional(serve, visit):
-    url = serve(app())
-    ann, bob = await enter(visit, url, "Ann"), await enter(visit, url)
-    await expect(bob.locator("#names bdi")).to_have_text(["Ann"])
-    await expect(bob.locator("#naming")).to_have_text("1 by name, 1 without")
-    await post(bob, "hello")
-    await expect(ann.locator("#messages .who")).to_have_text(["Someone"])
-    again = await visit(url, context=ann.context)
-    await expect(again.locator("#name")).to_have_value("Ann")
-    await again.close()
-    await ann.fill("#name", "\u200b")
-    await ann.press("#name", "Enter")
-    await expect(ann.get_by_role("alert")).to_contain_text("nothing to be seen of this name")
-    await ann.close()
-    await expect(bob.locator("#names bdi")).to_have_count(0)
-    await expect(bob.locator("#naming")).to_have_text("Nobody has said a name yet.")
-
-
-async def test_others_see_who_is_typing_until_it_is_posted(serve, visit):
-    url = serve(app())
-    ann, bob = await enter(visit, url, "Ann"), await enter(visit, url, "Bob")
-    await expect(bob.locator("#names bdi")).to_have_text(["Ann", "Bob"])
-    await ann.type("#text", "hel")
-    await expect(bob.locator("#typing")).to_have_text("Ann is typing…")
-    await expect(ann.locator("#typing")).to_have_text("")
-    await ann.press("#text", "Enter")
-    await expect_posts(bob, "hel")
-    await expect(bob.locator("#typing")).to_have_text("")
+# ---- Notices
 
 
 async def test_many_notices_in_a_row_are_folded(serve, visit):

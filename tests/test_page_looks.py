@@ -13,6 +13,8 @@ from playwright.async_api import Page, expect
 from test_page import expect_state
 from test_page_board import app, enter, filled, hub_of, post, posts, reconnect
 
+from handlers.socketio.testing import connect
+
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 
 AXE = (JS / "node_modules" / "axe-core" / "axe.min.js").read_text
@@ -39,8 +41,9 @@ async def talk(application: Any, page: Page) -> None:
         hub_of(application).emit("post", told.shown)
     await expect(posts(page)).to_have_count(len(TALK))
     await expect(page.locator("#names bdi")).to_have_count(1)
-    application.settings["board"].names.update((name, name) for name, _ in TALK if name)
-    await page.evaluate("socket.emit('history')")  # have the board look who is here
+    for name in ("Ada", "Grace", "Linus"):
+        guest = await connect(application.settings["hub"])
+        await guest.call("here", {"name": name})
     await expect(page.locator("#names bdi")).to_have_count(4)
 
 

@@ -260,6 +260,25 @@ async def test_within_the_grace_time_nobody_has_gone_home() -> None:
     assert bob.received == []
 
 
+async def test_within_the_grace_time_as_many_are_listed_as_are_online_and_only_those_there_are_called() -> None:
+    hub = diary(presence_grace=5)
+    ann, bob, eve = await connect(hub, recovery=True), await connect(hub), await connect(hub)
+    await ann.call("join", "lobby")
+    for client in (bob, eve):
+        client.answer("how", lambda: "fine")
+    ann.drop()
+    everyone = hub.of("/")
+    assert [client.id for client in everyone.clients] == [client.id for client in (ann, bob, eve)]
+    assert everyone.clients[1].online == 3
+    assert [client.id for client in everyone.except_(bob.id).clients] == [ann.id, eve.id]
+    assert [client.id for client in everyone.to("lobby").clients] == [ann.id]
+    answers = await everyone.call("how", timeout=1)
+    assert answers == {bob.id: "fine", eve.id: "fine"}
+    assert answers.missing == []
+    await advance(hub, 6)
+    assert [client.id for client in everyone.clients] == [bob.id, eve.id]
+
+
 async def test_after_the_grace_time_it_is_told_that_somebody_went_and_came_back() -> None:
     hub = diary(presence_grace=5)
     ann, bob = await connect(hub, recovery=True), await connect(hub)

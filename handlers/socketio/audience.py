@@ -98,7 +98,7 @@ class Audience:
         namespace = self._namespace
         id_ = namespace.next_call()
         said = packets(event_message(namespace.name, event, args, id_))
-        calls = {client: client.create_ack(id_) for client in self._connected()}
+        calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
         namespace.hub.say([client.room for client in calls], said)
         try:
             if calls:
@@ -113,8 +113,8 @@ class Audience:
 
     @property
     def clients(self) -> list[Any]:
-        """The handlers of those of them that are online."""
-        return [client.handler for client in self._connected()]
+        """The handlers of those of them that are online, which includes those in their grace time."""
+        return [client.handler for client in self._online()]
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -159,8 +159,11 @@ class Audience:
             raise ValueError("keep=… is for everyone, or for one room: others could not be told who enters it")
         return self._namespace.room(self._rooms[0]) if self._rooms else self._namespace.everyone
 
-    def _connected(self) -> list[Client]:
-        return [client for client in self._meant() if client.connected]
+    def _online(self) -> list[Client]:
+        online = self._namespace.clients
+        if not self._rooms and not self._excepted:
+            return list(online.values())
+        return [client for client in self._meant() if client.id in online]
 
     def _meant(self) -> Iterable[Client]:
         namespace = self._namespace

@@ -14,16 +14,18 @@ const typing = find("typing");
 
 const typists = new Map(); // timers, by name
 
-export function count(online) {
+function count(online) {
   for (const place of document.querySelectorAll(".online")) place.textContent = online;
 }
 
-/** Show `{online, names, more, trouble}`. */
+/** Show `{online, names, more, trouble}`: all numbers are of one moment, and count people. */
 export function show(here) {
-  count(here.online);
-  names.replaceChildren(...here.names.map((name) => element("li", "", face(name), element("bdi", "", name))));
+  const lines = here.names.map((name) => element("li", "", face(name), element("bdi", "", name)));
+  if (here.more) lines.push(element("li", "", `and ${here.more} more`));
   const named = here.names.length + here.more;
-  const unnamed = here.online - named; // two may have the same name
+  const unnamed = here.online - named;
+  names.replaceChildren(...lines);
+  count(here.online);
   if (!named) naming.textContent = "Nobody has said a name yet.";
   else naming.textContent = unnamed > 0 ? `${named} by name, ${unnamed} without` : "All by name";
   trouble.hidden = !here.trouble;
