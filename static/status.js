@@ -33,10 +33,12 @@ function span(seconds) {
   return minutes ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
 }
 
+const today = () => new Date().toDateString();
+
 function clock(at) {
   const date = new Date(1000 * at);
-  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString()} `;
-  return day + date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const day = date.toDateString() === today() ? "" : `${date.toLocaleDateString()} `;
+  return day + date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }
 
 // ---- Plots
@@ -134,6 +136,13 @@ function schedule() {
   });
 }
 
+let day = today();
+setInterval(() => {
+  if (day === today()) return;
+  day = today();
+  schedule();
+}, 1000); // a timer for midnight would sleep with the machine
+
 function draw() {
   if (newest()) {
     for (const plot of plots) plot.draw(samples, newest().at);
@@ -167,8 +176,9 @@ function showCounts() {
 function showRefusals() {
   const list = find("#refusals ol");
   find("#refusals .none").hidden = now.refusals.length > 0;
-  if (list.dataset.shown === JSON.stringify(now.refusals)) return;
-  list.dataset.shown = JSON.stringify(now.refusals);
+  const shown = JSON.stringify([today(), now.refusals]); // times change with the day
+  if (list.dataset.shown === shown) return;
+  list.dataset.shown = shown;
   list.replaceChildren(...now.refusals.map(refusalLine));
 }
 
@@ -228,8 +238,12 @@ function show(state, text) {
 /** Say that the server is heard, until it is not: one that is held up answers nobody. */
 function showHeard() {
   show("connected", "Live");
-  const since = clock(Date.now() / 1000);
-  silence = setTimeout(() => show("silent", `Nothing heard since ${since}`), SILENCE);
+  silence = setTimeout(showSilent, SILENCE, Date.now() / 1000);
+}
+
+function showSilent(since) {
+  show("silent", `Nothing heard since ${clock(since)}`);
+  silence = setTimeout(showSilent, SILENCE, since); // its time changes with the day
 }
 
 socket.on("connect", showHeard);

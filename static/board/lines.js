@@ -4,6 +4,7 @@
 import { fold } from "./notices.js";
 import { element, find } from "./page.js";
 import { goesOn, postLine } from "./post.js";
+import { onNewDay, tell } from "./times.js";
 
 const WINDOW = 300; // lines: as many as can be replaced at once without keeping somebody waiting who types
 const PAUSE = 100; // milliseconds between two changes of the page
@@ -51,9 +52,7 @@ export function addPost(post, key) {
 /** Posts that were there before, whether one has them or not. */
 export function addPast(past) {
   changes.push(...past.map((post) => () => insertPast(post)));
-  log.setAttribute("aria-live", "off"); // nobody wants a hundred posts read to them
-  apply();
-  setTimeout(() => log.removeAttribute("aria-live"), 1000);
+  applyQuietly();
 }
 
 function insertPast(post) {
@@ -127,6 +126,13 @@ function apply() {
   showNewest();
 }
 
+/** Nobody wants a hundred lines read to them. */
+function applyQuietly() {
+  log.setAttribute("aria-live", "off");
+  apply();
+  setTimeout(() => log.removeAttribute("aria-live"), 1000);
+}
+
 function goOn() {
   pause = undefined;
   if (changes.length) apply();
@@ -140,6 +146,11 @@ function attempt(work) {
     reportError(error);
   }
 }
+
+onNewDay(() => {
+  changes.push(() => list.querySelectorAll("time").forEach(tell));
+  applyQuietly();
+});
 
 function insert(post, before) {
   if (lines.has(post.id)) return;
@@ -160,7 +171,7 @@ function predecessor(id) {
 
 function join(line) {
   const post = posts.get(line);
-  if (post) line.classList.toggle("joined", Boolean(goesOn(post, posts.get(line.previousElementSibling))));
+  if (post) line.classList.toggle("joined", goesOn(post, posts.get(line.previousElementSibling)));
 }
 
 function removePending(key) {

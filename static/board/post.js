@@ -1,13 +1,11 @@
 // One post as a line. Whatever somebody wrote is text; addresses in it become links.
 
 import { element } from "./page.js";
+import { dayOf, when } from "./times.js";
 
 const TINTS = 8;
 const TOGETHER = 5 * 60 * 1000; // milliseconds within which posts of one person need no second heading
 const ADDRESS = /https?:\/\/[^\s<>"]+/gi;
-
-const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
-const calendar = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
 /** Safari 16 has no URL.canParse. */
 function isAddress(text) {
@@ -55,15 +53,6 @@ export function face(name) {
   return made;
 }
 
-function when(at) {
-  const date = new Date(at);
-  const isToday = date.toDateString() === new Date().toDateString();
-  const made = element("time", "", (isToday ? clock : calendar).format(date));
-  made.dateTime = date.toISOString();
-  made.title = calendar.format(date);
-  return made;
-}
-
 /** The line of a post; one without a time is on its way. */
 export function postLine(post) {
   try {
@@ -83,4 +72,7 @@ function wholeLine({ text, name, at }) {
 }
 
 /** Whether a post goes on where the other, right before it, ended. */
-export const goesOn = (post, before) => before && post.name && post.name === before.name && post.at - before.at < TOGETHER;
+export function goesOn(post, before) {
+  if (!before || !post.name || post.name !== before.name) return false;
+  return post.at - before.at < TOGETHER && dayOf(post.at) === dayOf(before.at);
+}
