@@ -249,8 +249,11 @@ var io = (() => {
 
     url(transport) {
       const sid = this.id && { sid: this.id };
-      const query = new URLSearchParams({ ...this.opts.query, EIO: 4, transport, ...sid });
-      return `${this.uri}${this.opts.path.replace(/\/?$/, "/")}?${query}`;
+      const url = new URL(this.uri);
+      if (transport === "websocket") url.protocol = url.protocol.replace("http", "ws");
+      url.pathname = this.opts.path.replace(/\/?$/, this.opts.addTrailingSlash ? "/" : "");
+      url.search = new URLSearchParams({ ...this.opts.query, EIO: 4, transport, ...sid });
+      return url.href;
     }
 
     send(packet) {
@@ -277,8 +280,7 @@ var io = (() => {
 
     _dial(name) {
       if (name === "polling") return new Polling(this);
-      const url = this.url(name).replace("http", "ws");
-      return Object.assign(new WebSocket(url), { name, binaryType: "arraybuffer" });
+      return Object.assign(new WebSocket(this.url(name)), { name, binaryType: "arraybuffer" });
     }
 
     _attach(transport) {
@@ -573,6 +575,7 @@ var io = (() => {
 
   const DEFAULTS = {
     path: "/socket.io/",
+    addTrailingSlash: true,
     transports: ["polling", "websocket"],
     upgrade: true,
     autoConnect: true,
@@ -584,19 +587,41 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
-  const locate = (url) =>
-    new URL(/^(\w+:)?\//.test(url) ? url : "//" + url, globalThis.location?.href);
+  /** The URL of a server, by http or https; a bare host is reached as the page is. */
+  function locate(address) {
+    const { href, protocol = "https:" } = globalThis.location ?? {};
+    const text = String(address || "/");
+    const url = new URL(/^(\w+:)?\//.test(text) ? text : `${protocol}//${text}`, href);
+    url.protocol = url.protocol.replace(/^ws/, "http");
+    if (/^https?:/.test(url)) return url;
+    throw new Error(`the address must begin with http:, https:, ws: or wss:, got: ${url}`);
+  }
+
+  /** What is not escaped well stays as it is. */
+  function unescapePath(path) {
+    return path.replace(/(%[\da-f]{2})+/gi, (escapes) => {
+      try {
+        return decodeURI(escapes);
+      } catch {
+        return escapes;
+      }
+    });
+  }
+
+  const isOptions = (value) => value && typeof value === "object" && !value.href;
 
   /**
    * The connection that sockets share. Emits open, error, close, ping, reconnect and
    * reconnect_attempt, _error, _failed.
    */
   class Manager extends Emitter {
-    constructor(url, opts = {}) {
+    constructor(address, opts) {
       super();
-      const { origin, search } = locate(url);
-      this.uri = origin.replace("ws", "http");
-      this.opts = { ...opts, query: Object.fromEntries(new URLSearchParams(opts.query || search)) };
+      if (isOptions(address)) [address, opts] = ["", address];
+      const { origin, searchParams } = locate(address);
+      this.uri = origin;
+      const query = [...searchParams, ...new URLSearchParams(opts?.query ?? "")];
+      this.opts = { ...opts, query: Object.fromEntries(query) };
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = new Map();
       this._attempts = 0;
@@ -686,20 +711,20 @@ var io = (() => {
   /**
    * Sockets share a connection, but for `forceNew` or the same namespace twice.
    *
-   * @param {string} [url] "/custom", "https://host:3000/custom?x=1"
+   * @param {string|URL} [address] "/custom", "https://host:3000/custom?x=1"
    * @param {object} [options] DEFAULTS, query, auth (object, or function of a callback), forceNew,
    *   withCredentials, extraHeaders (of polling), recovery (false: no `recovery: true` in auth)
    * @returns {Socket}
    */
-  function io(url, options) {
-    if (typeof url === "object") return io("", url);
-    const { origin, pathname, search } = locate(url || "/");
+  function io(address, options) {
+    if (isOptions(address)) return io("", address);
+    const url = locate(address);
     const opts = { ...options };
-    const nsp = decodeURI(pathname);
-    const key = origin + (opts.path || DEFAULTS.path);
+    const nsp = unescapePath(url.pathname);
+    const key = url.origin + (opts.path || DEFAULTS.path);
     const shared = managers.get(key);
     const isOwn = opts.forceNew || opts.multiplex === false || shared?.nsps.has(nsp);
-    const manager = (!isOwn && shared) || new Manager(origin + search, opts);
+    const manager = (!isOwn && shared) || new Manager(url, opts);
     if (!isOwn) managers.set(key, manager);
     return manager.socket(nsp, opts);
   }

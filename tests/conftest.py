@@ -38,6 +38,7 @@ CHROMIUM = {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--host-resolver-rules=MAP *.example.com 127.0.0.1",
         "--disable-smooth-scrolling",  # a key or a turn of the wheel is lost where the page moved what still scrolls
     ]
 }

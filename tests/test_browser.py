@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import PATIENCE, Server, board, wait_until
-from test_page import arrival, carrier, departure, expect_lines, welcome
+from test_page import arrival, carrier, departure, expect_lines, settled, welcome
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import Hub, SocketIOHandler, routes
@@ -44,6 +44,14 @@ async def test_an_event_source_hears_the_board(server: Any, visit: Any) -> None:
         {"msg": "Someone went home", "count": 1},
     ]
     assert int(heard[0][1]) < int(heard[1][1])
+
+
+@pytest.mark.parametrize("host", ["news.example.com", "http.ws.example.com"])
+async def test_a_host_with_a_scheme_in_its_name_is_dialled_by_its_name(server: Any, visit: Any, host: str) -> None:
+    page = await visit(server.url.replace("127.0.0.1", host))
+    await expect_lines(page, arrival(1), welcome(1))
+    await settled(page)
+    assert await carrier(page) == "websocket"
 
 
 class CookieHandler(SocketIOHandler):
