@@ -261,6 +261,13 @@ var io = (() => {
       else if (this.readyState === "open") this.transport.send(packet);
     }
 
+    /** Whether the ping is overdue: after a sleep, its timer may not have run yet. */
+    isOverdue() {
+      const isLate = Date.now() > this._deadline;
+      if (isLate) queueMicrotask(() => this.close("ping timeout"));
+      return isLate;
+    }
+
     /** Ends with the page: between two polls, no connection does. */
     leave() {
       if (this.readyState !== "open" || this.transport.name !== "polling") return;
@@ -296,6 +303,7 @@ var io = (() => {
     _expect(ms, reason) {
       clearTimeout(this._timer);
       this.patience = ms || 2 ** 31 - 1;
+      this._deadline = Date.now() + this.patience;
       this._timer = setTimeout(() => this.close(reason), this.patience);
     }
 
@@ -420,9 +428,10 @@ var io = (() => {
       // Encoded now, so that what JSON cannot carry throws here.
       const message = { id, data, packets: encode(EVENT, this.nsp, data, id) };
       if (answer) this._expect(id, answer, flags);
-      const isWritable = this.connected && !this.io.engine.transport.bufferedAmount;
+      const isConnected = this.connected && !this.io.engine.isOverdue();
+      const isWritable = isConnected && !this.io.engine.transport.bufferedAmount;
       if (flags.volatile && !isWritable) return this;
-      if (this.connected) this._transmit(message);
+      if (isConnected) this._transmit(message);
       else this.sendBuffer.push(message);
       return this;
     }

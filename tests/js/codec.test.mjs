@@ -2,112 +2,11 @@
 // a fake fetch and a fake clock.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { loadClient } from "./support.mjs";
-
-const io = loadClient();
-const HANDSHAKE = { sid: "E1", upgrades: [], pingInterval: 300, pingTimeout: 200, maxPayload: 100 };
-
-// ---- The words of these tests
-
-class FakeWebSocket {
-  static all = [];
-  bufferedAmount = 0;
-  sent = [];
-  isClosed = false;
-  readyState = 0;
-
-  constructor(url) {
-    this.url = url;
-    FakeWebSocket.all.push(this);
-  }
-
-  send(data) {
-    this.sent.push(data);
-  }
-
-  close() {
-    this.isClosed = true;
-  }
-
-  opens() {
-    this.readyState = 1;
-    this.onopen();
-  }
-
-  receives(...packets) {
-    for (const data of packets) this.onmessage({ data });
-  }
-}
-
-let requests;
-
-function fakeFetch(url, { method, body, signal, ...options }) {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new Error("aborted"));
-    const answer = (text, status = 200) => {
-      signal.removeEventListener("abort", abort);
-      resolve(new Response(text, { status }));
-    };
-    signal.addEventListener("abort", abort);
-    requests.push({ url: new URL(url), method, body, signal, options, answer, fail: () => reject(new TypeError("failed")) });
-  });
-}
-
-const gets = () => requests.filter(({ method }) => method === "GET");
-const posts = () => requests.filter(({ method }) => method === "POST");
-const webSocket = () => FakeWebSocket.all.at(-1);
-
-/** Let all that is ready happen: promises, and the reading of blobs. */
-async function settle() {
-  for (let i = 0; i < 10; i++) await new Promise(setImmediate);
-}
-
-async function answer(request, ...packets) {
-  request.answer(packets.join("\x1e"));
-  await settle();
-}
-
-const open = (handshake = {}) => "0" + JSON.stringify({ ...HANDSHAKE, ...handshake });
-
-function connectOverWebSocket(options = {}, url = "http://server/") {
-  const socket = io(url, { forceNew: true, transports: ["websocket"], recovery: false, ...options });
-  webSocket().receives(open(), `40${socket.nsp === "/" ? "" : `${socket.nsp},`}{"sid":"S1"}`);
-  webSocket().sent.length = 0;
-  return socket;
-}
-
-async function connectOverPolling(options = {}, handshake = {}) {
-  const socket = io("http://server/", { forceNew: true, recovery: false, ...options });
-  await answer(gets()[0], open(handshake));
-  await answer(gets()[1], '40{"sid":"S1"}');
-  await answer(posts()[0], "ok");
-  return socket;
-}
-
-/** What a socket hears, as [event, ...arguments]. */
-function listen(emitter, ...events) {
-  const log = [];
-  for (const event of events) emitter.on(event, (...args) => log.push([event, ...args]));
-  return log;
-}
-
-const messages = (log) => log.map(([event, error]) => [event, error?.message]);
-const bytes = (...values) => Uint8Array.from(values);
-
-beforeEach(() => {
-  requests = [];
-  FakeWebSocket.all = [];
-  globalThis.WebSocket = FakeWebSocket;
-  globalThis.fetch = fakeFetch;
-  mock.timers.enable({ apis: ["setTimeout"] });
-  mock.method(Math, "random", () => 0.5);
-});
-
-afterEach(() => {
-  mock.timers.reset();
-  mock.restoreAll();
-});
+import { describe, mock, test } from "node:test";
+import {
+  answer, bytes, connectOverPolling, connectOverWebSocket, FakeWebSocket, forget, gets, io, listen, messages, open, posts,
+  settle, webSocket,
+} from "./fakes.mjs";
 
 // ---- Words
 
@@ -365,7 +264,7 @@ describe("polling", () => {
 
   test("a poll refused or broken is a transport error", async () => {
     for (const breakIt of [(get) => get.answer("{}", 400), (get) => get.fail()]) {
-      requests = [];
+      forget();
       const heard = listen(await connectOverPolling(), "disconnect");
       breakIt(gets().at(-1));
       await settle();
