@@ -30,6 +30,7 @@ check: $(VENV)/.test       ## lint and types
 
 tools: $(VENV)/.test tests/js/node_modules/.installed
 	VENV=$(VENV) tests/install-tools
+	$(BIN)/python tests/pythons.py
 
 soak: $(VENV)/.test tests/js/node_modules/.installed  ## ten minutes of clients that come, go, die and flood; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)

@@ -322,3 +322,10 @@ def watch(page: Page, complain: Callable[[str], None]) -> None:
     page.on("requestfailed", lambda request: complain(f"failed: {request.method} {request.url} {request.failure}"))
     page.on("response", lambda answer: answer.status >= 400 and complain(f"{answer.status}: {answer.url}"))
     page.on("crash", lambda _: complain("crashed"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which Pythons the server was run on, and which it was not, and why."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    for name, value in sorted({said for report in reports for said in report.user_properties}):
+        terminalreporter.line(f"{name}: {value}")

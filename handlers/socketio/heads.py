@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from tornado.httputil import (
     HTTPHeaders,
@@ -31,7 +32,8 @@ MAX_KNOWN = 16
 """How many heads are known at once."""
 
 
-class Head(NamedTuple, Generic[T]):
+@dataclass(frozen=True, slots=True)
+class Head(Generic[T]):  # Python 3.10 has no NamedTuple that is generic
     """A head that is known."""
 
     meaning: T
