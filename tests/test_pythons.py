@@ -21,6 +21,7 @@ from service import running
 from wire import (
     JOURNEY,
     Client,
+    Line,
     Server,
     io_loop,  # noqa: F401 (a fixture)
     join,
@@ -118,6 +119,16 @@ async def test_the_board_says_the_news_and_a_private_word(board: Process) -> Non
             ["news", {"msg": "One more person is online", "count": count}],
             ["private", {"msg": f"Welcome you are the {count} person here"}],
         ]
+    await server.hang_up()
+
+
+@JOURNEY
+@pytest.mark.parametrize("fields", ["", "Host: a b\r\n", "Host: a\r\nHost: b\r\n"])
+async def test_a_request_for_no_host_in_particular_is_refused(board: Process, fields: str) -> None:
+    server = Server(board.port)
+    line: Line = await server.connect()
+    line.write(f"GET / HTTP/1.1\r\n{fields}\r\n".encode())
+    assert (await line.answer()).status == 400
     await server.hang_up()
 
 
