@@ -27,6 +27,7 @@ check: $(VENV)/.test       ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers examples benchmarks tests/*.py tests/soak
 
 tools: $(VENV)/.test tests/js/node_modules/.installed
 	VENV=$(VENV) tests/install-tools

@@ -160,7 +160,7 @@ class Spoiler:
             return [*message, b"one more"]
         if kind == 4:
             return [self._draw.choice(HEADS) + str(message[0])[2:], *message[1:]]
-        return [self.bytes(str(message[0]).encode()).decode(errors="replace"), *message[1:]]
+        return [self.bytes(str(message[0]).encode()).decode("utf-8", "replace"), *message[1:]]
 
     def conversation(self) -> list[Message]:
         """Messages of a client that joins, is mild for a while, and then harsh."""

@@ -140,4 +140,5 @@ def test_the_README_and_the_linters_know_the_promise() -> None:
     settings = (ROOT / "pyproject.toml").read_text()
     assert f'python_version = "{oldest}"' in settings
     assert f'target-version = "py{oldest.replace(".", "")}"' in settings
+    assert f"-t={oldest}-" in (ROOT / "Makefile").read_text()
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in PROMISED
