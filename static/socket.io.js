@@ -88,11 +88,11 @@ var io = (() => {
 
   class Emitter {
     constructor() {
-      this._listeners = new Map();
+      this._listeners = Object.create(null);
     }
 
     on(event, listener) {
-      this.listeners(event).push(listener);
+      (this._listeners[event] ??= []).push(listener);
       return this;
     }
 
@@ -107,9 +107,9 @@ var io = (() => {
 
     /** Without a listener, all of the event; without an event, all. */
     off(event, listener) {
-      if (event === undefined) this._listeners.clear();
-      else if (!listener) this._listeners.delete(event);
-      else remove(this.listeners(event), (each) => each === listener || each.listener === listener);
+      if (event === undefined) this._listeners = Object.create(null);
+      else if (listener) remove(this.listeners(event), (each) => each === listener || each.listener === listener);
+      if (event !== undefined && (!listener || !this.hasListeners(event))) delete this._listeners[event];
       return this;
     }
 
@@ -119,8 +119,7 @@ var io = (() => {
     }
 
     listeners(event) {
-      if (!this._listeners.has(event)) this._listeners.set(event, []);
-      return this._listeners.get(event);
+      return this._listeners[event] ?? [];
     }
 
     hasListeners(event) {
@@ -570,7 +569,7 @@ var io = (() => {
         return this.on(key, listener);
       },
       ["prepend" + name](listener) {
-        this.listeners(key).unshift(listener);
+        (this._listeners[key] ??= []).unshift(listener);
         return this;
       },
       ["off" + name](listener) {
@@ -634,9 +633,6 @@ var io = (() => {
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = new Map();
       this._attempts = 0;
-      globalThis.addEventListener?.("offline", () => this.engine?.close("transport close"));
-      globalThis.addEventListener?.("pagehide", () => this.engine?.leave());
-      globalThis.addEventListener?.("online", () => this._timer && this._again());
     }
 
     socket(nsp, opts = this.opts) {
@@ -648,6 +644,7 @@ var io = (() => {
     open() {
       if (this.engine && this.engine.readyState !== "closed") return this;
       this._timer = clearTimeout(this._timer);
+      this._listen(true);
       this._decode = decoder();
       this.engine = new Engine(this.uri, this.opts)
         .on("open", () => this._onopen())
@@ -664,6 +661,29 @@ var io = (() => {
       return Math.min(ms * (1 + randomizationFactor * (2 * Math.random() - 1)), max);
     }
 
+    handleEvent({ type }) {
+      if (type === "pagehide") this.engine.leave();
+      else if (type === "online") this._again();
+      else this._doubt();
+    }
+
+    /** The page's events reach handleEvent() while there is, or will be, a connection. */
+    _listen(isWanted) {
+      if (isWanted === this._isListening) return;
+      this._isListening = isWanted;
+      const listen = isWanted ? globalThis.addEventListener : globalThis.removeEventListener;
+      for (const type of ["offline", "online", "pagehide"]) listen?.(type, this);
+    }
+
+    /** "offline" is a hint that a VPN or a LAN gives, too: whether it is true, dialling tells. */
+    _doubt() {
+      const { reconnection, reconnectionAttempts } = this.opts;
+      const isDoubtful = reconnection && reconnectionAttempts && new URL(this.uri).hostname !== "localhost";
+      if (!isDoubtful || this.engine.readyState !== "open") return;
+      this.engine.close("transport close");
+      this._again();
+    }
+
     _active() {
       return [...this.nsps.values()].filter((socket) => socket.active);
     }
@@ -673,6 +693,7 @@ var io = (() => {
       this._timer = clearTimeout(this._timer);
       this._attempts = 0;
       this.engine?.close();
+      this._listen(false);
     }
 
     _onopen() {
@@ -699,17 +720,22 @@ var io = (() => {
       if (this._attempts) this.emit("reconnect_error", error);
       if (this.engine.readyState !== "closed") return; // opened again by a listener
       if (this._active().length && this.opts.reconnection) this._retry();
+      else this._listen(false);
     }
 
     _retry() {
       if (this._attempts >= this.opts.reconnectionAttempts) {
         this._attempts = 0;
+        this._listen(false);
         this.emit("reconnect_failed");
       } else this._timer = setTimeout(() => this._again(), this.delay(this._attempts++));
     }
 
+    /** The next attempt, where one is awaited. */
     _again() {
+      if (!this._timer) return;
       this._timer = clearTimeout(this._timer);
+      if (!this.opts.reconnection) return this._listen(false);
       this.emit("reconnect_attempt", this._attempts);
       if (this._active().length) this.open();
     }

@@ -31,7 +31,7 @@ function showAway(text) {
 function countDown(due) {
   const left = Math.ceil((due - Date.now()) / 1000);
   if (left <= 0) return tryAgain();
-  showAway(`Reconnecting in ${left} s`);
+  showAway(navigator.onLine ? `Reconnecting in ${left} s` : `Offline. What you post is sent later. Trying in ${left} s`);
   timer = setTimeout(countDown, 200, due);
 }
 
@@ -43,17 +43,15 @@ function tryAgain() {
 
 function wait() {
   clearTimeout(timer);
-  show("connecting", wasConnected ? "Reconnecting…" : "Connecting…");
   const seconds = Math.min(2 ** attempts++, LONGEST) * (0.5 + Math.random()); // random, lest all return at once
   countDown(Date.now() + 1000 * seconds);
 }
 
+/** Being offline is a hint, which at localhost or behind a VPN is wrong: it is said, and the trying goes on. */
 function lose() {
-  if (!navigator.onLine) {
-    clearTimeout(timer);
-    show("away", "Offline");
-    showAway("Offline. What you post is sent later.");
-  } else if (socket.active) {
+  if (socket.active) {
+    if (!navigator.onLine) show("away", "Offline");
+    else show("connecting", wasConnected ? "Reconnecting…" : "Connecting…");
     wait();
   } else {
     show("away", "Disconnected");
@@ -73,5 +71,9 @@ socket.on("connect_error", lose);
 socket.on("disconnect", lose);
 
 now.addEventListener("click", tryAgain);
-addEventListener("online", () => socket.connected || tryAgain());
-addEventListener("offline", () => socket.connected || lose());
+addEventListener("online", () => socket.active && !socket.connected && tryAgain());
+addEventListener("offline", () => {
+  if (location.hostname === "localhost" || !socket.connected) return;
+  socket.io.engine.close();
+  tryAgain();
+});

@@ -557,21 +557,6 @@ describe("reconnection", () => {
     assert.equal(FakeWebSocket.all.length, 2);
   });
 
-  test("the window's offline ends the connection, its online ends the waiting", (context) => {
-    const page = new EventTarget();
-    globalThis.addEventListener = page.addEventListener.bind(page);
-    context.after(() => delete globalThis.addEventListener);
-    const socket = connectOverWebSocket();
-    const heard = listen(socket, "disconnect");
-    page.dispatchEvent(new Event("online"));
-    page.dispatchEvent(new Event("offline"));
-    assert.equal(heard[0][1], "transport close");
-    page.dispatchEvent(new Event("online"));
-    assert.equal(FakeWebSocket.all.length, 2);
-    mock.timers.tick(10_000);
-    assert.equal(FakeWebSocket.all.length, 2);
-  });
-
   test("options changed by the page hold for the next attempt", () => {
     const socket = connectOverWebSocket({ query: { token: "old" } });
     socket.io.opts.query.token = "new";
