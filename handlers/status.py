@@ -63,7 +63,7 @@ class StatusNamespace(SocketIOHandler):
         if objection is not None:
             raise Refused(objection)
         headers = self.request.headers
-        if "Origin" in headers and not Origins().allows(headers["Origin"], headers.get("Host", "")):
+        if "Origin" in headers and not Origins().allows(headers["Origin"], headers.get("Host", ""), "http"):
             raise Refused(f"A page of {headers['Origin']:.80} may not see this: open {STATUS} of this server")
 
     def on_connect(self) -> None:

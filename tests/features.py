@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from inside import session_of
+from inside import client_of, session_of
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, RequestHandler
 
@@ -48,7 +48,7 @@ class PlainHandler(SocketIOHandler):
         return args
 
     def on_unknown_events(self) -> int:
-        return self._namespace.hub.unknown_events
+        return client_of(self).namespace.hub.unknown_events
 
 
 class StageHandler(PlainHandler):
@@ -133,6 +133,9 @@ class StageHandler(PlainHandler):
         audience = narrowed(self, steps)
         (audience.emit if steps else self.broadcast)(event, *args, keep=number)
 
+    def on_cut(self) -> None:
+        session_of(self).close("forced close")
+
     def on_kick(self, steps: Steps, close: bool = False) -> None:
         narrowed(self, steps).disconnect(close)
 
@@ -150,7 +153,7 @@ class StageHandler(PlainHandler):
             result = {"answer": await self.call(event, *args, timeout=timeout)}
         except CallTimeout as error:
             result = {"timeout": str(error)}
-        return {**result, "pending": len(self._calls)}
+        return {**result, "pending": len(client_of(self)._acks or ())}
 
     async def on_ask_many(self, timeout: float, steps: Steps, event: str, *args: Any) -> dict[str, Any]:
         answers = await narrowed(self, steps).call(event, *args, timeout=timeout)

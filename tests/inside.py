@@ -1,16 +1,22 @@
-"""What no application needs and some tests do: the session that carries a client."""
+"""What no application needs and some tests do: the library's side of a client."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from handlers.socketio.client import Client
 from handlers.socketio.session import Session
+
+
+def client_of(handler: Any) -> Client:
+    """Return the client that a handler has."""
+    client: Client = handler._SocketIOHandler__client
+    return client
 
 
 def session_of(handler: Any) -> Session:
     """Return the session of a client, by its handler."""
-    session: Session = handler._SocketIOHandler__client.session
-    return session
+    return client_of(handler).session
 
 
 def cut_all(hub: Any) -> None:

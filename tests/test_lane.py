@@ -102,7 +102,7 @@ async def test_two_sessions_take_turns_on_one_connection() -> None:
 
 async def test_the_session_is_over_and_its_connection_brings_the_last_poll() -> None:
     async with polling() as (client, line):
-        await client.post("41", "42")
+        await client.post('42["cut"]')
         line.write(get(client))
         assert (await line.answer()).text == "1"
         line.write(get(client))

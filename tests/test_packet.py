@@ -40,7 +40,7 @@ def test_a_packet_is_written_and_read(wire: str | bytes, packet: Packet) -> None
     assert decode(wire) == packet
 
 
-@pytest.mark.parametrize("wire", ["", "7", "abc", "9x", "-1", " 4", "٤x", "b", "bAAA="])
+@pytest.mark.parametrize("wire", ["", "7", "abc", "9x", "-1", " 4", "٤x", "bA", "b!!!!", "BAAA="])
 def test_what_begins_with_no_type_is_no_packet(wire: str) -> None:
     with pytest.raises(ProtocolError):
         decode(wire)

@@ -11,6 +11,7 @@ POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'n
 on long-polling; letting it in by `ws: wss:` would let in every host of the world, for every browser.
 """
 HEADERS = {
+    "Server": "Tornado",  # without its version, which Tornado would name
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

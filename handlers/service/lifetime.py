@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import signal
 
 from tornado.httpserver import HTTPServer
@@ -35,6 +36,8 @@ def told_to_end() -> asyncio.Event:
         if told.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+            # Process 1, as in a container, has no default action.
+            os._exit(128 + number)
         told.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -5,7 +5,6 @@ Source: Engine.IO protocol, revision 4, "Handshake"; the codes and the order of 
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from asyncio import AbstractEventLoop, get_running_loop
@@ -15,6 +14,7 @@ from tornado.web import RequestHandler
 
 from .engine import Engine
 from .errors import BadHandshakeMethod, BadRequest, Ending, Refusal, TransportUnknown, UnsupportedVersion
+from .line import bound_idle_time
 from .origins import Origins, check_bytes
 from .session import Handshake, Session
 
@@ -65,9 +65,14 @@ class Endpoint(RequestHandler):
         self.origins = origins
         self.trust_proxy = trust_proxy
 
+    def set_default_headers(self) -> None:
+        """Called by Tornado before each answer; it would name its version."""
+        self.set_header("Server", "Tornado")
+
     def prepare(self) -> None:
         """Find the session this request is for (None: it may open one), or refuse the request."""
         keep_time(self.engine)
+        bound_idle_time(self.request)
         self.session = None
         self._allow_origin()
         if self.request.method == "OPTIONS":
@@ -91,7 +96,7 @@ class Endpoint(RequestHandler):
         else:
             session = None
             self.check_opens()
-        self.origins.check(self.request.headers.get("Origin"), self.host)
+        self.origins.check(self.request.headers.get("Origin"), self.host, self.request.protocol)
         if version != "4":
             raise UnsupportedVersion(version)
         if session is None:
@@ -127,7 +132,7 @@ class Endpoint(RequestHandler):
         if self.engine.draining:
             # By a new connection the client finds the next server.
             self.set_header("Connection", "close")
-        self.finish(json.dumps(refusal.payload))
+        self.finish(refusal.body)
 
     @property
     def host(self) -> str:
@@ -137,7 +142,8 @@ class Endpoint(RequestHandler):
     def handshake(self) -> Handshake:
         """Return what the application may see of this request."""
         query = {
-            name: parameter(self.request, name)
+            # Tornado decodes names as latin-1, and leaves values as they are.
+            name.encode("latin-1").decode("utf-8", "replace"): parameter(self.request, name)
             for name in self.request.query_arguments
             if name not in PROTOCOL_PARAMETERS
         }
@@ -147,7 +153,7 @@ class Endpoint(RequestHandler):
         """Let a page of another origin that is let in read the answer. Source: Fetch standard, "CORS protocol"."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
-        if origin is not None and self.origins.allows(origin, self.host):
+        if origin is not None and self.origins.allows(origin, self.host, self.request.protocol):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
 

@@ -6,6 +6,7 @@ else.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 SPOKEN = {
@@ -63,8 +64,13 @@ class Refusal(Exception):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """What the client is told."""
         return {"code": self.code, "message": self.message}
+
+    @property
+    def body(self) -> str:
+        """The body of the answer, without blanks: clients' tests compare the text."""
+        return json.dumps(self.payload, separators=(",", ":"))
 
 
 class TransportUnknown(Refusal):
@@ -107,7 +113,7 @@ class UnsupportedVersion(Refusal):
     message = "Unsupported protocol version"
 
     def __init__(self, version: str) -> None:
-        spoken = SPOKEN.get(version, f"EIO={version[:10]!r}")
+        spoken = SPOKEN.get(version, "another version")
         super().__init__(f"the client speaks {spoken}, this server EIO=4; clients that fit: {FITTING_CLIENTS}")
 
     @property

@@ -57,9 +57,13 @@ class Deadlines(Generic[T]):
         late: seconds for which nobody could look after them. Where that is half of `wait` or more, what they are waited
             for may have come, and lie unread: all begin anew.
         """
+        return list(self.take_due(now, late))
+
+    def take_due(self, now: float, late: float = 0.0) -> dict[T, float]:
+        """Take out those whose time is over; return them with the moment at which it was."""
         if late >= self.wait / 2 > 0:
             self._due = dict.fromkeys(self._due, now + self.wait)
-        over = [who for who, deadline in takewhile(lambda item: item[1] <= now, self._due.items())]
+        over = dict(takewhile(lambda item: item[1] <= now, self._due.items()))
         for who in over:
             del self._due[who]
         return over
@@ -101,7 +105,8 @@ class Heartbeat(Generic[T]):
         late: seconds by which this beat comes late.
         """
         gone = self._owing.due(now, late)
-        rested = self._resting.due(now)
-        for who in rested:
-            self._owing.begin(who, now)
-        return gone, rested
+        rested = self._resting.take_due(now)
+        for who, due in rested.items():
+            # The client's time begins when the ping was due, unless nobody could have sent it then.
+            self._owing.begin(who, now if late >= self._owing.wait / 2 else due)
+        return gone, list(rested)

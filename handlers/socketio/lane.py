@@ -19,7 +19,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import SSLIOStream
 
 from .heads import Heads, is_plain
-from .line import REASONS, Line, date, fields, response
+from .line import BODY, REASONS, Line, bound_idle_time, date, fields, response
 
 if TYPE_CHECKING:
     from .polls import Ask
@@ -55,7 +55,7 @@ class Desk(Protocol):
 class TornadoLine:
     """A connection as Tornado has it, with a request on it."""
 
-    __slots__ = ("_connection", "_desk", "_request", "_settled")
+    __slots__ = ("_connection", "_desk", "_request", "_settled", "_timer")
 
     def __init__(self, request: HTTPServerRequest, desk: Desk) -> None:
         assert isinstance(request.connection, HTTP1Connection)
@@ -63,17 +63,32 @@ class TornadoLine:
         self._connection = request.connection
         self._desk = desk
         self._settled = False
+        self._timer: object | None = None
+        bound_idle_time(request)
         if request.method == "POST":
             # The size of the body is our own affair: Tornado would answer a bare 400.
             self._connection.set_max_body_size(1 << 62)
+            self.wait_on()
 
     @property
     def closed(self) -> bool:
         """Whether the peer is gone: Tornado tells only of a connection that closes from now on."""
         return self._connection.stream.closed()
 
+    def wait_on(self) -> None:
+        """Wait for the next part of the body: Tornado's own server would wait for ever."""
+        self._stop_waiting()
+        loop = self._connection.stream.io_loop
+        self._timer = loop.call_later(BODY, self._connection.close)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._connection.stream.io_loop.remove_timeout(self._timer)
+            self._timer = None
+
     def settle(self, request: HTTPMessageDelegate) -> Line:
         """Return what takes the answer: a lane, if the connection can become one."""
+        self._stop_waiting()
         host: Host | None = getattr(self._connection.params, "host", None)
         if host is not None and self._can_be_lent():
             return Lane(self._connection, host, self._desk, self._request.path, request)
@@ -88,6 +103,7 @@ class TornadoLine:
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer."""
+        self._stop_waiting()
         own = {"Date": date(int(time.time())), "Content-Length": str(len(body))}
         if not self._settled:
             own["Connection"] = "close"  # the rest of the body is not waited for
@@ -139,6 +155,9 @@ class Lane:
         host.lanes.add(self)
 
     # -- for requests
+
+    def wait_on(self) -> None:
+        """Wait for nothing: a body that is not all there is left to Tornado."""
 
     def settle(self, _: HTTPMessageDelegate) -> Line:
         """Take the answer as well."""

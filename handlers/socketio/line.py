@@ -5,12 +5,19 @@ Source: RFC 9112, sections 4 and 6.3; Fetch standard, "CORS protocol".
 
 from __future__ import annotations
 
+import math
 import time
+from copy import copy
 from functools import lru_cache
 from typing import Protocol
 
-from tornado.httputil import HTTPMessageDelegate, format_timestamp
+from tornado.http1connection import HTTP1ServerConnection
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest, format_timestamp
 
+IDLE = 60.0
+"""Seconds from one request of a connection to the end of the next one's head."""
+BODY = 30.0
+"""Seconds without a byte of a body that is announced."""
 REASONS = {200: "OK", 400: "Bad Request", 413: "Payload Too Large", 429: "Too Many Requests"}
 
 
@@ -24,8 +31,19 @@ class Line(Protocol):
     def settle(self, request: HTTPMessageDelegate) -> Line:
         """Return what takes the answer, now that the request is all there; it is told if that closes before."""
 
+    def wait_on(self) -> None:
+        """Wait for the next part of the body: one has come."""
+
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer. kind: of the body; origin: the page that may read it."""
+
+
+def bound_idle_time(request: HTTPServerRequest) -> None:
+    """Have the connection of a request end that brings no other: Tornado's own server waits for an hour."""
+    server = request.server_connection
+    if isinstance(server, HTTP1ServerConnection) and (server.params.header_timeout or math.inf) > IDLE:
+        server.params = copy(server.params)
+        server.params.header_timeout = IDLE
 
 
 def fields(kind: str, origin: str | None) -> dict[str, str]:

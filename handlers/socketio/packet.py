@@ -9,7 +9,6 @@ Source: Engine.IO protocol, revision 4, "Packet encoding"; RFC 6455, section 5.2
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
@@ -57,13 +56,21 @@ _DIGITS = {type_: digit for digit, type_ in _TYPES.items()}
 
 
 def decode(data: str | bytes) -> Packet:
-    """Read one packet as a WebSocket message carries it: text with a type digit, or the bytes of a binary message."""
+    """Read one packet: the bytes of a binary message, or a text with a type digit.
+
+    Binary in base64, behind a `b`, is what polls carry, and WebSockets of a client with `forceBase64`.
+    """
     if isinstance(data, bytes):
         return Packet(MESSAGE, data)
     type_ = _TYPES.get(data[:1])
-    if type_ is None:
+    if type_ is not None:
+        return Packet(type_, data[1:])
+    if not data.startswith("b"):
         raise ProtocolError(f"not an Engine.IO packet: {data[:80]!r}")
-    return Packet(type_, data[1:])
+    try:
+        return Packet(MESSAGE, base64.b64decode(data[1:], validate=True))
+    except ValueError:
+        raise ProtocolError(f"not base64: {data[:80]!r}") from None
 
 
 def encode(packet: Packet) -> str | bytes:
@@ -79,22 +86,12 @@ def decode_payload(payload: bytes) -> Iterator[Packet]:
         items = payload.decode().split(SEPARATOR)
     except UnicodeDecodeError as error:
         raise ProtocolError(f"a body that is not UTF-8: {error}") from None
-    for item in items:
-        yield _decode_item(item)
+    yield from map(decode, items)
 
 
 def encode_payload(packets: Iterable[Packet]) -> str:
     """Write packets as one body of a poll."""
     return SEPARATOR.join(_encode_item(packet) for packet in packets)
-
-
-def _decode_item(item: str) -> Packet:
-    if not item.startswith("b"):
-        return decode(item)
-    try:
-        return Packet(PacketType.MESSAGE, base64.b64decode(item[1:], validate=True))
-    except (binascii.Error, ValueError):
-        raise ProtocolError(f"not base64: {item[:80]!r}") from None
 
 
 def _encode_item(packet: Packet) -> str:

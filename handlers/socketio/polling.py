@@ -117,6 +117,10 @@ class PollingTransport:
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Tell the client that it is over, with its next poll if none is held; a client that closed knows."""
         if reason == "transport close":
+            if self._poll is None and self.session.closed_by_client:
+                # The client's last poll may have been sent at the same moment.
+                self._farewells = [NOOP]
+                self.session.engine.depart(self.session)
             self._answer(NOOP)
             return
         if reason == "server shutting down":
@@ -125,7 +129,10 @@ class PollingTransport:
             return
         # In one payload with the last events, a CLOSE would be read before them by the official client.
         self._farewells = [*([farewell.written(write_payload)] if farewell else []), CLOSE]
-        if self._poll is None:
+        if reason in ("ping timeout", "parse error"):
+            # The next poll is told that there is no such session (Engine.IO's own test suite).
+            self._answer(self._farewells[0])
+        elif self._poll is None:
             self.session.engine.depart(self.session)
         else:
             self._bid_farewell()

@@ -8,7 +8,6 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from asyncio import get_running_loop
@@ -75,7 +74,9 @@ class Polls(Router):
         if carrier is None or parameter(request, "EIO") != "4":
             return None
         origin = request.headers.get("Origin")
-        if origin is not None and not self._origins.allows(origin, host_of(request, self._trust_proxy)):
+        if origin is not None and not self._origins.allows(
+            origin, host_of(request, self._trust_proxy), request.protocol
+        ):
             return None
         return Ask(method, origin, carrier)
 
@@ -148,6 +149,7 @@ class Post(Request):
     def data_received(self, chunk: bytes) -> None:
         """Take a part of the body."""
         self._body += chunk
+        self._line.wait_on()
         session = self._carrier.session
         session.engine.counters.traffic[PollingTransport.name].received += len(chunk)
         if len(self._body) > session.engine.max_payload and not self._over:
@@ -194,4 +196,4 @@ class Post(Request):
         session = self._carrier.session
         logger.info("refused %s: %s (%s)", session.handshake.remote_ip, refusal.message, refusal.hint)
         session.engine.counters.refuse(session.handshake.remote_ip, refusal, time.time())
-        self._respond(refusal.status, "application/json", json.dumps(refusal.payload).encode())
+        self._respond(refusal.status, "application/json", refusal.body.encode())

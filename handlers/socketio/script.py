@@ -37,6 +37,10 @@ class ScriptHandler(RequestHandler):
         """Take what `routes` passes."""
         self.script = script
 
+    def set_default_headers(self) -> None:
+        """Called by Tornado before each answer; it would name its version."""
+        self.set_header("Server", "Tornado")
+
     def get(self) -> None:
         """Send the script, or 304 to whoever has it."""
         self._compressed = bool(ACCEPTS_GZIP.search(self.request.headers.get("Accept-Encoding", "")))

@@ -208,14 +208,10 @@ class Session(Reader):
 
     def propose(self, candidate: Candidate) -> None:
         """Let another transport probe. Raises BadRequest where one has, or has taken over."""
-        self.check_upgradable()
-        self._candidate = candidate
-        self.engine.upgrading.begin(self, self.engine.now())
-
-    def check_upgradable(self) -> None:
-        """Raise BadRequest where no other transport may probe."""
         if self._candidate is not None or self.transport.name == "websocket":
             raise BadRequest(f"{self.sid} is upgrading, or has upgraded")
+        self._candidate = candidate
+        self.engine.upgrading.begin(self, self.engine.now())
 
     def _negotiate(self, packet: Packet, via: Transport) -> None:
         candidate = self._candidate

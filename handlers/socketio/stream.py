@@ -113,7 +113,7 @@ class EventStreamHandler(Endpoint):
     def admit(self) -> None:
         """Raise Refusal where a page may not listen."""
         check_bytes(self.request.headers.get("Origin"))
-        self.origins.check(self.request.headers.get("Origin"), self.host)
+        self.origins.check(self.request.headers.get("Origin"), self.host, self.request.protocol)
         self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
 
     async def get(self) -> None:

@@ -1,0 +1,247 @@
+"""Cases of the official protocol suites, Engine.IO v4 and Socket.IO v5, and others of their kind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from typing import Any
+
+import peer
+import pytest
+from wire import TEXT, Server, address, join, serve, witnessed
+
+pytestmark = pytest.mark.gen_test
+
+KEY = base64.b64encode(b"0123456789abcdef").decode()
+
+
+async def handshake(server: Server, **headers: str) -> Any:
+    """Ask for a WebSocket; a header of the value "" is left out."""
+    line = await server.connect()
+    fields = {
+        "Host": f"127.0.0.1:{server.port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": KEY,
+        "Sec-WebSocket-Version": "13", **{name.replace("_", "-"): value for name, value in headers.items()},
+    }  # fmt: skip
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
+    line.write(f"GET {address(transport='websocket')} HTTP/1.1\r\n{head}\r\n".encode())
+    return await line.answer()
+
+
+# -- heartbeat
+
+
+async def test_the_time_of_a_pong_begins_when_the_ping_was_due() -> None:
+    async with serve(peer.make_app(ping_interval=0.3, ping_timeout=0.2)) as server:
+        for _ in range(5):
+            client = await server.poll()
+            opened = time.monotonic()
+            assert await client.get() == ["2"]
+            await asyncio.sleep(max(0.0, opened + 0.51 - time.monotonic()))
+            await client.forgotten()
+
+
+@pytest.mark.parametrize("fault", ["abc", "42[", "", "9", "2"])
+async def test_the_poll_behind_a_packet_that_cannot_be_read_knows_no_session(fault: str) -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        assert (await client.post('42["say",1]', fault)).status == 400
+        await client.forgotten()
+
+
+# -- closing
+
+
+@pytest.mark.parametrize("first", ["GET", "POST"])
+async def test_a_GET_and_a_close_that_come_together_are_answered_in_either_order(first: str) -> None:
+    application, reasons = witnessed()
+    async with serve(application) as server:
+        client = await server.poll()
+        await join(client)
+        if first == "GET":
+            held = await client.hold()
+            assert (await client.post("1")).text == "ok"
+        else:
+            assert (await client.post("1")).text == "ok"
+            held = await client.begin_get()
+        assert (await held.answer()).packets == ["6"]
+        assert await reasons.get() == "transport close"
+        await client.forgotten()
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+async def test_a_second_WebSocket_of_a_session_is_opened_and_closed(upgraded: bool) -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        first = await server.websocket(client.sid)
+        await first.send("2probe")
+        assert await first.next() == "3probe"
+        if upgraded:
+            await first.send("5")
+        second = await server.websocket(client.sid)
+        await second.ended()
+        if not upgraded:
+            await first.send("5")
+        await first.send('421["echo","alive"]')
+        assert await first.next() == '431["alive"]'
+
+
+# -- refusals
+
+
+async def test_refusals_have_no_blanks_and_repeat_nothing() -> None:
+    raw = "%22%3Cscript%3E%0d%0a"
+    async with serve(peer.make_app()) as server:
+        for path in (
+            f"/socket.io/?EIO={raw}&transport=polling",
+            f"/socket.io/?EIO=4&transport={raw}",
+            f"/socket.io/?EIO=4&transport=polling&sid={raw}",
+            "/socket.io/?EIO=3&transport=polling",
+        ):
+            answer = await server.request("GET", path)
+            assert answer.status == 400
+            assert answer.text == json.dumps(answer.json, separators=(",", ":"))
+            assert "script" not in answer.text
+            assert "/" not in answer.headers.get("Server", "")
+
+
+KEYS = [
+    "x",
+    "",
+    "AQIDBAUGBwgJCgsMDQ4PEC",
+    "AQIDBAUGBwgJCgsMDQ4PEA",
+    "AQIDBAUGBwgJCgsMDQ4=",
+    "!" * 24,
+    KEY + "A",
+    f"{KEY},{KEY}",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_a_WebSocket_without_a_good_key_is_refused(key: str) -> None:
+    async with serve(peer.make_app()) as server:
+        assert (await handshake(server, Sec_WebSocket_Key=key)).status == 400
+        assert not server.application.wildcard_router.rules[0].target_kwargs["engine"].sessions
+
+
+async def test_a_WebSocket_of_another_version_is_told_which_one_fits() -> None:
+    async with serve(peer.make_app()) as server:
+        answer = await handshake(server, Sec_WebSocket_Version="8")
+        assert answer.status == 426
+        assert answer.headers["Sec-WebSocket-Version"] == "13"
+
+
+async def test_no_answer_names_a_version() -> None:
+    async with serve(peer.make_app()) as server:
+        answers = [await handshake(server), await server.request("GET", address())]
+        paths = ("/socket.io/socket.io.js", "/socket.io/", "/socket.io/?EIO=4&transport=polling&sid=x")
+        answers += [await server.request("GET", path) for path in paths]
+        assert [answer.headers.get("Server") for answer in answers] == ["Tornado"] * len(answers)
+
+
+# -- subprotocols
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("chat", "chat"),
+        ("chat, superchat", "chat"),
+        ("v1.json,v2", "v1.json"),
+        (" a , b ", "a"),
+        ("a b, c", "c"),
+        ('"quoted", fine', "fine"),
+        (",", None),
+        ("a b", None),
+        ("", None),
+    ],
+)
+async def test_the_first_subprotocol_that_is_offered_is_answered(offered: str, chosen: str | None) -> None:
+    async with serve(peer.make_app()) as server:
+        answer = await handshake(server, Sec_WebSocket_Protocol=offered)
+        assert answer.status == 101
+        assert answer.headers.get("Sec-WebSocket-Protocol") == chosen
+
+
+# -- base64
+
+
+async def test_binary_may_come_in_base64_over_a_WebSocket() -> None:
+    async with serve(peer.make_app()) as server:
+        socket = await server.websocket()
+        await join(socket)
+        for data in (b"", b"\x00\xff", b"b", bytes(range(256))):
+            await socket.send('451-1["echo",{"_placeholder":true,"num":0}]')
+            socket.send_frame(TEXT, b"b" + base64.b64encode(data))
+            assert await socket.next() == '461-1[{"_placeholder":true,"num":0}]'
+            assert await socket.next() == data
+
+
+@pytest.mark.parametrize("text", ["bA", "b!", "b====", "bAAA=AAA=", "b\u00e9", "b AAA"])
+async def test_what_is_not_base64_closes_the_session(text: str) -> None:
+    application, reasons = witnessed()
+    async with serve(application) as server:
+        socket = await server.websocket()
+        await join(socket)
+        await socket.send('451-1["echo",{"_placeholder":true,"num":0}]', text)
+        await socket.ended()
+        assert await reasons.get() == "parse error"
+
+
+# -- queries
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_names_and_values_of_a_query_are_UTF_8(transport: str) -> None:
+    application, _ = witnessed()
+    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    async with serve(application) as server:
+        line = await server.connect()
+        query = "&gr%C3%B6%C3%9Fe=%E2%82%AC&b%FFd=%FF&%F0%9F%99%82=1&plain=a%20b&twice=1&twice=2"
+        upgrade = (
+            f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
+        )
+        head = upgrade if transport == "websocket" else ""
+        line.write(f"GET {address(transport=transport)}{query} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
+        await line.answer()
+        while not hub.sessions:
+            await asyncio.sleep(0.001)
+        (session,) = hub.sessions.values()
+        assert session.handshake.query == {
+            "gr\u00f6\u00dfe": "\u20ac", "b\ufffdd": "\ufffd", "\U0001f642": "1", "plain": "a b", "twice": "2",
+        }  # fmt: skip
+        line.close()
+
+
+# -- Socket.IO: connecting twice
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_CONNECT_that_comes_before_the_first_is_answered_takes_its_place(transport: str) -> None:
+    application, reasons = witnessed()
+    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    async with serve(application) as server:
+        client = await server.open(transport)
+        await client.send("40", "40")
+        sids = [json.loads((await client.next())[2:])["sid"] for _ in range(2)]
+        assert await reasons.get() == "client namespace disconnect"
+        assert list(hub.namespaces["/"].clients) == sids[1:]
+        await client.send('421["echo","alive"]')
+        assert await client.next() == '431["alive"]'
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_who_leaves_before_the_answer_is_not_there(transport: str) -> None:
+    application, _ = witnessed()
+    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    async with serve(application) as server:
+        client = await server.open(transport)
+        await join(client)
+        await client.send("40/custom,", "41/custom,", "40/refuse,", "41/refuse,")
+        await client.send('421["echo","alive"]')
+        while await client.next() != '431["alive"]':
+            pass
+        assert not hub.namespaces["/custom"].known
