@@ -8,6 +8,7 @@ var io = (() => {
   // Engine.IO packets: a string starts with its type, binary is a message
 
   const [OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE] = "012345";
+  const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   const SEPARATOR = "\x1e";
 
   async function toText(packet) {
@@ -42,7 +43,7 @@ var io = (() => {
       return { _placeholder: true, num: attachments.push(this[key]) - 1 };
     });
     const head = attachments.length ? `${type + BINARY}${attachments.length}-` : type;
-    return [MESSAGE + head + (nsp === "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
+    return [head + (nsp === "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 
   function decode(text, attachments) {
@@ -127,6 +128,21 @@ var io = (() => {
     }
   }
 
+  // The other names that the official emitter has.
+  const { on, off } = Emitter.prototype;
+  Object.assign(Emitter.prototype, {
+    addEventListener: on, removeListener: off, removeAllListeners: off, removeEventListener: off,
+  });
+
+  const native = { setTimeout: setTimeout.bind(globalThis), clearTimeout: clearTimeout.bind(globalThis) };
+
+  /** Calls later; returns what calls it off. */
+  function wait({ useNativeSetTimers }, ...args) {
+    const timers = useNativeSetTimers ? native : globalThis;
+    const timer = timers.setTimeout(...args);
+    return () => timers.clearTimeout(timer);
+  }
+
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
@@ -198,7 +214,7 @@ var io = (() => {
 
     async _request(method, body) {
       const { opts, patience } = this._session;
-      const timer = setTimeout(() => this._fail("timeout"), patience);
+      const stop = wait(opts, () => this._fail("timeout"), patience);
       try {
         const response = await fetch(this._session.url(this.name), {
           method,
@@ -213,7 +229,7 @@ var io = (() => {
       } catch (error) {
         this._fail(error);
       } finally {
-        clearTimeout(timer);
+        stop();
       }
     }
 
@@ -231,12 +247,13 @@ var io = (() => {
     }
   }
 
-  /** A session, whatever transport carries it. Emits open, message, ping, upgrade, close. */
+  /** A session, whatever transport carries it. Emits open, packet, message, ping, upgrade, drain, close. */
   class Engine extends Emitter {
     constructor(uri, opts) {
       super();
       this.uri = uri;
       this.opts = opts;
+      this.id = undefined;
       this.readyState = "opening";
       this._expect(opts.timeout, "timeout");
       try {
@@ -255,16 +272,29 @@ var io = (() => {
       return url.href;
     }
 
-    send(packet) {
-      if (this._held) this._held.push(packet);
-      else if (this.readyState === "open") this.transport.send(packet);
+    send(data) {
+      this._send(typeof data === "string" ? MESSAGE + data : data);
+      return this;
     }
 
-    /** Whether the ping is overdue: after a sleep, its timer may not have run yet. */
+    _send(packet) {
+      if (this._held) this._held.push(packet);
+      else if (this.readyState === "open") this._write(packet);
+    }
+
+    /** After sleep, no timer has run yet. */
     isOverdue() {
-      const isLate = Date.now() > this._deadline;
-      if (isLate) queueMicrotask(() => this.close("ping timeout"));
-      return isLate;
+      if (this.readyState !== "open" || Date.now() <= this._due) return false;
+      queueMicrotask(() => this.close("ping timeout"));
+      return true;
+    }
+
+    _write(packet) {
+      this.transport.send(packet);
+      this._draining ??= Promise.resolve(this.transport._posting).then(() => {
+        this._draining = null;
+        this.emit("drain");
+      });
     }
 
     /** Ends with the page: between two polls, no connection does. */
@@ -279,14 +309,15 @@ var io = (() => {
       const wasOpen = this.readyState === "open";
       this._abandon();
       this.readyState = "closed";
-      clearTimeout(this._timer);
+      this._stop();
       if (this.transport) silence(this.transport).close();
       this.emit("close", reason, error, wasOpen);
     }
 
     _dial(name) {
       if (name === "polling") return new Polling(this);
-      return Object.assign(new WebSocket(this.url(name)), { name, binaryType: "arraybuffer" });
+      const socket = new WebSocket(this.url(name), this.opts.protocols ?? []);
+      return Object.assign(socket, { name, binaryType: "arraybuffer" });
     }
 
     _attach(transport) {
@@ -300,15 +331,16 @@ var io = (() => {
     }
 
     _expect(ms, reason) {
-      clearTimeout(this._timer);
+      this._stop?.();
       this.patience = ms || 2 ** 31 - 1;
-      this._deadline = Date.now() + this.patience;
-      this._timer = setTimeout(() => this.close(reason), this.patience);
+      this._due = Date.now() + this.patience;
+      this._stop = wait(this.opts, () => this.close(reason), this.patience);
     }
 
     _receive(packet) {
       try {
         const [type, data] = decodePacket(packet);
+        this.emit("packet", { type: TYPES[type], data });
         if (this.readyState === "opening") this._open(type === OPEN && JSON.parse(data));
         else if (type === MESSAGE) this.emit("message", data);
         else if (type === PING) this._pong();
@@ -328,12 +360,11 @@ var io = (() => {
 
     _pong() {
       this._expect(this.patience, "ping timeout");
-      this.send(PONG);
+      this._send(PONG);
       this.emit("ping");
     }
 
-    // To upgrade, probe while polling goes on; then hold what is sent until its last requests
-    // are back, so that all comes once, in order.
+    // Probe while polling goes on; then hold what is sent until its last requests are back.
 
     _probe() {
       try {
@@ -370,10 +401,12 @@ var io = (() => {
     }
 
     _release() {
-      this._held.forEach((packet) => this.transport.send(packet));
+      this._held.forEach((packet) => this._write(packet));
       this._held = null;
     }
   }
+
+  Engine.prototype.write = Engine.prototype.send;
 
   const [ANY, ANY_OUTGOING] = [Symbol(), Symbol()];
 
@@ -459,7 +492,8 @@ var io = (() => {
       return this;
     }
 
-    compress() {
+    compress(compress) {
+      this._flags.compress = compress;
       return this;
     }
 
@@ -474,14 +508,14 @@ var io = (() => {
 
     _expect(id, answer, { timeout, withError = timeout !== undefined }) {
       const settle = (error, ...args) => {
-        clearTimeout(timer);
+        stop?.();
         this._acks.delete(id);
         remove(this.sendBuffer, (message) => message.id === id);
         if (withError) call(answer, this, [error, ...args]);
         else if (!error) call(answer, this, args);
       };
       const late = new Error("operation has timed out");
-      const timer = timeout !== undefined && setTimeout(settle, timeout, late);
+      const stop = timeout === undefined ? undefined : wait(this.io.opts, settle, timeout, late);
       this._acks.set(id, settle);
     }
 
@@ -489,8 +523,11 @@ var io = (() => {
       const { engine } = this.io; // auth may answer when it is closed
       const connect = (auth) => {
         const recovery = this._opts.recovery !== false && { recovery: true };
-        const [packet] = encode(CONNECT, this.nsp, { ...recovery, ...this._place, ...auth });
-        if (this.active) engine.send(packet);
+        const data = { ...recovery, ...this._place, ...auth };
+        const [packet] = encode(CONNECT, this.nsp, Object.keys(data).length ? data : undefined);
+        if (!this.active || this._asked === engine) return; // the answer to the last serves
+        this._asked = engine;
+        engine.send(packet);
       };
       if (typeof this.auth === "function") call(this.auth, this, [connect]);
       else connect(this.auth);
@@ -498,7 +535,12 @@ var io = (() => {
 
     _onmessage(message) {
       const { type, data, id } = message;
-      if (!this.active) return;
+      if (type === CONNECT || type === CONNECT_ERROR) this._asked = null;
+      if (!this.active) {
+        // It left before it was answered.
+        if (type === CONNECT) this._send(encode(DISCONNECT, this.nsp));
+        return;
+      }
       if (type === CONNECT) this._onconnect(data);
       else if (type === DISCONNECT) this._retire("io server disconnect");
       else if (type === CONNECT_ERROR) this._onrefused(data);
@@ -508,7 +550,9 @@ var io = (() => {
       else this.receiveBuffer.push(message); // missed ones precede the CONNECT
     }
 
-    _onconnect({ sid, pid }) {
+    _onconnect(data) {
+      if (!data?.sid) return this._onrefused({ message: "the server speaks Socket.IO 2, this client speaks 3 and 4" });
+      const { sid, pid } = data;
       this.id = sid;
       this.recovered = Boolean(pid) && pid === this._place?.pid;
       if (!this.recovered) this._place = pid && { pid };
@@ -595,7 +639,6 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
-  /** The URL of a server, by http or https; a bare host is reached as the page is. */
   function locate(address) {
     const { href, protocol = "https:" } = globalThis.location ?? {};
     const text = String(address || "/");
@@ -605,7 +648,6 @@ var io = (() => {
     throw new Error(`the address must begin with http:, https:, ws: or wss:, got: ${url}`);
   }
 
-  /** What is not escaped well stays as it is. */
   function unescapePath(path) {
     return path.replace(/(%[\da-f]{2})+/gi, (escapes) => {
       try {
@@ -638,12 +680,13 @@ var io = (() => {
     socket(nsp, opts = this.opts) {
       if (!this.nsps.has(nsp)) this.nsps.set(nsp, new Socket(this, nsp, opts));
       const socket = this.nsps.get(nsp);
-      return opts.autoConnect ?? this.opts.autoConnect ? socket.connect() : socket;
+      const connects = (opts.autoConnect ?? this.opts.autoConnect) && !socket.active;
+      return connects ? socket.connect() : socket;
     }
 
     open() {
       if (this.engine && this.engine.readyState !== "closed") return this;
-      this._timer = clearTimeout(this._timer);
+      this._stopWaiting();
       this._listen(true);
       this._decode = decoder();
       this.engine = new Engine(this.uri, this.opts)
@@ -654,7 +697,12 @@ var io = (() => {
       return this;
     }
 
-    /** Random, lest all return at once. */
+    _stopWaiting() {
+      this._timer?.();
+      this._timer = undefined;
+    }
+
+    /** Random, so that not all return at once. */
     delay(attempt) {
       const { reconnectionDelay, reconnectionDelayMax: max, randomizationFactor } = this.opts;
       const ms = Math.min(reconnectionDelay * 2 ** attempt, max);
@@ -690,7 +738,7 @@ var io = (() => {
 
     _leave() {
       if (this._active().length) return;
-      this._timer = clearTimeout(this._timer);
+      this._stopWaiting();
       this._attempts = 0;
       this.engine?.close();
       this._listen(false);
@@ -728,29 +776,33 @@ var io = (() => {
         this._attempts = 0;
         this._listen(false);
         this.emit("reconnect_failed");
-      } else this._timer = setTimeout(() => this._again(), this.delay(this._attempts++));
+      } else this._timer = wait(this.opts, () => this._again(), this.delay(this._attempts++));
     }
 
     /** The next attempt, where one is awaited. */
     _again() {
       if (!this._timer) return;
-      this._timer = clearTimeout(this._timer);
+      this._stopWaiting();
       if (!this.opts.reconnection) return this._listen(false);
       this.emit("reconnect_attempt", this._attempts);
       if (this._active().length) this.open();
     }
   }
 
+  Manager.prototype.connect = Manager.prototype.open;
+
+  for (const name in DEFAULTS) {
+    if (!/^(timeout|reconn|random)/.test(name)) continue;
+    Manager.prototype[name] = function (...values) {
+      if (!values.length) return this.opts[name];
+      [this.opts[name]] = values;
+      return this;
+    };
+  }
+
   const managers = new Map();
 
-  /**
-   * Sockets share a connection, but for `forceNew` or the same namespace twice.
-   *
-   * @param {string|URL} [address] "/custom", "https://host:3000/custom?x=1"
-   * @param {object} [options] DEFAULTS, query, auth (object, or function of a callback), forceNew,
-   *   withCredentials, extraHeaders (of polling), recovery (false: no `recovery: true` in auth)
-   * @returns {Socket}
-   */
+  /** Sockets share a connection, but for `forceNew` or the same namespace twice; docs/browser-client.md has the options. */
   function io(address, options) {
     if (isOptions(address)) return io("", address);
     const url = locate(address);

@@ -66,8 +66,8 @@ export async function answer(request, ...packets) {
 
 export const open = (handshake = {}) => "0" + JSON.stringify({ ...HANDSHAKE, ...handshake });
 
-export function connectOverWebSocket(options = {}, url = "http://server/") {
-  const socket = io(url, { forceNew: true, transports: ["websocket"], recovery: false, ...options });
+export function connectOverWebSocket(options = {}, url = "http://server/", client = io) {
+  const socket = client(url, { forceNew: true, transports: ["websocket"], recovery: false, ...options });
   webSocket().receives(open(), `40${socket.nsp === "/" ? "" : `${socket.nsp},`}{"sid":"S1"}`);
   webSocket().sent.length = 0;
   return socket;
