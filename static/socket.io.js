@@ -136,7 +136,6 @@ var io = (() => {
 
   const native = { setTimeout: setTimeout.bind(globalThis), clearTimeout: clearTimeout.bind(globalThis) };
 
-  /** Calls later; returns what calls it off. */
   function wait({ useNativeSetTimers }, ...args) {
     const timers = useNativeSetTimers ? native : globalThis;
     const timer = timers.setTimeout(...args);
@@ -166,7 +165,6 @@ var io = (() => {
       this._posting = this._posting || this._post();
     }
 
-    /** Resolves when no request is under way. */
     pause() {
       this._paused = true;
       return Promise.all([this._polling, this._posting]);
@@ -198,7 +196,6 @@ var io = (() => {
       this._posting = null;
     }
 
-    /** As much as the server takes, or one packet. */
     async _payload() {
       const texts = [];
       let size = 0;
@@ -418,9 +415,7 @@ var io = (() => {
       this.nsp = nsp;
       this.auth = opts.auth;
       this.connected = false;
-      /** Whether session and what was missed were restored. */
       this.recovered = false;
-      /** Whether it connects when its manager does. */
       this.active = false;
       this.sendBuffer = [];
       this.receiveBuffer = [];
@@ -486,7 +481,6 @@ var io = (() => {
       return this;
     }
 
-    /** The next event leaves at once or never. */
     get volatile() {
       this._flags.volatile = true;
       return this;
@@ -575,7 +569,6 @@ var io = (() => {
       super.emit(...args);
     }
 
-    /** Answers once, and the session that asked. */
     _answer(id) {
       let asker = this.id;
       return (...args) => {
@@ -779,7 +772,6 @@ var io = (() => {
       } else this._timer = wait(this.opts, () => this._again(), this.delay(this._attempts++));
     }
 
-    /** The next attempt, where one is awaited. */
     _again() {
       if (!this._timer) return;
       this._stopWaiting();
