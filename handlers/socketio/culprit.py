@@ -20,6 +20,20 @@ def find_culprit(args: list[Any]) -> str:
     return "the arguments cannot be encoded"
 
 
+def find_placeholder(args: Any, path: str = "args") -> str | None:
+    """Return the path to the first object that a decoder would take for the placeholder of an attachment."""
+    if isinstance(args, dict):
+        if args.get("_placeholder") is True:
+            return path
+        items = ((repr(key)[:80], item) for key, item in args.items())
+    elif isinstance(args, (list, tuple)):
+        items = ((str(index), item) for index, item in enumerate(args))
+    else:
+        return None
+    found = (find_placeholder(item, f"{path}[{key}]") for key, item in items)
+    return next((place for place in found if place is not None), None)
+
+
 def nests_deeper(value: Any, depth: int) -> bool:
     """Whether arrays and objects nest deeper than this."""
     level = [value]

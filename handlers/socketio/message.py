@@ -15,7 +15,7 @@ from enum import IntEnum
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, NamedTuple, NoReturn
 
-from .culprit import DEEP, find_culprit, nests_deeper
+from .culprit import DEEP, find_culprit, find_placeholder, nests_deeper
 from .errors import ProtocolError
 from .packet import make
 
@@ -70,7 +70,8 @@ _WITH_ATTACHMENTS = {EVENT: _DIGITS[Kind.BINARY_EVENT], ACK: _DIGITS[Kind.BINARY
 def encode(message: Message) -> list[str | bytes]:
     """Write a message: its text, then its attachments.
 
-    Raises TypeError or ValueError, which names the part, where `message.data` has no JSON form.
+    Raises TypeError or ValueError, which names the part, where `message.data` has no JSON form, or one that a decoder
+    would refuse.
     """
     kind, namespace, data, id_ = message
     attachments: list[bytes] = []
@@ -81,12 +82,32 @@ def encode(message: Message) -> list[str | bytes]:
     except (TypeError, ValueError, RecursionError) as error:
         args = data[1:] if kind is EVENT else data if kind is ACK else [data]
         raise (TypeError if isinstance(error, TypeError) else ValueError)(find_culprit(args)) from None
+    if attachments:
+        _check_attachments(message, len(attachments))
     head = f"{_WITH_ATTACHMENTS[kind]}{len(attachments)}-" if attachments else _DIGITS[kind]
     if namespace != "/":
         head += namespace + ","
     if id_ is not None:
         head += str(id_)
     return [head + body, *attachments]
+
+
+def _check_attachments(message: Message, number: int) -> None:
+    """Raise ValueError for what would be refused, or misread, where the attachments are put back in."""
+    kind, _, data, _ = message
+    if kind not in _WITH_ATTACHMENTS:
+        raise ValueError(f"the data of a {kind.name} cannot have bytes in it: send them as text, such as base64")
+    if number > MAX_ATTACHMENTS:
+        raise ValueError(
+            f"{number} values are bytes, and a message has {MAX_ATTACHMENTS} attachments at most: "
+            "join them, or send several events"
+        )
+    path = find_placeholder(data[1:] if kind is EVENT else data)
+    if path is not None:
+        raise ValueError(
+            f"{path} has '_placeholder': True, which stands for an attachment in a message with bytes: "
+            "rename the key, or send the bytes in an event of their own"
+        )
 
 
 def dump(data: Any, attachments: list[bytes]) -> str:
