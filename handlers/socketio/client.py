@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from .dispatch import call
 from .errors import Disconnected, Refused
-from .events import EventMethod
 from .message import ACK, EVENT, Kind, Message
+from .methods import EventMethod
 from .namespace import Namespace, packets
 from .packet import Packet, make
 from .recovery import PROTOCOL_KEYS, Trail, read_offset

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from .events import EventMethod
+from .methods import EventMethod
 
 Settle = Callable[..., "Awaitable[None] | None"]
 """Called with the method, what it returned, what it raised (None: nothing), and what else `call` was given."""

@@ -6,33 +6,41 @@ A client can name only what stands in the table: a hook, a helper or anything pr
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator
-from functools import cached_property, partialmethod
-from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from functools import partialmethod
+from itertools import chain
+from operator import is_
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from .message import RESERVED_EVENTS
+from .methods import HOOKS, EventMethod, make_method
+
+logger = logging.getLogger(__name__)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-HOOKS = ("authenticate", "on_connect", "before_event", "on_any", "on_disconnecting", "on_disconnect")
-"""Methods that the server calls of itself."""
 _MARK = "_socketio_event"
 _DEFAULT = "_socketio_default"
 _BOUND_KINDS = (staticmethod, classmethod, partialmethod)
-_NO_METHODS = (property, cached_property, type)
 
 
 def event(name: str) -> Callable[[Function], Function]:
     """Mark the method that answers an event: `@event("chat message")`.
 
-    A method `on_<name>` needs no mark. Raises ValueError for a name that the protocol reserves.
+    A method `on_<name>` needs no mark. The mark is the outermost decorator. Raises ValueError for a name that the
+    protocol reserves, TypeError for one that is no text, and for what cannot be marked.
     """
+    if not isinstance(name, str):
+        raise TypeError(f'the name of an event is a text, got {name!r:.80}: write @event("…")')
     if name in RESERVED_EVENTS:
         raise ValueError(f"{name!r} is an event of the protocol's own: choose another name")
 
     def mark(function: Function) -> Function:
-        setattr(function, _MARK, name)
+        try:
+            setattr(function, _MARK, name)
+        except AttributeError:
+            raise TypeError(f"{function!r:.80} cannot be marked: write a method that calls it") from None
         return function
 
     return mark
@@ -44,35 +52,13 @@ def default_hook(function: Function) -> Function:
     return function
 
 
-class EventMethod(NamedTuple):
-    """The method that answers an event, and how many arguments it takes."""
-
-    name: str
-    """Class and method, for the log."""
-    function: Callable[..., Any]
-    """Called with the handler, then the arguments."""
-    min_args: int = 0
-    max_args: float = float("inf")
-
-    def fits(self, number: int) -> bool:
-        """Whether the method can be called with as many arguments."""
-        return self.min_args <= number <= self.max_args
-
-    @property
-    def arity(self) -> str:
-        """The numbers of arguments it takes, in words."""
-        if self.max_args == float("inf"):
-            return f"{self.min_args} or more arguments"
-        if self.min_args != self.max_args:
-            return f"{self.min_args} to {self.max_args:g} arguments"
-        return {0: "no argument", 1: "1 argument"}.get(self.min_args, f"{self.min_args} arguments")
-
-
 class _Found(NamedTuple):
     """A method, and how it is noticed that the class has another one in its place."""
 
     attribute: str
-    raw: FunctionType | None
+    raw: object
+    """What the class has under this name, as it was declared."""
+    seen: object
     """What each look-up of the class returns; None where every look-up returns another object."""
     method: EventMethod
 
@@ -80,12 +66,17 @@ class _Found(NamedTuple):
 class EventTable:
     """The events and hooks of one handler class. Raises TypeError where it declares one that cannot be called.
 
-    The class may change later, by a decorator or an assignment: the table follows.
+    The class may change later, by a decorator or an assignment: the table follows. What cannot be called then is an
+    error in the log: a hook stays what it was, an event is unknown.
     """
 
     def __init__(self, handler: type) -> None:
         self._handler = handler
-        self._scan()
+        self._events: dict[str, _Found] = {}
+        self._hooks: dict[str, _Found] = {}
+        self._declared: list[object] = []
+        self._methods: list[object] = []
+        self._scan(_raise)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._events)
@@ -94,89 +85,127 @@ class EventTable:
         """Return what answers an event; None where the class has no method for it."""
         found = self._events.get(event)
         if found is None:
-            if self._count_attributes() == self._scanned:
+            if self._is_scanned():
                 return None
-        elif found.raw is None or getattr(self._handler, found.attribute, None) is found.raw:
+        elif self._is_current(found):
             return found.method
-        self._scan()
+        self._scan(_log)
         found = self._events.get(event)
         return None if found is None else found.method
 
     def hook(self, name: str) -> EventMethod:
         """Return one of HOOKS."""
-        found = self._hooks[name]
-        if found.raw is not None and getattr(self._handler, name, None) is not found.raw:
-            self._scan()
-            found = self._hooks[name]
-        return found.method
+        if not self._is_current(self._hooks[name]):
+            self._scan(_log)
+        return self._hooks[name].method
 
     def overrides(self, name: str) -> bool:
         """Whether the class has a hook of its own."""
         return not getattr(self.hook(name).function, _DEFAULT, False)
 
-    def _count_attributes(self) -> int:
-        # A method that is assigned later adds one. Unknown events come from clients: this has to be cheap.
-        return sum(len(vars(base)) for base in self._handler.__mro__)
+    def _is_current(self, found: _Found) -> bool:
+        if found.seen is None:
+            return inspect.getattr_static(self._handler, found.attribute, None) is found.raw
+        return getattr(self._handler, found.attribute, None) is found.seen
 
-    def _scan(self) -> None:
-        self._scanned = self._count_attributes()
-        self._events: dict[str, _Found] = {}
-        self._hooks = {name: self._find(name, inspect.getattr_static(self._handler, name)) for name in HOOKS}
+    def _is_scanned(self) -> bool:
+        # Unknown events come from clients: this has to be cheap, also where the class counts something.
+        declared = _list_declared(self._handler)
+        if _are_same(declared, self._declared):
+            return True
+        self._declared, methods = declared, self._methods
+        self._methods = _list_methods(self._handler)
+        return _are_same(self._methods, methods)
+
+    def _scan(self, refuse: Callable[[TypeError], None]) -> None:
+        self._declared, self._methods = _list_declared(self._handler), _list_methods(self._handler)
+        old, self._events = self._hooks, {}
+        self._hooks = {name: self._find_hook(name, old.get(name), refuse) for name in HOOKS}
         for attribute in dir(self._handler):
-            raw = inspect.getattr_static(self._handler, attribute)
-            name = _event_name(attribute, raw)
-            if name is not None:
-                self._events[name] = self._find(attribute, raw)
+            self._add(attribute, refuse)
 
-    def _find(self, attribute: str, raw: object) -> _Found:
-        plain = raw if isinstance(raw, FunctionType) else None
-        return _Found(attribute, plain, _make_method(self._handler, attribute, raw))
+    def _find_hook(self, name: str, old: _Found | None, refuse: Callable[[TypeError], None]) -> _Found:
+        try:
+            return self._find(name, None)
+        except TypeError as error:
+            refuse(error)
+            assert old is not None
+            return old._replace(raw=inspect.getattr_static(self._handler, name), seen=None)
+
+    def _add(self, attribute: str, refuse: Callable[[TypeError], None]) -> None:
+        name = _event_name(self._handler, attribute)
+        if name is None:
+            return
+        try:
+            found = self._find(attribute, name)
+            self._check_name(name, found)
+        except TypeError as error:
+            refuse(error)
+        else:
+            self._events[name] = found
+
+    def _check_name(self, name: str, found: _Found) -> None:
+        if name in RESERVED_EVENTS:
+            raise TypeError(
+                f"{found.method.name} is never called: {name!r} is an event of the protocol's own. Choose another name"
+            )
+        other = self._events.get(name)
+        if other is not None and other.raw is not found.raw:
+            raise TypeError(f"{found.method.name} and {other.method.name} both answer {name!r}: keep one of them")
+
+    def _find(self, attribute: str, event: str | None) -> _Found:
+        handler, raw = self._handler, inspect.getattr_static(self._handler, attribute)
+        method = make_method(handler, attribute, raw, event)
+        seen = getattr(handler, attribute)
+        return _Found(attribute, raw, seen if getattr(handler, attribute) is seen else None, method)
 
 
-def _event_name(attribute: str, raw: object) -> str | None:
-    for marked in (raw, getattr(raw, "__func__", None), getattr(raw, "func", None)):
-        mark = getattr(marked, _MARK, None)
+def _list_declared(handler: type) -> list[object]:
+    """Return all names of a class and what they stand for."""
+    return list(
+        chain.from_iterable(part for base in handler.__mro__[:-1] for part in (vars(base), vars(base).values()))
+    )
+
+
+def _list_methods(handler: type) -> list[object]:
+    """Return those names, and what they stand for, that may be methods."""
+    items = [item for base in handler.__mro__[:-1] for item in vars(base).items()]
+    return [each for item in items if _is_callable(item[1]) for each in item]
+
+
+def _are_same(some: list[object], others: list[object]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _raise(error: TypeError) -> NoReturn:
+    raise error
+
+
+def _log(error: TypeError) -> None:
+    logger.error("%s", error)
+
+
+def _event_name(handler: type, attribute: str) -> str | None:
+    """Return the event that an attribute answers: by its mark, by that of the method it overrides, by its name."""
+    raw = inspect.getattr_static(handler, attribute)
+    if not _is_callable(raw):
+        return None
+    for base in handler.__mro__:
+        mark = _mark_of(vars(base).get(attribute))
+        if mark is not None:
+            return mark
+    return attribute.removeprefix("on_") if attribute.startswith("on_") and attribute not in HOOKS else None
+
+
+def _is_callable(raw: object) -> bool:
+    """Whether this is a method or may return one, and no data, as any class has."""
+    return callable(raw) or hasattr(type(raw), "__get__")
+
+
+def _mark_of(raw: object) -> str | None:
+    inner = getattr(raw, "__func__", None) or getattr(raw, "func", None) if isinstance(raw, _BOUND_KINDS) else None
+    for marked in (raw, inner):
+        mark = inspect.getattr_static(marked, _MARK, None)
         if isinstance(mark, str):
             return mark
-    if not attribute.startswith("on_") or attribute in HOOKS:
-        return None
-    is_data = not callable(raw) and not isinstance(raw, (*_BOUND_KINDS, *_NO_METHODS))
-    return None if is_data else attribute.removeprefix("on_")
-
-
-def _make_method(handler: type, attribute: str, raw: object) -> EventMethod:
-    name = f"{handler.__name__}.{attribute}"
-    if isinstance(raw, FunctionType):
-        return EventMethod(name, raw, *_count_arguments(raw, name, bound=False))
-    get = getattr(type(raw), "__get__", None)
-    bound = raw if get is None or isinstance(raw, _NO_METHODS) else get(raw, object(), handler)
-    if isinstance(raw, _NO_METHODS) or not callable(bound):
-        raise TypeError(
-            f"{name} is a {type(raw).__name__}, which cannot answer an event: write a method, "
-            f"`def {attribute}(self, data)`, or choose a name that does not begin with on_"
-        )
-
-    def call(self: object, *args: Any) -> Any:
-        return (bound if get is None else get(raw, self, type(self)))(*args)
-
-    return EventMethod(name, call, *_count_arguments(bound, name, bound=True))
-
-
-def _count_arguments(function: Any, name: str, *, bound: bool) -> tuple[int, float]:
-    """Return how many arguments may come, by the signature of the wrapper that is called."""
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{name} has a `yield`, and an event has one answer: return a list instead")
-    try:
-        parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    except ValueError:
-        return 0, float("inf")
-    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-        raise TypeError(f"{name} needs an argument by its name, and events bring theirs by position: remove the `*`")
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if not bound:
-        if not positional and not starred:
-            raise TypeError(f"{name} takes no argument: write `self` as its first")
-        positional = positional[1:]
-    min_args = sum(p.default is p.empty for p in positional)
-    return min_args, float("inf") if starred else len(positional)
+    return None

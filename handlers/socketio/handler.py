@@ -75,6 +75,10 @@ class SocketIOHandler:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name, fixed in vars(SocketIOHandler).items():
+            if isinstance(fixed, _Fixed) and getattr(cls, name) is not fixed:
+                hidden = f"{cls.__name__}.{name} hides the library's ({fixed.__doc__})"
+                raise TypeError(f"{hidden}: choose another name, such as my_{name}")
         EventTable(cls)
 
     # The name is mangled, so that no attribute of an author's is the same.

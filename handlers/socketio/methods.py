@@ -1,0 +1,127 @@
+"""How a method of a handler class is called, and with how many arguments, whatever it is decorated with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+HOOKS = {
+    "authenticate": ("auth",),
+    "on_connect": (),
+    "before_event": ("event", "args"),
+    "on_any": ("event",),
+    "on_disconnecting": ("reason",),
+    "on_disconnect": ("reason",),
+}
+"""Methods that the server calls of itself, and what it calls them with; `on_any` gets the event's arguments too."""
+_NO_METHODS = (property, cached_property, type)
+
+
+class EventMethod(NamedTuple):
+    """The method that answers an event, and how many arguments it takes."""
+
+    name: str
+    """Class and method, for the log."""
+    function: Callable[..., Any]
+    """Called with the handler, then the arguments."""
+    min_args: int = 0
+    max_args: float = float("inf")
+    event: str | None = None
+    """The event that it answers; None for a hook."""
+
+    def about(self, event: str) -> EventMethod:
+        """Return the hook as the method that answers this event: it is called with the name first."""
+        function = self.function
+        return self._replace(function=lambda handler, *args: function(handler, event, *args), event=event)
+
+    def fits(self, number: int) -> bool:
+        """Whether the method can be called with as many arguments."""
+        return self.min_args <= number <= self.max_args
+
+    @property
+    def arity(self) -> str:
+        """The numbers of arguments it takes, in words."""
+        if self.max_args == float("inf"):
+            return f"{self.min_args} or more arguments"
+        if self.min_args != self.max_args:
+            return f"{self.min_args} to {self.max_args:g} arguments"
+        return {0: "no argument", 1: "1 argument"}.get(self.min_args, f"{self.min_args} arguments")
+
+
+def make_method(handler: type, attribute: str, raw: object, event: str | None) -> EventMethod:
+    """Look at an attribute of a handler class, as it is declared; raise TypeError where the server cannot call it.
+
+    event: what it is to answer; None for a hook.
+    """
+    name = f"{handler.__name__}.{attribute}"
+    if isinstance(raw, FunctionType):
+        method = EventMethod(name, raw, *_count_arguments(raw, name, bound=False), event)
+    else:
+        method = _make_bound(handler, attribute, raw, name)._replace(event=event)
+    return _fit_hook(method, attribute) if event is None else method
+
+
+def _make_bound(handler: type, attribute: str, raw: object, name: str) -> EventMethod:
+    """Make a method of what is no function: it is called as Python calls `self.<attribute>(…)`."""
+    get = getattr(type(raw), "__get__", None)
+    try:
+        bound = raw if get is None or isinstance(raw, _NO_METHODS) else get(raw, object(), handler)
+    except Exception as error:
+        raise TypeError(f"{name} raises {error!r:.80} where it is looked at: write a method") from error
+    if isinstance(raw, _NO_METHODS) or not callable(bound):
+        raise TypeError(
+            f"{name} is a {type(raw).__name__}, which cannot answer an event: write a method, "
+            f"`def {attribute}(self, data)`, or choose a name that does not begin with on_"
+        )
+
+    def call(self: object, *args: Any) -> Any:
+        return (bound if get is None else get(raw, self, type(self)))(*args)
+
+    return EventMethod(name, call, *_count_arguments(bound, name, bound=True))
+
+
+def _fit_hook(method: EventMethod, attribute: str) -> EventMethod:
+    """Return a hook as clients see it: without the arguments that the server itself brings."""
+    given = len(HOOKS[attribute])
+    left = method._replace(min_args=max(0, method.min_args - given), max_args=method.max_args - given)
+    if left.max_args < 0 or (left.min_args > 0 and attribute != "on_any"):
+        more = ("*args",) if attribute == "on_any" else ()
+        parameters = ", ".join(("self", *HOOKS[attribute], *more))
+        raise TypeError(
+            f"{method.name} takes {method.arity}, but is called with {given}: write `def {attribute}({parameters})`"
+        )
+    return left
+
+
+def _count_arguments(function: Any, name: str, *, bound: bool) -> tuple[int, float]:
+    """Return how many arguments may come, by the signature of the wrapper that is called."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{name} has a `yield`, and an event has one answer: return a list instead")
+    signature = _own_signature(function)
+    if signature is None:
+        return 0, float("inf")
+    parameters = list(signature.parameters.values())
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        raise TypeError(f"{name} needs an argument by its name, and events bring theirs by position: remove the `*`")
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if not bound:
+        if not positional and not starred:
+            raise TypeError(f"{name} takes no argument: write `self` as its first")
+        positional = positional[1:]
+    min_args = sum(p.default is p.empty for p in positional)
+    return min_args, float("inf") if starred else len(positional)
+
+
+def _own_signature(function: Any) -> inspect.Signature | None:
+    """Return the signature of a wrapper or, where it has none, as an `lru_cache`, that of what it wraps."""
+    try:
+        return inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is None:
+            return None
+        return _own_signature(MethodType(wrapped, object()) if isinstance(function, MethodType) else wrapped)
