@@ -294,6 +294,31 @@ async def test_with_a_clock_that_went_back_clients_have_all_their_time() -> None
     assert ann.recovered
 
 
+async def test_a_client_whose_handler_cannot_be_made_again_is_a_newcomer_and_leaves_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = diary()
+    ann, bob = await connect(hub, recovery=True), await connect(hub, recovery=True)
+    for client, rooms in ((ann, ("hall", "lobby")), (bob, ("lobby",))):
+        for room in rooms:
+            await client.call("join", room)
+    failures = [asyncio.CancelledError(), None]
+
+    def init(self: Any) -> None:
+        failure = failures.pop(0) if failures else None
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr(DiaryHandler, "__init__", init)
+    following = await restarted(hub)
+    assert "DiaryHandler.__init__ was cancelled for " in caplog.text
+    assert following.namespaces["/"].rooms.keys() == {"lobby"}
+    for client in (ann, bob):
+        client._hub = following
+        await client.connect()
+    assert (ann.recovered, bob.recovered) == (False, True)
+
+
 async def test_who_missed_more_than_its_rooms_kept_is_a_newcomer() -> None:
     hub = diary(max_backlog=10_000)
     ann, bob = await connect(hub, recovery=True), await connect(hub)

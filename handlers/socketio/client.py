@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .dispatch import call
+from .dispatch import Settle, call
 from .errors import Disconnected, Refused
 from .message import ACK, EVENT, Kind, Message
 from .methods import EventMethod
@@ -123,16 +123,29 @@ class Client:
 
     # -- connecting
 
-    def make_handler(self) -> None:
-        """Make the application's object. Raises what its `__init__` raises."""
+    def make_handler(self, settle: Settle) -> None:
+        """Make the application's object, and settle whether its `__init__` failed."""
+        call(EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make), self, [], settle)
+
+    def _make(self) -> None:
         handler_class = self.namespace.handler
         handler = handler_class.__new__(handler_class, self)
-        handler_class.__init__(handler)
+        result = handler_class.__init__(handler)
+        if result is not None:
+            raise TypeError(f"__init__ returned a {type(result).__name__}: write `def __init__(self)`, without `async`")
         self.handler = handler
 
     def join(self) -> None:
-        """Ask the application whether the client may come in, or come back."""
-        self._queue.take(self._authenticate)
+        """Make the application's object, and ask whether the client may come in."""
+        self.make_handler(self._settle_init)
+        if not self.left:
+            self._queue.take(self._authenticate)
+
+    def _settle_init(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
+        if error is not None and self.left:
+            self.log_failure(method, error)
+        elif error is not None:
+            self._refuse(method, error)
 
     def _authenticate(self) -> Awaitable[None] | None:
         if self.left:
@@ -143,13 +156,8 @@ class Client:
     def _settle_authenticate(
         self, method: EventMethod, result: Any, error: BaseException | None, connection: Connection
     ) -> Awaitable[None] | None:
-        if error is None and result is False:
-            error = FORBIDDEN
-        elif error is None and result is not None and result is not True:
-            error = TypeError(
-                f"{method.name} returned a {type(result).__name__}: return None or True to admit the client, "
-                "return False or raise Refused to refuse it"
-            )
+        if error is None:
+            error = _find_objection(method, result)
         if self.left or connection is not self.connection or self.connected:
             # It has left meanwhile, or comes back by another connection, which asks for itself.
             if error is not None and not isinstance(error, Refused):
@@ -270,19 +278,17 @@ class Client:
         if self.returning is not None:
             self.returning.events.append((args, id_))
             return
-        events, name = self.namespace.events, str(args[0])
+        events, name, args = self.namespace.events, str(args[0]), args[1:]
         method = events.find(name)
         if method is None:
             self.namespace.hub.unknown_events += 1
             if not events.overrides("on_any"):
                 self._reject(id_, f"Unknown event: {name:.80}")
                 return
-            method = events.hook("on_any")
-        else:
-            args = args[1:]
-            if not method.fits(len(args)):
-                self._reject(id_, f"{name:.80} takes {method.arity}, and {len(args)} came")
-                return
+            method = events.hook("on_any").about(name)
+        if not method.fits(len(args)):
+            self._reject(id_, f"{name:.80} takes {method.arity}, and {len(args)} came")
+            return
         if events.overrides("before_event"):
             self._queue.take(self._run_before_event, name, method, args, id_)
         else:
@@ -297,21 +303,21 @@ class Client:
         self, name: str, method: EventMethod, args: list[Any], id_: int | None
     ) -> Awaitable[None] | None:
         hook = self.namespace.events.hook("before_event")
-        # `on_any` is called with the name as well.
-        shown = args[1:] if method is self.namespace.events.hook("on_any") else args
-        return call(hook, self.handler, [name, shown], self._settle_before_event, method, args, id_)
+        return call(hook, self.handler, [name, args], self._settle_before_event, method, args, id_)
 
     def _settle_before_event(
         self,
         hook: EventMethod,
-        _: Any,
+        result: Any,
         error: BaseException | None,
         method: EventMethod,
         args: list[Any],
         id_: int | None,
     ) -> Awaitable[None] | None:
+        if error is None:
+            error = _find_objection(hook, result)
         if error is not None:
-            self._fail(hook, error, id_)
+            self._fail(hook._replace(event=method.event), error, id_)
             return None
         return self._run(method, args, id_)
 
@@ -345,12 +351,18 @@ class Client:
         args = [] if result is None else list(result) if isinstance(result, tuple) else [result]
         self.send(make(Message, (ACK, self.namespace.name, args, id_)))
 
+    def log_settled(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
+        """Settle a call to which nothing is answered."""
+        if error is not None:
+            self.log_failure(method, error)
+
     def log_failure(self, method: EventMethod, error: BaseException) -> None:
         """Log, once, what the application's code raised."""
+        on_event = "" if method.event is None else f" on {method.event!r:.80}"
         if isinstance(error, asyncio.CancelledError):
-            logger.warning("%s was cancelled for %r", method.name, self)
+            logger.warning("%s was cancelled for %r%s", method.name, self, on_event)
         else:
-            logger.error("%s failed for %r", method.name, self, exc_info=error)
+            logger.error("%s failed for %r%s", method.name, self, on_event, exc_info=error)
 
     # -- rooms
 
@@ -438,7 +450,7 @@ class Client:
 
     def _run_disconnect_hook(self, name: str) -> Awaitable[None] | None:
         hook = self.namespace.events.hook(name)
-        return call(hook, self.handler, [self.disconnect_reason], self._settle_event, None)
+        return call(hook, self.handler, [self.disconnect_reason], self.log_settled)
 
     def _forget(self) -> None:
         self.left = True
@@ -505,3 +517,15 @@ class Client:
             self._queue.take(self._run_on_connect)
         for args, id_ in returning.events:
             self.receive(args, id_)
+
+
+def _find_objection(hook: EventMethod, verdict: Any) -> Exception | None:
+    """Return what stands against a client or an event after a hook has judged it."""
+    if verdict is None or verdict is True:
+        return None
+    if verdict is False:
+        return FORBIDDEN
+    return TypeError(
+        f"{hook.name} returned a {type(verdict).__name__}: return None or True to admit, "
+        "return False or raise Refused to refuse"
+    )

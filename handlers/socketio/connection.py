@@ -5,10 +5,9 @@ Source: Socket.IO protocol, revision 5. Whatever a client may not send closes it
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from .client import INTERNAL_ERROR, Client
+from .client import Client
 from .errors import ProtocolError, Refused
 from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import Namespace, packets
@@ -17,8 +16,6 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .hub import Hub
-
-logger = logging.getLogger(__name__)
 
 MAX_NAMESPACES = 100
 """How many namespaces one connection may join."""
@@ -98,14 +95,7 @@ class Connection:
 
     def join(self, namespace: Namespace, auth: dict[str, Any]) -> None:
         """Have a newcomer ask to join."""
-        client = Client(namespace, self, auth)
-        try:
-            client.make_handler()
-        except Exception:
-            logger.exception("%s.__init__ failed for %r", namespace.handler.__name__, client)
-            self._refuse(namespace.name, INTERNAL_ERROR)
-            return
-        self._clients[namespace.name] = client
+        client = self._clients[namespace.name] = Client(namespace, self, auth)
         self._parted -= {namespace.name}
         client.join()
 

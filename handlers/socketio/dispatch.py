@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from inspect import isawaitable
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, NoReturn
 
 from .methods import EventMethod
 
@@ -18,32 +20,57 @@ Settle = Callable[..., "Awaitable[None] | None"]
 def call(
     method: EventMethod, handler: object, args: Sequence[Any], settle: Settle, *context: Any
 ) -> Awaitable[None] | None:
-    """Call a method; return what finishes it, None where it is done.
+    """Call a method; return what finishes it, None where it is done. Nothing is raised here.
 
-    Only the end of the process, KeyboardInterrupt and SystemExit, is raised here.
+    SystemExit and KeyboardInterrupt are settled like any failure, and then end the loop.
     """
     try:
         result = method.function(handler, *args)
-        is_pending = hasattr(result, "__await__")
-    except (KeyboardInterrupt, SystemExit):
-        raise
+        pending = result is not None and _is_pending(result)
     except BaseException as error:
+        _end_loop(error)
         return settle(method, None, error, *context)
-    if is_pending:
+    if pending:
         return _wait(method, result, settle, context)
     return settle(method, result, None, *context)
 
 
 async def _wait(method: EventMethod, pending: Awaitable[Any], settle: Settle, context: Sequence[Any]) -> None:
+    raised: BaseException | None = None
+    result = None
     try:
-        result, raised = await pending, None
-    except (KeyboardInterrupt, SystemExit):
-        raise
+        result = await pending
+        if result is not None and _is_pending(result):
+            raise TypeError(f"{method.name} returned a {type(result).__name__}, which nobody awaits: await it there")
+    except GeneratorExit:
+        raise  # The loop was closed, and Python closes what still waited in it.
     except asyncio.CancelledError as error:
         settle(method, None, error, *context)
         raise
     except BaseException as error:
-        result, raised = None, error
+        _end_loop(error)
+        raised = error
     rest = settle(method, result, raised, *context)
     if rest is not None:
         await rest
+
+
+def _is_pending(result: Any) -> bool:
+    """Whether a result has to be awaited. Raises TypeError for a generator: nothing of its body has run."""
+    if not isinstance(result, (GeneratorType, AsyncGeneratorType)):
+        return hasattr(result, "__await__")
+    if not isawaitable(result):
+        raise TypeError(
+            "returned a generator, of which nothing has run: an event has one answer, return a list instead"
+        )
+    return True
+
+
+def _end_loop(error: BaseException) -> None:
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # In a turn of its own: what the server does now for this client is done to its end.
+        asyncio.get_running_loop().call_soon(_raise, error)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error

@@ -168,7 +168,7 @@ class Engine:
     # -- sessions
 
     def open(self, transport: Transport, handshake: Handshake) -> Session:
-        """Open a session that this transport carries."""
+        """Open a session that this transport carries. Raises what `accept` raises; there is no session then."""
         now = self.now()
         session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
@@ -180,10 +180,18 @@ class Engine:
         )
         try:
             session.listener = self.accept(session)
-        except Exception:
-            logger.exception("%s has no listener, and is closed", session.sid)
-            session.close("forced close")
+        except BaseException:
+            self._discard(session)
+            raise
         return session
+
+    def _discard(self, session: Session) -> None:
+        """Drop a session whose listener could not be made; its transport is told by the exception."""
+        if session.reason is None:
+            session.reason, session.fault = "transport error", "its listener could not be made"
+            self.counters.closed[session.reason] += 1
+            self.forget(session)
+            session.leave_all()
 
     def greeting(self, session: Session) -> Packet:
         """The OPEN packet, which tells the client what the server expects of it. Times are milliseconds."""

@@ -111,12 +111,15 @@ class SocketIOHandler:
         """Override to greet a client that has come in."""
 
     @default_hook
-    def before_event(self, event: str, args: list[Any]) -> Awaitable[None] | None:
-        """Override to look at each event before it is answered; raise `Refused` where it may not be."""
+    def before_event(self, event: str, args: list[Any]) -> Awaitable[bool | None] | bool | None:
+        """Override to look at each event before its method is called.
+
+        Return None or True to let it pass; return False, or raise `Refused(message, data)`, to refuse it.
+        """
 
     @default_hook
     def on_any(self, event: str, *args: Any) -> Any:
-        """Override to answer events for which there is no method."""
+        """Override to answer events for which there is no method, if it takes their arguments."""
 
     @default_hook
     def on_disconnecting(self, reason: str) -> Awaitable[None] | None:

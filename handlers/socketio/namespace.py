@@ -108,8 +108,12 @@ class Namespace:
         del members[client]
         if not members:
             del self._members[name]
-            if self.rooms[name] not in self.kept:
-                del self.rooms[name]
+            self.drop_empty(name)
+
+    def drop_empty(self, name: str) -> None:
+        """Drop a room that has nobody and keeps nothing."""
+        if name not in self._members and self.rooms[name] not in self.kept:
+            del self.rooms[name]
 
     def members(self, name: str) -> Iterable[Client]:
         """Return who is in a room, also those away; the id of a client is the name of its room of one."""

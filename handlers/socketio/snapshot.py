@@ -57,6 +57,8 @@ def restore(hub: Hub, data: Any, now: float) -> int:
     for namespace, part in parts:
         for room, _ in _rooms(namespace, part):
             room.release()
+        for name in part.rooms:
+            namespace.drop_empty(name)  # those that only clients were in whose handlers could not be made
         hub.prune(namespace)
     return len(absent)
 
@@ -184,10 +186,9 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
             connection = connections.pop(was.connection, None) or _closed_connection(hub, was)
             if was.connection is not None:
                 connections[was.connection] = connection
-            try:
-                absent.append((_absent(namespace, connection, was), was))
-            except Exception:
-                logger.exception("%s.__init__ failed for a client that is away", namespace.handler.__name__)
+            client = _absent(namespace, connection, was)
+            if client is not None:
+                absent.append((client, was))
     return absent
 
 
@@ -197,9 +198,11 @@ def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
     return Connection(hub, session)
 
 
-def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> Client:
+def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> Client | None:
     client = Client(namespace, connection, was.auth)
-    client.make_handler()
+    client.make_handler(client.log_settled)
+    if client.handler is None:
+        return None
     remembered = namespace.handler.remembered
     vars(client.handler).update((name, value) for name, value in was.remembered.items() if name in remembered)
     client.restore(was.id, was.reason)
