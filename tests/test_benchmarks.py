@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import peer
 import pytest
 from conftest import ROOT
+from inside import session_of
 from tornado.web import Application
 from wire import (
     JOURNEY,
@@ -93,7 +94,7 @@ async def test_the_server_may_part_with_readers_who_stall(load: Load) -> None:
 async def test_the_server_may_part_with_none_of_those_who_read(load: Load) -> None:
     class Unfair(peer.MainHandler):
         def on_shout(self, data: Any) -> None:
-            self.disconnect(close=True)
+            session_of(self).close("forced close")
 
     async with serve(Application(routes(Hub({"/": Unfair}, rate=0)))) as server:
         run = await load(server)
