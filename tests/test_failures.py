@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import types
@@ -603,6 +604,46 @@ async def test_any_attribute_is_the_application_s(name: str) -> None:
     assert len(hub.of("/").clients) == 2
     hub.close()
     assert not hub.sessions
+
+
+async def test_a_handler_may_be_whatever_a_class_can() -> None:
+    @dataclasses.dataclass
+    class Score(AnyHandler):
+        points: int = 0
+
+        def on_score(self) -> int:
+            self.points += 1
+            return self.points
+
+        def __len__(self) -> int:
+            return self.points
+
+    class Watched(AnyHandler):
+        def __init__(self) -> None:
+            vars(self)["changed"] = []
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            self.changed.append(name)
+            super().__setattr__(name, value)
+
+        def on_change(self) -> list[str]:
+            self.room = 1
+            return list(self.changed)
+
+    hub = Hub({"/score": Score, "/watched": Watched})
+    score, watched = await connect(hub, "/score", recovery=True), await connect(hub, "/watched")
+    assert [await score.call("score"), await score.call("score")] == [1, 2]
+    score.drop()
+    await score.connect()
+    assert await score.call("score") == 3
+    assert [handler.points for handler in hub.of("/score").clients] == [3]
+    assert await watched.call("change") == ["room"]
+
+
+@pytest.mark.parametrize("names", ["name", ["name", 7], None, 7])
+def test_the_names_of_what_is_remembered_are_several(names: Any) -> None:
+    with pytest.raises(TypeError, match=r'^Handler\.remembered .*write remembered = \("name", "color"\)$'):
+        type("Handler", (AnyHandler,), {"remembered": names})
 
 
 @pytest.mark.parametrize("name", ["id", "auth", "connected", "recovered", "request", "rooms", "settings"])

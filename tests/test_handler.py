@@ -488,6 +488,18 @@ async def test_many_are_managed_from_outside() -> None:
     assert (ann.closed, eve.closed) == ("forced close", "forced close")
 
 
+async def test_all_others_enter_a_room_where_one_is_in_too_many() -> None:
+    class FewRooms(ChatHandler):
+        max_rooms = 1
+
+    hub = Hub({"/": FewRooms})
+    ann, bob, eve = [await connect(hub) for _ in range(3)]
+    await bob.call("join", "lobby")
+    with pytest.raises(Refused, match="1 rooms at most"):
+        hub.of("/").enter("hall")
+    assert {client.id for client in hub.of("/").to("hall").clients} == {ann.id, eve.id}
+
+
 async def test_another_thread_may_speak() -> None:
     hub = chat()
     ann = await connect(hub)

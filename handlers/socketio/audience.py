@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .errors import Refused
 from .namespace import Namespace, event_message, packets
 from .packet import Packet
 from .room import Room
@@ -122,7 +123,7 @@ class Audience:
         return frozenset(self._namespace.rooms)
 
     def enter(self, room: str) -> None:
-        """Let them into a room."""
+        """Let them into a room. Raises Refused, when all others are in it, where some are in too many."""
         self._perform(lambda: self._each(lambda client: client.enter(room)))
 
     def leave(self, room: str) -> None:
@@ -137,8 +138,10 @@ class Audience:
         self._perform(lambda: self._each(lambda client: client.send_away(close)))
 
     def _each(self, action: Callable[[Client], None]) -> None:
-        for client in list(self._meant()):
-            action(client)
+        refusals = [_find_refusal(action, client) for client in list(self._meant())]
+        for refusal in refusals:
+            if refusal is not None:
+                raise refusal
 
     # -- resolving
 
@@ -175,6 +178,14 @@ class Audience:
             for client in namespace.members(name):
                 meant.pop(client, None)
         return meant
+
+
+def _find_refusal(action: Callable[[Client], None], client: Client) -> Refused | None:
+    try:
+        action(client)
+    except Refused as refusal:
+        return refusal
+    return None
 
 
 class ThreadsafeAudience(Audience):

@@ -75,10 +75,7 @@ class SocketIOHandler:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name, fixed in vars(SocketIOHandler).items():
-            if isinstance(fixed, _Fixed) and getattr(cls, name) is not fixed:
-                hidden = f"{cls.__name__}.{name} hides the library's ({fixed.__doc__})"
-                raise TypeError(f"{hidden}: choose another name, such as my_{name}")
+        _check_attributes(cls)
         EventTable(cls)
 
     # The name is mangled, so that no attribute of an author's is the same.
@@ -89,7 +86,7 @@ class SocketIOHandler:
         if not isinstance(client, Client):
             raise TypeError(f"{cls.__name__} is no request handler: write Hub({{'/': {cls.__name__}}}) and routes(hub)")
         handler = super().__new__(cls)
-        handler.__client = client
+        object.__setattr__(handler, "_SocketIOHandler__client", client)  # not by a `__setattr__` of the author's
         return handler
 
     def __init__(self) -> None:
@@ -254,3 +251,15 @@ class SocketIOHandler:
     def __everyone(self) -> Audience:
         client = self.__client
         return Audience(client.namespace, client.id)
+
+
+def _check_attributes(handler: type[SocketIOHandler]) -> None:
+    """Raise TypeError where a class declares what does not mean what its author thinks."""
+    for name, fixed in vars(SocketIOHandler).items():
+        if isinstance(fixed, _Fixed) and getattr(handler, name) is not fixed:
+            hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
+            raise TypeError(f"{hidden}: choose another name, such as my_{name}")
+    names: Any = handler.remembered
+    if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
+        described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"
+        raise TypeError(f'{described}: write remembered = ("name", "color")')
