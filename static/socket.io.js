@@ -1,15 +1,16 @@
-/**
- * A browser client for Socket.IO v5 over Engine.IO v4. Each part uses those above it; _names are
- * not for pages.
- */
+// Socket.IO v5 over Engine.IO v4. Each part uses those above it; docs/browser-client.md is for pages.
 var io = (() => {
   "use strict";
 
   // Engine.IO packets: a string starts with its type, binary is a message
 
-  const [OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE] = "012345";
   const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   const SEPARATOR = "\x1e";
+
+  const isBinary = (value) =>
+    value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
+
+  const encodePacket = ({ type, data = "" }) => (isBinary(data) ? data : TYPES.indexOf(type) + data);
 
   async function toText(packet) {
     if (typeof packet === "string") return packet;
@@ -18,11 +19,12 @@ var io = (() => {
   }
 
   function decodePacket(packet) {
-    if (typeof packet !== "string") return [MESSAGE, packet];
-    const [type, data] = [packet[0], packet.slice(1)];
-    if (type === "b") return [MESSAGE, Uint8Array.from(atob(data), (char) => char.charCodeAt(0)).buffer];
-    if (!/[0-6]/.test(type)) throw new Error("invalid packet");
-    return [type, data];
+    if (typeof packet !== "string") return { type: "message", data: packet };
+    const data = packet.slice(1);
+    const type = TYPES[packet[0]];
+    if (type) return { type, data };
+    if (packet[0] !== "b") throw new Error("invalid packet");
+    return { type: "message", data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)).buffer };
   }
 
   // Socket.IO messages: <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]
@@ -32,17 +34,14 @@ var io = (() => {
   const HEAD = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*),)?(\d+)?/;
   const RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 
-  const isBinary = (value) =>
-    value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
-
   function encode(type, nsp, data, id = "") {
     const attachments = [];
     const json = JSON.stringify(data, function (key, value) {
       // Not value: a Buffer's toJSON() made that.
-      if (!isBinary(this[key])) return value;
+      if (type === CONNECT || !isBinary(this[key])) return value;
       return { _placeholder: true, num: attachments.push(this[key]) - 1 };
     });
-    const head = attachments.length ? `${type + BINARY}${attachments.length}-` : type;
+    const head = attachments.length ? `${type + BINARY}${attachments.length}-` : `${type}`;
     return [head + (nsp === "/" ? "" : nsp + ",") + id + (json || ""), ...attachments];
   }
 
@@ -58,7 +57,6 @@ var io = (() => {
     return { type: type > CONNECT_ERROR ? type - BINARY : +type, nsp, id: id && +id, data };
   }
 
-  /** Returns the message that a packet completes. */
   function decoder() {
     let text, attachments, isPending = false;
     return (packet) => {
@@ -81,6 +79,9 @@ var io = (() => {
       queueMicrotask(() => { throw error; });
     }
   }
+
+  const callAll = (listeners, self, args) =>
+    [...listeners].forEach((listener) => call(listener, self, args));
 
   function remove(list, matches) {
     const index = list.findIndex(matches);
@@ -106,16 +107,18 @@ var io = (() => {
       return this.on(event, first);
     }
 
-    /** Without a listener, all of the event; without an event, all. */
     off(event, listener) {
-      if (event === undefined) this._listeners = Object.create(null);
-      else if (listener) remove(this.listeners(event), (each) => each === listener || each.listener === listener);
-      if (event !== undefined && (!listener || !this.hasListeners(event))) delete this._listeners[event];
+      if (!arguments.length) this._listeners = Object.create(null);
+      else if (arguments.length === 1) delete this._listeners[event];
+      else {
+        remove(this.listeners(event), (each) => each === listener || each.listener === listener);
+        if (!this.hasListeners(event)) delete this._listeners[event];
+      }
       return this;
     }
 
     emit(event, ...args) {
-      for (const listener of [...this.listeners(event)]) call(listener, this, args);
+      callAll(this.listeners(event), this, args);
       return this;
     }
 
@@ -128,30 +131,29 @@ var io = (() => {
     }
   }
 
-  // The other names that the official emitter has.
-  const { on, off } = Emitter.prototype;
-  Object.assign(Emitter.prototype, {
-    addEventListener: on, removeListener: off, removeAllListeners: off, removeEventListener: off,
-  });
-
-  const native = { setTimeout: setTimeout.bind(globalThis), clearTimeout: clearTimeout.bind(globalThis) };
-
-  function wait({ useNativeSetTimers }, ...args) {
-    const timers = useNativeSetTimers ? native : globalThis;
-    const timer = timers.setTimeout(...args);
-    return () => timers.clearTimeout(timer);
+  function alias({ prototype }, name, ...others) {
+    for (const other of others) prototype[other] = prototype[name];
   }
+
+  alias(Emitter, "on", "addEventListener");
+  alias(Emitter, "off", "removeListener", "removeAllListeners", "removeEventListener");
+
+  // Those of before a page replaced them.
+  const NATIVE = {
+    setTimeout: setTimeout.bind(globalThis),
+    clearTimeout: clearTimeout.bind(globalThis),
+  };
+  const timersOf = (opts) => (opts.useNativeTimers || opts.useNativeSetTimers ? NATIVE : globalThis);
 
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
-  /** Looks like a WebSocket, and can pause. */
+  /** Looks like a WebSocket, but takes what waits in the engine's writeBuffer, and can pause. */
   class Polling {
-    constructor(session) {
+    constructor(engine) {
       this.name = "polling";
       silence(this);
-      this._session = session;
-      this._outbox = [];
+      this._engine = engine;
       this._abort = new AbortController();
       this._polling = this._poll();
     }
@@ -160,9 +162,8 @@ var io = (() => {
       return this._posting ? 1 : 0;
     }
 
-    send(packet) {
-      this._outbox.push(packet);
-      this._posting = this._posting || this._post();
+    flush() {
+      this._posting ||= this._post();
     }
 
     pause() {
@@ -178,7 +179,10 @@ var io = (() => {
     /** What was sent still leaves, as from a WebSocket. */
     async close() {
       this._paused = true;
-      if (this._session.id && !this._abort.signal.aborted) this.send(CLOSE);
+      if (this._engine.id && !this._abort.signal.aborted) {
+        this._engine.writeBuffer.push({ type: "close" });
+        this.flush();
+      }
       await this._posting;
       this._abort.abort();
     }
@@ -186,36 +190,42 @@ var io = (() => {
     async _poll() {
       while (!this._paused) {
         const payload = await this._request("GET");
-        if (payload !== undefined) payload.split(SEPARATOR).forEach((packet) => this._receive(packet));
+        payload?.split(SEPARATOR).forEach((packet) => this._receive(packet));
       }
     }
 
     async _post() {
+      const { writeBuffer } = this._engine;
       await null; // what is sent at once shares a request
-      while (this._outbox.length) await this._request("POST", await this._payload());
+      while (writeBuffer.length && !this._engine.upgrading && !this._abort.signal.aborted) {
+        await this._request("POST", this._payload(writeBuffer));
+      }
       this._posting = null;
+      if (!writeBuffer.length) this._engine.emit("drain");
     }
 
-    async _payload() {
+    async _payload(packets) {
       const texts = [];
       let size = 0;
-      while (this._outbox.length) {
-        const text = this._outbox[0] = await toText(this._outbox[0]);
+      while (packets.length) {
+        const text = await toText(encodePacket(packets[0]));
         size += new Blob([text]).size;
-        if (texts.length && size > this._session.maxPayload) break;
+        if (texts.length && size > this._engine.maxPayload) break;
         size += SEPARATOR.length;
-        texts.push(this._outbox.shift());
+        texts.push(text);
+        packets.shift();
       }
       return texts.join(SEPARATOR);
     }
 
     async _request(method, body) {
-      const { opts, patience } = this._session;
-      const stop = wait(opts, () => this._fail("timeout"), patience);
+      const { opts, patience } = this._engine;
+      const timers = timersOf(opts);
+      const timer = timers.setTimeout(() => this._fail("timeout"), patience);
       try {
-        const response = await fetch(this._session.url(this.name), {
+        const response = await fetch(this._engine.url(this.name), {
           method,
-          body,
+          body: body && (await body),
           headers: opts.extraHeaders,
           cache: "no-store",
           credentials: opts.withCredentials ? "include" : "same-origin",
@@ -226,25 +236,23 @@ var io = (() => {
       } catch (error) {
         this._fail(error);
       } finally {
-        stop();
+        timers.clearTimeout(timer);
       }
     }
 
     _receive(packet) {
-      if (packet === CLOSE) this._fail();
+      if (packet === "1") this._fail();
       else this.onmessage({ data: packet });
     }
 
     _fail(cause) {
       this._paused = true;
-      this._outbox = [];
       this._abort.abort();
       if (cause) this.onerror(cause);
       this.onclose();
     }
   }
 
-  /** A session, whatever transport carries it. Emits open, packet, message, ping, upgrade, drain, close. */
   class Engine extends Emitter {
     constructor(uri, opts) {
       super();
@@ -252,69 +260,77 @@ var io = (() => {
       this.opts = opts;
       this.id = undefined;
       this.readyState = "opening";
+      this.upgrading = false;
+      this.writeBuffer = [];
       this._expect(opts.timeout, "timeout");
       try {
         this._attach(this._dial(opts.transports[0]));
       } catch (error) {
-        queueMicrotask(() => this.close("transport error", error));
+        queueMicrotask(() => this._fail(error));
       }
     }
 
     url(transport) {
-      const sid = this.id && { sid: this.id };
       const url = new URL(this.uri);
       if (transport === "websocket") url.protocol = url.protocol.replace("http", "ws");
       url.pathname = this.opts.path.replace(/\/?$/, this.opts.addTrailingSlash ? "/" : "");
-      url.search = new URLSearchParams({ ...this.opts.query, EIO: 4, transport, ...sid });
+      url.search = new URLSearchParams({ ...this.opts.query, EIO: 4, transport, ...(this.id && { sid: this.id }) });
       return url.href;
     }
 
-    send(data) {
-      this._send(typeof data === "string" ? MESSAGE + data : data);
-      return this;
+    send(data, options, sent) {
+      if (sent) this.once("flush", sent);
+      return this._send("message", data, options);
     }
 
-    _send(packet) {
-      if (this._held) this._held.push(packet);
-      else if (this.readyState === "open") this._write(packet);
+    flush() {
+      if (this.readyState !== "open" || this.upgrading || !this.writeBuffer.length) return;
+      if (this.transport.flush) this.transport.flush();
+      else {
+        this.writeBuffer.splice(0).forEach((packet) => this.transport.send(encodePacket(packet)));
+        this._draining ??= Promise.resolve().then(() => {
+          this._draining = null;
+          this.emit("drain");
+        });
+      }
+      this.emit("flush");
     }
 
-    /** After sleep, no timer has run yet. */
+    /** After a sleep, the timer may not have run yet. */
     isOverdue() {
-      if (this.readyState !== "open" || Date.now() <= this._due) return false;
-      queueMicrotask(() => this.close("ping timeout"));
-      return true;
-    }
-
-    _write(packet) {
-      this.transport.send(packet);
-      this._draining ??= Promise.resolve(this.transport._posting).then(() => {
-        this._draining = null;
-        this.emit("drain");
-      });
+      const isLate = Date.now() > this._deadline;
+      if (isLate) queueMicrotask(() => this.close("ping timeout"));
+      return isLate;
     }
 
     /** Ends with the page: between two polls, no connection does. */
     leave() {
       if (this.readyState !== "open" || this.transport.name !== "polling") return;
-      navigator.sendBeacon(this.url("polling"), CLOSE);
+      navigator.sendBeacon(this.url("polling"), "1");
     }
 
-    /** The only way out. */
     close(reason = "forced close", error = new Error(reason)) {
-      if (this.readyState === "closed") return;
+      if (this.readyState === "closed") return this;
       const wasOpen = this.readyState === "open";
-      this._abandon();
+      this._abandon(error);
       this.readyState = "closed";
-      this._stop();
+      timersOf(this.opts).clearTimeout(this._timer);
       if (this.transport) silence(this.transport).close();
-      this.emit("close", reason, error, wasOpen);
+      return this.emit("close", reason, error, wasOpen);
+    }
+
+    _send(type, data, options) {
+      if (this.readyState === "closed") return this;
+      const packet = { type, data, options: { compress: options?.compress !== false } };
+      this.emit("packetCreate", packet);
+      this.writeBuffer.push(packet);
+      this.flush();
+      return this;
     }
 
     _dial(name) {
       if (name === "polling") return new Polling(this);
-      const socket = new WebSocket(this.url(name), this.opts.protocols ?? []);
-      return Object.assign(socket, { name, binaryType: "arraybuffer" });
+      return Object.assign(new WebSocket(this.url(name), this.opts.protocols ?? []), { name, binaryType: "arraybuffer" });
     }
 
     _attach(transport) {
@@ -323,42 +339,52 @@ var io = (() => {
       transport.onclose = () => this.close("transport close");
       transport.onerror = (description) => {
         const message = transport.name === "polling" ? "xhr poll error" : "websocket error";
-        this.close("transport error", Object.assign(new Error(message), { description }));
+        this._fail(Object.assign(new Error(message), { description }));
       };
     }
 
-    _expect(ms, reason) {
-      this._stop?.();
-      this.patience = ms || 2 ** 31 - 1;
-      this._due = Date.now() + this.patience;
-      this._stop = wait(this.opts, () => this.close(reason), this.patience);
+    _fail(error) {
+      this.emit("error", error);
+      this.close("transport error", error);
     }
 
-    _receive(packet) {
+    _expect(ms, reason) {
+      const timers = timersOf(this.opts);
+      timers.clearTimeout(this._timer);
+      this.patience = ms || 2 ** 31 - 1;
+      this._deadline = Date.now() + this.patience;
+      this._timer = timers.setTimeout(() => this.close(reason), this.patience);
+    }
+
+    _receive(received) {
       try {
-        const [type, data] = decodePacket(packet);
-        this.emit("packet", { type: TYPES[type], data });
-        if (this.readyState === "opening") this._open(type === OPEN && JSON.parse(data));
-        else if (type === MESSAGE) this.emit("message", data);
-        else if (type === PING) this._pong();
-        else if (type === CLOSE) this.close("transport close");
+        const packet = decodePacket(received);
+        const { type, data } = packet;
+        this.emit("packet", packet).emit("heartbeat");
+        if (this.readyState === "opening") this._open(packet);
+        else if (type === "message") this.emit("data", data).emit("message", data);
+        else if (type === "ping") this._pong();
+        else if (type === "close") this.close("transport close");
       } catch (error) {
         this.close("parse error", error);
       }
     }
 
-    _open({ sid, upgrades, pingInterval, pingTimeout, maxPayload }) {
+    _open({ type, data }) {
+      if (type !== "open") throw new Error("invalid handshake");
+      const handshake = JSON.parse(data);
+      const { sid, upgrades, pingInterval, pingTimeout, maxPayload } = handshake;
       Object.assign(this, { id: sid, maxPayload, readyState: "open" });
       this._expect(pingInterval + pingTimeout, "ping timeout");
       const { upgrade, transports } = this.opts;
       if (upgrade && transports.includes("websocket") && upgrades.includes("websocket")) this._probe();
-      this.emit("open");
+      this.emit("handshake", handshake).emit("open").flush();
     }
 
     _pong() {
       this._expect(this.patience, "ping timeout");
-      this._send(PONG);
-      this.emit("ping");
+      this._send("pong");
+      this.emit("ping").emit("pong");
     }
 
     // Probe while polling goes on; then hold what is sent until its last requests are back.
@@ -366,50 +392,48 @@ var io = (() => {
     _probe() {
       try {
         const candidate = this._candidate = this._dial("websocket");
-        candidate.onopen = () => candidate.send(PING + "probe");
-        candidate.onerror = candidate.onclose = () => this._abandon();
+        candidate.onopen = () => candidate.send("2probe");
+        candidate.onerror = candidate.onclose = () => this._abandon(new Error("probe error"));
         candidate.onmessage = ({ data }) =>
-          data === PONG + "probe" && !this._held ? this._upgrade(candidate) : this._abandon();
+          data === "3probe" && !this.upgrading ? this._upgrade(candidate) : this._abandon(new Error("probe error"));
       } catch {
         // Polling goes on.
       }
     }
 
     async _upgrade(candidate) {
-      this._held = [];
+      this.upgrading = true;
+      this.emit("upgrading", candidate);
       await this.transport.pause();
       if (this._candidate !== candidate) return;
       this._candidate = null;
       this._attach(candidate);
-      candidate.send(UPGRADE);
-      this._release();
+      candidate.send("5");
+      this._resume();
       this.emit("upgrade", candidate);
     }
 
-    _abandon() {
+    _abandon(error) {
       const candidate = this._candidate;
       if (!candidate) return;
       this._candidate = null;
       silence(candidate).onopen = () => candidate.close(); // before, browsers complain
       if (candidate.readyState) candidate.close();
-      if (!this._held) return;
-      this.transport.resume();
-      this._release();
+      if (this.upgrading) this.transport.resume();
+      this._resume();
+      this.emit("upgradeError", error);
     }
 
-    _release() {
-      this._held.forEach((packet) => this._write(packet));
-      this._held = null;
+    _resume() {
+      this.upgrading = false;
+      this.flush();
     }
   }
 
-  Engine.prototype.write = Engine.prototype.send;
+  alias(Engine, "send", "write");
 
-  const [ANY, ANY_OUTGOING] = [Symbol(), Symbol()];
-
-  /** Emits the server's events, connect, disconnect (reason), connect_error (with message, data). */
   class Socket extends Emitter {
-    constructor(manager, nsp, opts) {
+    constructor(manager, nsp, opts = {}) {
       super();
       this.io = manager;
       this.nsp = nsp;
@@ -420,6 +444,8 @@ var io = (() => {
       this.sendBuffer = [];
       this.receiveBuffer = [];
       this._opts = opts;
+      this._Any = [];
+      this._AnyOutgoing = [];
       this._acks = new Map();
       this._ids = 0;
       this._flags = {};
@@ -437,29 +463,26 @@ var io = (() => {
       return this;
     }
 
-    /** Leaves the namespace; the last closes the connection. */
     disconnect() {
       if (this.connected) this._send(encode(DISCONNECT, this.nsp));
       this._retire("io client disconnect");
       return this;
     }
 
-    /** Sends an event, once connected; a last function takes the answer. */
     emit(event, ...args) {
       const flags = this._flags;
       this._flags = {};
       if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
-      const answer = typeof args[args.length - 1] === "function" && args.pop();
+      const answer = typeof args.at(-1) === "function" && args.pop();
       const id = answer ? this._ids++ : undefined;
       const data = [event, ...args];
       // Encoded now, so that what JSON cannot carry throws here.
-      const message = { id, data, packets: encode(EVENT, this.nsp, data, id) };
+      const message = { id, data, flags, packets: encode(EVENT, this.nsp, data, id) };
       if (answer) this._expect(id, answer, flags);
       const isConnected = this.connected && !this.io.engine.isOverdue();
-      const isWritable = isConnected && !this.io.engine.transport.bufferedAmount;
-      if (flags.volatile && !isWritable) return this;
-      if (isConnected) this._transmit(message);
-      else this.sendBuffer.push(message);
+      const isBusy = isConnected && this.io.engine.transport.bufferedAmount;
+      if (isConnected && !(flags.volatile && isBusy)) this._transmit(message);
+      else if (!flags.volatile) this.sendBuffer.push(message);
       return this;
     }
 
@@ -467,7 +490,6 @@ var io = (() => {
       return this.emit("message", ...args);
     }
 
-    /** Resolves to the answer; rejects on disconnect. */
     emitWithAck(event, ...args) {
       this._flags.withError = true;
       return new Promise((resolve, reject) => {
@@ -475,7 +497,6 @@ var io = (() => {
       });
     }
 
-    /** The next event expects its answer in `ms`; its function takes (error, ...args). */
     timeout(ms) {
       this._flags.timeout = ms;
       return this;
@@ -491,37 +512,38 @@ var io = (() => {
       return this;
     }
 
-    _transmit({ data, packets }) {
-      super.emit(ANY_OUTGOING, ...data);
-      this._send(packets);
+    _transmit({ data, packets, flags }) {
+      callAll(this._AnyOutgoing, this, data);
+      this._send(packets, flags);
     }
 
-    _send(packets) {
-      packets.forEach((packet) => this.io.engine.send(packet));
+    _send(packets, options) {
+      packets.forEach((packet) => this.io.engine.send(packet, options));
     }
 
-    _expect(id, answer, { timeout, withError = timeout !== undefined }) {
+    _expect(id, answer, { timeout = this._opts.ackTimeout, withError = timeout !== undefined }) {
+      const timers = timersOf(this.io.opts);
       const settle = (error, ...args) => {
-        stop?.();
+        timers.clearTimeout(timer);
         this._acks.delete(id);
         remove(this.sendBuffer, (message) => message.id === id);
         if (withError) call(answer, this, [error, ...args]);
         else if (!error) call(answer, this, args);
       };
       const late = new Error("operation has timed out");
-      const stop = timeout === undefined ? undefined : wait(this.io.opts, settle, timeout, late);
+      const timer = timeout !== undefined && timers.setTimeout(settle, timeout, late);
       this._acks.set(id, settle);
     }
 
     _onopen() {
       const { engine } = this.io; // auth may answer when it is closed
       const connect = (auth) => {
-        const recovery = this._opts.recovery !== false && { recovery: true };
-        const data = { ...recovery, ...this._place, ...auth };
-        const [packet] = encode(CONNECT, this.nsp, Object.keys(data).length ? data : undefined);
+        const recovery = (this._opts.recovery ?? this.io.opts.recovery ?? true) && { recovery: true };
+        const own = { ...recovery, ...this._place };
+        const data = Object.keys(own).length ? { ...own, ...auth } : auth ?? undefined;
         if (!this.active || this._asked === engine) return; // the answer to the last serves
         this._asked = engine;
-        engine.send(packet);
+        engine.send(...encode(CONNECT, this.nsp, data));
       };
       if (typeof this.auth === "function") call(this.auth, this, [connect]);
       else connect(this.auth);
@@ -533,20 +555,19 @@ var io = (() => {
       if (!this.active) {
         // It left before it was answered.
         if (type === CONNECT) this._send(encode(DISCONNECT, this.nsp));
-        return;
-      }
-      if (type === CONNECT) this._onconnect(data);
+      } else if (type === CONNECT) this._onconnect(data);
       else if (type === DISCONNECT) this._retire("io server disconnect");
       else if (type === CONNECT_ERROR) this._onrefused(data);
+      else if (!Array.isArray(data)) throw new Error("invalid data");
       else if (type === ACK) this._acks.get(id)?.(null, ...data);
-      else if (!Array.isArray(data) || RESERVED.test(data[0])) throw new Error("invalid event");
+      else if (RESERVED.test(data[0])) throw new Error("invalid event");
       else if (this.connected) this._onevent(message);
       else this.receiveBuffer.push(message); // missed ones precede the CONNECT
     }
 
     _onconnect(data) {
-      if (!data?.sid) return this._onrefused({ message: "the server speaks Socket.IO 2, this client speaks 3 and 4" });
-      const { sid, pid } = data;
+      const { sid, pid } = data || {};
+      if (!sid) return this._onrefused("no sid: the server speaks Socket.IO 2");
       this.id = sid;
       this.recovered = Boolean(pid) && pid === this._place?.pid;
       if (!this.recovered) this._place = pid && { pid };
@@ -556,19 +577,21 @@ var io = (() => {
       if (this.connected) super.emit("connect");
     }
 
-    _onrefused({ message, data }) {
+    _onrefused(refusal) {
+      const { message = refusal, data } = refusal || {};
       this._retire();
       super.emit("connect_error", Object.assign(new Error(message), { data }));
     }
 
     _onevent({ data, id }) {
       const args = id === undefined ? data : [...data, this._answer(id)];
-      const last = args[args.length - 1];
+      const last = args.at(-1);
       if (this._place && typeof last === "string") this._place.offset = last;
-      super.emit(ANY, ...args);
+      callAll(this._Any, this, args);
       super.emit(...args);
     }
 
+    /** Answers once, and the session that asked. */
     _answer(id) {
       let asker = this.id;
       return (...args) => {
@@ -597,23 +620,27 @@ var io = (() => {
     }
   }
 
-  Socket.prototype.open = Socket.prototype.connect;
-  Socket.prototype.close = Socket.prototype.disconnect;
+  alias(Socket, "connect", "open");
+  alias(Socket, "disconnect", "close");
 
-  for (const [name, key] of [["Any", ANY], ["AnyOutgoing", ANY_OUTGOING]]) {
+  for (const name of ["Any", "AnyOutgoing"]) {
+    const key = "_" + name;
     Object.assign(Socket.prototype, {
       ["on" + name](listener) {
-        return this.on(key, listener);
+        this[key].push(listener);
+        return this;
       },
       ["prepend" + name](listener) {
-        (this._listeners[key] ??= []).unshift(listener);
+        this[key].unshift(listener);
         return this;
       },
       ["off" + name](listener) {
-        return this.off(key, listener);
+        if (listener) remove(this[key], (each) => each === listener);
+        else this[key] = [];
+        return this;
       },
       ["listeners" + name]() {
-        return this.listeners(key);
+        return this[key];
       },
     });
   }
@@ -624,6 +651,7 @@ var io = (() => {
     transports: ["polling", "websocket"],
     upgrade: true,
     autoConnect: true,
+    // Methods of a manager, too:
     timeout: 20000,
     reconnection: true,
     reconnectionAttempts: Infinity,
@@ -632,55 +660,41 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
+  /** The URL of a server; a bare host is reached as the page is. */
   function locate(address) {
     const { href, protocol = "https:" } = globalThis.location ?? {};
     const text = String(address || "/");
     const url = new URL(/^(\w+:)?\//.test(text) ? text : `${protocol}//${text}`, href);
     url.protocol = url.protocol.replace(/^ws/, "http");
     if (/^https?:/.test(url)) return url;
-    throw new Error(`the address must begin with http:, https:, ws: or wss:, got: ${url}`);
-  }
-
-  function unescapePath(path) {
-    return path.replace(/(%[\da-f]{2})+/gi, (escapes) => {
-      try {
-        return decodeURI(escapes);
-      } catch {
-        return escapes;
-      }
-    });
+    throw new Error(`use http:, https:, ws: or wss:, not ${url}`);
   }
 
   const isOptions = (value) => value && typeof value === "object" && !value.href;
 
-  /**
-   * The connection that sockets share. Emits open, error, close, ping, reconnect and
-   * reconnect_attempt, _error, _failed.
-   */
   class Manager extends Emitter {
-    constructor(address, opts) {
+    constructor(address, opts = {}) {
       super();
       if (isOptions(address)) [address, opts] = ["", address];
       const { origin, searchParams } = locate(address);
       this.uri = origin;
-      const query = [...searchParams, ...new URLSearchParams(opts?.query ?? "")];
+      const query = [...searchParams, ...new URLSearchParams(opts.query ?? "")];
       this.opts = { ...opts, query: Object.fromEntries(query) };
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
-      this.nsps = new Map();
-      this._attempts = 0;
+      this.nsps = {};
+      if (this.opts.autoConnect) this.open();
     }
 
-    socket(nsp, opts = this.opts) {
-      if (!this.nsps.has(nsp)) this.nsps.set(nsp, new Socket(this, nsp, opts));
-      const socket = this.nsps.get(nsp);
-      const connects = (opts.autoConnect ?? this.opts.autoConnect) && !socket.active;
-      return connects ? socket.connect() : socket;
+    socket(nsp, opts = {}) {
+      const socket = (this.nsps[nsp] ??= new Socket(this, nsp, opts));
+      const isWanted = opts.autoConnect ?? this.opts.autoConnect;
+      return isWanted && !socket.active ? socket.connect() : socket;
     }
 
-    open() {
+    open(done) {
       if (this.engine && this.engine.readyState !== "closed") return this;
-      this._stopWaiting();
-      this._listen(true);
+      this._want(true);
+      this._done = done;
       this._decode = decoder();
       this.engine = new Engine(this.uri, this.opts)
         .on("open", () => this._onopen())
@@ -690,9 +704,9 @@ var io = (() => {
       return this;
     }
 
-    _stopWaiting() {
-      this._timer?.();
-      this._timer = undefined;
+    disconnect() {
+      this._want(false);
+      this.engine?.close();
     }
 
     /** Random, so that not all return at once. */
@@ -708,15 +722,17 @@ var io = (() => {
       else this._doubt();
     }
 
-    /** The page's events reach handleEvent() while there is, or will be, a connection. */
-    _listen(isWanted) {
-      if (isWanted === this._isListening) return;
-      this._isListening = isWanted;
+    /** As long, the page's events reach handleEvent(). */
+    _want(isWanted) {
+      this._timer = timersOf(this.opts).clearTimeout(this._timer);
+      if (!isWanted === !this._isWanted) return;
+      this._isWanted = isWanted;
+      this._attempts = 0;
       const listen = isWanted ? globalThis.addEventListener : globalThis.removeEventListener;
       for (const type of ["offline", "online", "pagehide"]) listen?.(type, this);
     }
 
-    /** "offline" is a hint that a VPN or a LAN gives, too: whether it is true, dialling tells. */
+    /** "offline" is a hint, and often wrong: dialling tells. */
     _doubt() {
       const { reconnection, reconnectionAttempts } = this.opts;
       const isDoubtful = reconnection && reconnectionAttempts && new URL(this.uri).hostname !== "localhost";
@@ -726,21 +742,20 @@ var io = (() => {
     }
 
     _active() {
-      return [...this.nsps.values()].filter((socket) => socket.active);
+      return Object.values(this.nsps).filter((socket) => socket.active);
     }
 
     _leave() {
-      if (this._active().length) return;
-      this._stopWaiting();
-      this._attempts = 0;
-      this.engine?.close();
-      this._listen(false);
+      if (!this._active().length) this.disconnect();
     }
 
     _onopen() {
       const attempts = this._attempts;
       this._attempts = 0;
+      const done = this._done;
+      this._done = null;
       this.emit("open");
+      if (done) call(done, this, []);
       this._active().forEach((socket) => socket._onopen());
       if (attempts) this.emit("reconnect", attempts);
     }
@@ -748,65 +763,68 @@ var io = (() => {
     _onmessage(data) {
       try {
         const message = this._decode(data);
-        if (message) this.nsps.get(message.nsp)?._onmessage(message);
+        if (!message) return;
+        this.emit("packet", message);
+        this.nsps[message.nsp]?._onmessage(message);
       } catch (error) {
         this.engine.close("parse error", error);
       }
     }
 
     _onclose(reason, error, wasOpen) {
+      const done = this._done;
+      if (!wasOpen || reason === "transport error") this.emit("error", error);
       if (wasOpen) this.emit("close", reason, error);
-      else this.emit("error", error);
       this._active().forEach((socket) => socket._onclose(reason, error, wasOpen));
       if (this._attempts) this.emit("reconnect_error", error);
       if (this.engine.readyState !== "closed") return; // opened again by a listener
-      if (this._active().length && this.opts.reconnection) this._retry();
-      else this._listen(false);
+      this._want(this._isWanted && this.opts.reconnection && !done);
+      if (this._isWanted) this._retry();
+      if (done) call(done, this, [error]);
     }
 
     _retry() {
-      if (this._attempts >= this.opts.reconnectionAttempts) {
-        this._attempts = 0;
-        this._listen(false);
+      if (this._attempts < this.opts.reconnectionAttempts) {
+        this._timer = timersOf(this.opts).setTimeout(() => this._again(), this.delay(this._attempts++));
+      } else {
+        this._want(false);
         this.emit("reconnect_failed");
-      } else this._timer = wait(this.opts, () => this._again(), this.delay(this._attempts++));
+      }
     }
 
     _again() {
       if (!this._timer) return;
-      this._stopWaiting();
-      if (!this.opts.reconnection) return this._listen(false);
-      this.emit("reconnect_attempt", this._attempts);
-      if (this._active().length) this.open();
+      this._want(this.opts.reconnection);
+      if (this._isWanted) this.emit("reconnect_attempt", this._attempts);
+      if (this._isWanted) this.open();
     }
   }
 
-  Manager.prototype.connect = Manager.prototype.open;
+  alias(Manager, "open", "connect");
 
-  for (const name in DEFAULTS) {
-    if (!/^(timeout|reconn|random)/.test(name)) continue;
-    Manager.prototype[name] = function (...values) {
-      if (!values.length) return this.opts[name];
-      [this.opts[name]] = values;
+  for (const name of Object.keys(DEFAULTS).slice(5)) {
+    Manager.prototype[name] = function (value) {
+      if (value === undefined) return this.opts[name];
+      this.opts[name] = value;
       return this;
     };
   }
 
   const managers = new Map();
 
-  /** Sockets share a connection, but for `forceNew` or the same namespace twice; docs/browser-client.md has the options. */
+  /** Sockets share a connection, but for forceNew or the same namespace twice. */
   function io(address, options) {
     if (isOptions(address)) return io("", address);
     const url = locate(address);
     const opts = { ...options };
-    const nsp = unescapePath(url.pathname);
+    const [, nsp = "/"] = /^(?:\w+:)?(?:\/\/)?[^/?#]*(\/[^?#]*)?/.exec(address || "");
     const key = url.origin + (opts.path || DEFAULTS.path);
     const shared = managers.get(key);
-    const isOwn = opts.forceNew || opts.multiplex === false || shared?.nsps.has(nsp);
+    const isOwn = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
     const manager = (!isOwn && shared) || new Manager(url, opts);
     if (!isOwn) managers.set(key, manager);
     return manager.socket(nsp, opts);
   }
 
-  return Object.assign(io, { connect: io, Manager, Socket, protocol: 5 });
+  return Object.assign(io, { io, connect: io, Manager, Socket, protocol: 5 });
 })();

@@ -84,7 +84,8 @@ function unpackedBy({ type, id, init }) {
   return id.properties.map(({ key }) => key?.name);
 }
 
-function declaredBy({ type, id, key, local, params = [], properties = [] }) {
+function declaredBy({ type, id, key, local, left, params = [], properties = [] }) {
+  if (type === "AssignmentExpression") return left.object?.type === "ThisExpression" ? [left.property.name] : [];
   if (type === "ObjectExpression") return properties.map((property) => property.key?.name);
   if (type === "MethodDefinition" || type === "PropertyDefinition") return [key.name];
   return id?.type === "ObjectPattern" ? [] : [id, local, ...params].flatMap(namesOf);
@@ -142,6 +143,7 @@ const OLD = [
   "function forget() {} this.forget()",
   "import * as people from './people.js'; people.forget();",
   "class Plot { draw() {} } plot.draw()",
+  "this.writeBuffer = []; engine.writeBuffer.length",
   "const { path, delay = 5 } = { path: 1 }; options.path + delay",
 ];
 

@@ -13,8 +13,9 @@ export class FakeWebSocket {
   isClosed = false;
   readyState = 0;
 
-  constructor(url) {
+  constructor(url, protocols) {
     this.url = url;
+    this.protocols = protocols;
     FakeWebSocket.all.push(this);
   }
 
