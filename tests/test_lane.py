@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import peer
@@ -29,6 +30,7 @@ from wire import (
 )
 
 from handlers.service.http import Server as OurHTTPServer
+from handlers.socketio import Engine
 
 pytestmark = JOURNEY
 
@@ -107,6 +109,28 @@ async def test_the_session_is_over_and_its_connection_brings_the_last_poll() -> 
         assert (await line.answer()).text == "1"
         line.write(get(client))
         assert (await line.answer()).json["code"] == 1
+
+
+@pytest.mark.parametrize("kind", [HTTPServer, OurHTTPServer])
+@pytest.mark.parametrize("ask", [get, partial(post, body=b"3")])
+async def test_a_session_that_owes_a_pong_is_over_between_two_beats_as_well(
+    kind: type[HTTPServer], ask: Callable[[Polling], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = 0
+    monkeypatch.setattr(Engine, "now", lambda engine: engine._running_loop().time() + ahead)
+    monkeypatch.setattr(Engine, "period", 60)
+    async with polling(kind=kind) as (client, line):
+        await say(client, line, "hello again, by heads that are known now")
+        ahead = 26
+        await client.server.poll()
+        assert await client.get() == ["2"]
+        line.write(get(client))
+        await client.post('4298["echo","not over"]')
+        assert (await line.answer()).text == '4398["not over"]'
+        ahead = 46
+        line.write(ask(client))
+        answer = await line.answer()
+        assert (answer.status, answer.json["code"]) == (400, 1)
 
 
 async def test_whoever_hangs_up_while_it_is_held_is_gone_at_once() -> None:

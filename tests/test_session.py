@@ -243,6 +243,19 @@ def test_a_server_that_stood_still_reads_what_came_before_it_judges(house: House
     assert [house.closed(client) for client in (alive, silent, resting)] == [[], ["ping timeout"], ["ping timeout"]]
 
 
+def test_a_session_is_over_between_two_beats_unless_the_server_stood_still(house: House) -> None:
+    client = house.connect()
+    house.loop.advance(25, house.engine)
+    house.loop.now += 60
+    house.engine.look_after(client.session)
+    assert house.closed(client) == []
+    house.loop.advance(19.95, house.engine)
+    house.loop.now += 0.06
+    assert house.closed(client) == []
+    house.engine.look_after(client.session)
+    assert house.closed(client) == ["ping timeout"]
+
+
 def test_an_upgrade_that_waited_for_a_server_that_stood_still_goes_on(house: House) -> None:
     client = house.connect()
     candidate = house.upgrade(client)

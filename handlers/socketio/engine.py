@@ -275,6 +275,11 @@ class Engine:
         for session in self._departing.due(now, self.late):
             del self._departed[session.sid]
 
+    def look_after(self, session: Session) -> None:
+        """Beat now if the time of this session is over: its client must not see the period of the beats."""
+        if self._heartbeat.is_overdue(session, self.now()):
+            self.beat()
+
     def pong(self, session: Session) -> None:
         """Take note that a client is alive."""
         self._heartbeat.pong(session, self.now())

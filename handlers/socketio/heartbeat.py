@@ -35,6 +35,11 @@ class Deadlines(Generic[T]):
         """Return for how many seconds one has waited; 0 for one who does not wait."""
         return now - (self._due[who] - self.wait) if who in self._due else 0.0
 
+    def is_due(self, who: T, now: float) -> bool:
+        """Whether the time of one that waits is over."""
+        deadline = self._due.get(who)
+        return deadline is not None and deadline <= now
+
     def begin(self, who: T, now: float) -> None:
         """Let one wait, from now on; whoever waits already begins anew. Nobody may begin before the last who began."""
         self._due.pop(who, None)
@@ -93,6 +98,10 @@ class Heartbeat(Generic[T]):
         """Take an answer; one that nobody asked for is harmless."""
         if self._owing.end(who):
             self._resting.begin(who, now)
+
+    def is_overdue(self, who: T, now: float) -> bool:
+        """Whether one owes a pong for too long, unless the beat that will say so comes late."""
+        return self._owing.is_due(who, now)
 
     def forget(self, who: T) -> None:
         """End with one."""

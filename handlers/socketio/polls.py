@@ -82,6 +82,7 @@ class Polls(Router):
 
     def begin(self, ask: Ask, line: Line) -> HTTPMessageDelegate | None:
         """Return what takes the body of a request and answers it; None where the session does not listen there now."""
+        self._engine.look_after(ask.carrier.session)
         if not ask.carrier.listens(ask.method):
             return None
         return Get(ask, line) if ask.method == "GET" else Post(ask, line)
