@@ -263,6 +263,64 @@ async def test_a_second_WebSocket_for_a_session_that_began_on_one_is_closed_and_
         await echo(socket)
 
 
+async def shout(socket: WebSocket) -> None:
+    for _ in range(300):
+        await socket.send("2probe")
+
+
+async def send_nothing_readable(socket: WebSocket) -> None:
+    await socket.send("abc")
+
+
+async def send_no_probe(socket: WebSocket) -> None:
+    await socket.send("42[")
+
+
+async def send_binary(socket: WebSocket) -> None:
+    await socket.send(b"abc")
+
+
+async def say_that_it_upgrades(socket: WebSocket) -> None:
+    await socket.send("2probe", "5", '42["cut"]')
+
+
+async def violate_the_RFC(socket: WebSocket) -> None:
+    socket.send_frame(3)
+
+
+async def hang_up(socket: WebSocket) -> None:
+    socket.reset()
+
+
+INTRUSIONS = [shout, send_nothing_readable, send_no_probe, send_binary, say_that_it_upgrades, violate_the_RFC, hang_up]
+
+
+@pytest.mark.parametrize("upgrade", ["not probed", "probed", "done"])
+@pytest.mark.parametrize("intrude", INTRUSIONS)
+async def test_whatever_a_second_WebSocket_sends_the_first_goes_on(
+    intrude: Callable[[WebSocket], Awaitable[None]], upgrade: str
+) -> None:
+    application, reasons = witnessed(rate=20)
+    async with serve(application) as server:
+        client = await joined(server)
+        socket = await server.websocket(client.sid)
+        if upgrade != "not probed":
+            await socket.send("2probe")
+            assert await socket.next() == "3probe"
+        if upgrade == "done":
+            await socket.send("5")
+            await echo(socket)
+        second = await server.websocket(client.sid)
+        await intrude(second)
+        await second.ended()
+        if upgrade != "done":
+            assert (await client.post("3")).text == "ok"
+            await socket.send("5")
+        for word in "abc":
+            await echo(socket, word)
+        assert reasons.empty()
+
+
 # -- the end of a session that is upgrading
 
 

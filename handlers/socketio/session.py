@@ -184,16 +184,14 @@ class Session(Reader):
                 logger.exception("a message of %s failed", self.sid)
 
     def malformed(self, error: ProtocolError, via: Transport) -> None:
-        """Part with a transport that brought what cannot be read."""
-        if self.reason is not None:
+        """Close a transport that brought what cannot be read, and the session where that is the one that carries it."""
+        if via is self._candidate:
+            logger.debug("%s (%s) sent %s, upgrading", self.sid, self.handshake.remote_ip, error)
             self.abandon_upgrade()
-            return
-        logger.debug("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
-        if via is self.transport:
+        elif via is self.transport and self.reason is None:
+            logger.debug("%s (%s) sent %s", self.sid, self.handshake.remote_ip, error)
             self.fault = str(error)
             self.close("parse error")
-        else:
-            self.abandon_upgrade()
 
     def lost(self, via: Transport, reason: Reason, fault: str = "") -> None:
         """Take note that a transport is gone, and by what fault of the client."""

@@ -126,6 +126,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
             except BadRequest as refusal:
                 # No HTTP error, but a WebSocket that closes: Engine.IO's own test suite asks for it.
                 logger.debug("closed a second WebSocket of %s: %s", self.request.remote_ip, refusal.hint)
+                self.session = None
                 self.close()
         self._forget_request()
 
@@ -141,7 +142,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def on_message(self, message: str | bytes) -> None:
         """Take a packet."""
         session = self.session
-        assert session is not None
+        if session is None:  # a second WebSocket, which is closing
+            return
         if session.transport is self and message[:1] == "4" and isinstance(message, str):
             session.receive_message(message[1:], self)
             return
