@@ -10,7 +10,7 @@ from typing import Any
 
 import peer
 import pytest
-from wire import TEXT, Server, address, join, serve, witnessed
+from wire import BINARY, TEXT, Server, WebSocket, address, join, serve, witnessed
 
 pytestmark = pytest.mark.gen_test
 
@@ -189,6 +189,60 @@ async def test_what_is_not_base64_closes_the_session(text: str) -> None:
         await socket.send('451-1["echo",{"_placeholder":true,"num":0}]', text)
         await socket.ended()
         assert await reasons.get() == "parse error"
+
+
+async def base64_client(server: Server, sid: str | None = None) -> WebSocket:
+    """Open a WebSocket of a client that takes no binary frames, as its address says."""
+    socket = await server.handshake({"Sec-WebSocket-Extensions": "permessage-deflate"}, sid=sid, b64="1")
+    assert (await socket.answer()).status == 101
+    if sid is None:
+        assert str(await socket.next()).startswith("0{")
+    return socket
+
+
+PICTURES = [b"", b"\x00\xff", b"b", b"?>?>", bytes(range(256)), bytes(100_000)]
+
+
+@pytest.mark.parametrize("options", [{}, {"compress": 10}], ids=["plain", "server compresses"])
+@pytest.mark.parametrize("data", PICTURES, ids=len)
+async def test_a_client_that_asks_for_base64_is_sent_text_frames_alone(data: bytes, options: Any) -> None:
+    coded = b"b" + base64.b64encode(data)
+    async with serve(peer.make_app(**options)) as server:
+        socket = await base64_client(server)
+        other = await server.websocket()
+        await join(socket)
+        await join(other)
+        for event, answer in {'1["echo",': "461-1[", '["say",': '451-["said",', '["shout",': '451-["shout",'}.items():
+            await socket.send(f'451-{event}{{"_placeholder":true,"num":0}}]')
+            socket.send_frame(TEXT, coded)
+            assert await socket.frame() == (TEXT, f'{answer}{{"_placeholder":true,"num":0}}]'.encode())
+            assert await socket.frame() == (TEXT, coded)
+        assert await other.next() == '451-["shout",{"_placeholder":true,"num":0}]'
+        assert await other.next() == data
+
+
+async def test_a_client_that_asks_for_base64_upgrades_to_text_frames() -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        await client.send('452-["say",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]', b"\x01", b"\x02")
+        socket = await base64_client(server, client.sid)
+        await socket.send("2probe", "5")
+        assert await socket.next() == "3probe"
+        said = '452-["said",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
+        assert [await socket.next() for _ in range(3)] == [said, "bAQ==", "bAg=="]
+
+
+@pytest.mark.parametrize("b64", ["", None])
+async def test_a_client_that_does_not_ask_is_sent_binary_frames(b64: str | None) -> None:
+    async with serve(peer.make_app()) as server:
+        socket = await server.handshake(b64=b64)
+        assert (await socket.answer()).status == 101
+        assert str(await socket.next()).startswith("0{")
+        await join(socket)
+        await socket.send('451-1["echo",{"_placeholder":true,"num":0}]', "bAQI=")
+        assert await socket.next() == '461-1[{"_placeholder":true,"num":0}]'
+        assert await socket.frame() == (BINARY, b"\x01\x02")
 
 
 # -- queries

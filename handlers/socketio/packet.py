@@ -75,8 +75,13 @@ def decode(data: str | bytes) -> Packet:
 
 def encode(packet: Packet) -> str | bytes:
     """Write one packet as a WebSocket message carries it."""
+    return packet.data if isinstance(packet.data, bytes) else encode_text(packet)
+
+
+def encode_text(packet: Packet) -> str:
+    """Write one packet as text, as polls carry it: binary in base64, behind a `b`."""
     if isinstance(packet.data, bytes):
-        return packet.data
+        return "b" + base64.b64encode(packet.data).decode("ascii")
     return _DIGITS[packet.type] + packet.data
 
 
@@ -91,25 +96,22 @@ def decode_payload(payload: bytes) -> Iterator[Packet]:
 
 def encode_payload(packets: Iterable[Packet]) -> str:
     """Write packets as one body of a poll."""
-    return SEPARATOR.join(_encode_item(packet) for packet in packets)
+    return SEPARATOR.join(encode_text(packet) for packet in packets)
 
 
-def _encode_item(packet: Packet) -> str:
-    if isinstance(packet.data, bytes):
-        return "b" + base64.b64encode(packet.data).decode("ascii")
-    return _DIGITS[packet.type] + packet.data
-
-
-def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None) -> bytes:
+def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None, *, binary: bool = True) -> bytes:
     """Write one packet as a whole, final, unmasked WebSocket frame (RFC 6455 §5.2; §5.1: a server does not mask).
 
     deflate: what compresses it (RFC 7692 §6: the first reserved bit says so).
+    binary: whether the client takes binary frames; without, bytes are sent as text.
     """
     type_, data = packet
     if isinstance(data, str):
         opcode, body = 0x81, (_DIGITS[type_] + data).encode()
-    else:
+    elif binary:
         opcode, body = 0x82, data
+    else:
+        opcode, body = 0x81, encode_text(packet).encode()
     if deflate is not None:
         opcode, body = opcode | 0x40, deflate(body)
     length = len(body)

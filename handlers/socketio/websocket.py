@@ -8,19 +8,21 @@ from __future__ import annotations
 import base64
 import logging
 import re
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import ClassVar
 
 from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketHandler
 
 from .deflate import AGREED, agrees
-from .endpoint import Endpoint
+from .endpoint import Endpoint, parameter
 from .errors import BadRequest, ProtocolError
 from .frames import Violation
 from .packet import Packet, PacketType, decode, frame
 from .protocol import FrameProtocol
 from .reader import Reason
-from .room import Slice
+from .room import Entry, Slice
 from .session import Session
 from .wire import CHUNK
 
@@ -53,6 +55,15 @@ def is_key(text: str) -> bool:
         return False
 
 
+def write_text(said: Slice) -> bytes:
+    """Write entries for a client that asks for base64 (`b64` in its address): it takes no binary frames."""
+    return said.written(_write_text)
+
+
+def _write_text(entries: Sequence[Entry]) -> bytes:
+    return b"".join([frame(packet, binary=False) for entry in entries for packet in entry.packets])
+
+
 class WebSocketTransport(Endpoint, WebSocketHandler):
     """One WebSocket. Each server has a subclass of its own, so that two servers in one process never mix."""
 
@@ -62,7 +73,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     broken = closed_by_peer = False
 
     # What each broadcast touches is quicker to find outside the dictionary of the handler.
-    __slots__ = ("_wire", "compressed")
+    __slots__ = ("_wire", "_write")
 
     def __init_subclass__(cls) -> None:
         cls.live = set()
@@ -96,15 +107,18 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def get_websocket_protocol(self) -> FrameProtocol | None:
         """Return what speaks RFC 6455; None for a version that is not 13."""
-        headers = self.request.headers
-        self.compressed = False
+        headers, threshold = self.request.headers, self.engine.compress
         if headers.get("Sec-WebSocket-Version") != "13":
             return None
-        self.compressed = self.engine.compress > 0 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
-        if self.compressed:
+        in_base64 = parameter(self.request, "b64") != ""
+        compressed = threshold > 0 and not in_base64 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
+        if compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
+        self._write: Callable[[Slice], bytes] | None = (
+            write_text if in_base64 else methodcaller("deflated", threshold) if compressed else None
+        )
         traffic = self.engine.counters.traffic[self.name]
-        return FrameProtocol(self, self, self.max_message_size, self.compressed, traffic)
+        return FrameProtocol(self, self, self.max_message_size, compressed, traffic)
 
     # -- the connection
 
@@ -178,7 +192,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         wire = self._wire
         if wire.busy:
             return False
-        wire.send(said.deflated(self.engine.compress) if self.compressed else said.frames)
+        wire.send(said.frames if self._write is None else self._write(said))
         return True
 
     def catch_up(self) -> None:
