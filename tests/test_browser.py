@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Server, board, wait_until
+from conftest import JS, PATIENCE, Server, board, wait_until
 from test_page import arrival, carrier, departure, expect_lines, settled, welcome
 from tornado.web import Application, RequestHandler
 
@@ -78,6 +78,53 @@ async def test_cookies_go_to_another_origin_with_credentials_alone(
     ask = f"io('{url}', {{ transports: ['polling'], withCredentials: {with_credentials} }}).emitWithAck('cookie')"
     assert await guest.evaluate(ask) == cookie
     await context.close()
+
+
+class EchoHandler(SocketIOHandler):
+    def on_echo(self, data: Any) -> Any:
+        return data
+
+
+class OfficialPageHandler(RequestHandler):
+    """A page with the official client."""
+
+    def get(self) -> None:
+        self.write("<!DOCTYPE html><link rel=icon href=data:,><title>official</title><script src=/official.js></script>")
+
+
+class OfficialScriptHandler(RequestHandler):
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/javascript")
+        self.write((JS / "node_modules/socket.io-client/dist/socket.io.js").read_bytes())
+
+
+ECHO_BYTES = """async (options) => {
+  const socket = io({ forceNew: true, reconnection: false, ...options });
+  await new Promise((resolve, reject) => socket.on("connect", resolve).on("connect_error", reject));
+  const { engine } = socket.io;
+  if (engine.transport.name !== "websocket") await new Promise((resolve) => engine.on("upgrade", resolve));
+  const answers = [];
+  for (const data of [Uint8Array.of(0, 98, 255), new Blob(["blob"]), new Uint8Array(0)]) {
+    answers.push([...new Uint8Array(await socket.emitWithAck("echo", data))]);
+  }
+  socket.disconnect();
+  return [engine.transport.ws.protocol, answers];
+}"""
+
+
+@pytest.mark.parametrize("base64", [False, True], ids=["binary", "base64"])
+@pytest.mark.parametrize("protocols", [None, "v1.chat", ["v1.chat", "v2.chat"]], ids=str)
+@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]], ids="-".join)
+async def test_the_official_client_of_a_page_connects_with_subprotocols_and_base64(
+    serve: Any, visit: Any, transports: list[str], protocols: Any, base64: bool
+) -> None:
+    hub = Hub({"/": EchoHandler})
+    pages = [(r"/", OfficialPageHandler), (r"/official\.js", OfficialScriptHandler)]
+    page = await visit(serve(Application([*pages, *routes(hub)], hub=hub)))
+    options = {"transports": transports, "forceBase64": base64, **({"protocols": protocols} if protocols else {})}
+    protocol, answers = await page.evaluate(ECHO_BYTES, options)
+    assert protocol == ("v1.chat" if protocols else "")
+    assert answers == [[0, 98, 255], [*b"blob"], []]
 
 
 BREAK_IN = """() => new Promise((resolve) => {

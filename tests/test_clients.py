@@ -31,7 +31,7 @@ pytestmark = pytest.mark.gen_test(timeout=6 * PATIENCE)
 
 # ---- JavaScript clients
 
-NEED_A_SERVER = {"official.test.mjs", "client.test.mjs", "features.test.mjs"}
+NEED_A_SERVER = {"official.test.mjs", "protocols.test.mjs", "client.test.mjs", "features.test.mjs"}
 OWN_TESTS = sorted({path.name for path in JS.glob("*.test.mjs")} - NEED_A_SERVER)
 
 
@@ -64,6 +64,10 @@ def test_official_clients_pass_every_check(node, peer):
 def test_official_clients_pass_every_check_under_hasty_heartbeats(node, hasty_peer):
     # A machine that stands still for 200 ms ends connections here, and with them checks that know nothing of it.
     pass_in_node(node, "official.test.mjs", server_url=hasty_peer.url, at_once=1, tries=3)
+
+
+def test_official_clients_pass_with_subprotocols_and_base64(node, peer):
+    pass_in_node(node, "protocols.test.mjs", server_url=peer.url)
 
 
 def test_our_client_passes_every_check_against_this_server(node, peer):
