@@ -89,7 +89,7 @@ class OfficialPageHandler(RequestHandler):
     """A page with the official client."""
 
     def get(self) -> None:
-        self.write("<!DOCTYPE html><link rel=icon href=data:,><title>official</title><script src=/official.js></script>")
+        self.write("<!DOCTYPE html><link rel=icon href=data:,><script src=/official.js></script>")
 
 
 class OfficialScriptHandler(RequestHandler):

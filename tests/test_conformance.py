@@ -54,21 +54,49 @@ async def test_the_poll_behind_a_packet_that_cannot_be_read_knows_no_session(fau
 # -- closing
 
 
+CLOSE = [b"1", b'42["say",1]\x1e1', b"1\x1e42[", b"1\x1e1"]
+
+
+@pytest.mark.parametrize("body", CLOSE)
 @pytest.mark.parametrize("first", ["GET", "POST"])
-async def test_a_GET_and_a_close_that_come_together_are_answered_in_either_order(first: str) -> None:
+async def test_a_GET_and_a_close_that_come_together_are_answered_in_either_order(first: str, body: bytes) -> None:
     application, reasons = witnessed()
     async with serve(application) as server:
         client = await server.poll()
         await join(client)
         if first == "GET":
             held = await client.hold()
-            assert (await client.post("1")).text == "ok"
+            posted = await client.begin_post(body, announced=len(body))
         else:
-            assert (await client.post("1")).text == "ok"
+            posted = await client.begin_post(body, announced=len(body))
             held = await client.begin_get()
-        assert (await held.answer()).packets == ["6"]
+        assert (await held.answer()).packets[-1] in ("6", '42["said",1]')
+        assert (await posted.answer()).text == "ok"
         assert await reasons.get() == "transport close"
         await client.forgotten()
+
+
+@pytest.mark.parametrize("lost", ["GET", "POST"])
+async def test_a_client_that_closes_and_hangs_up_is_gone(lost: str) -> None:
+    application, reasons = witnessed()
+    async with serve(application) as server:
+        client = await server.poll()
+        await join(client)
+        held = await client.hold() if lost == "GET" else None
+        posted = await client.begin_post(b"1", announced=1)
+        (held or posted).reset()
+        assert await reasons.get() == "transport close"
+        await client.forgotten()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_session_whose_client_closed_is_unknown_when_the_close_is_answered(method: str) -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        assert (await client.post("1")).text == "ok"
+        answer = await server.request(method, address(sid=client.sid))
+        assert (answer.status, answer.json["code"]) == (400, 1)
 
 
 @pytest.mark.parametrize("upgraded", [True, False])

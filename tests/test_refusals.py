@@ -62,7 +62,6 @@ def assert_let_in(answer: Answer, transport: str) -> None:
 async def closed_session(server: Server) -> Polling:
     client = await server.poll()
     await client.post("1")
-    assert await client.get() == ["6"]
     return client
 
 

@@ -20,6 +20,9 @@ from .session import Session
 NOOP = encode_payload([Packet(PacketType.NOOP)]).encode()
 CLOSE = encode_payload([Packet(PacketType.CLOSE)]).encode()
 
+TOGETHER = 0.1
+"""Seconds for which a client's CLOSE waits for a GET that was sent with it, and comes by another connection."""
+
 
 def write_payload(entries: Sequence[Entry]) -> bytes:
     """Write entries as the body of a poll."""
@@ -36,14 +39,14 @@ class Poll(Protocol):
 class PollingTransport:
     """A client between its polls."""
 
-    __slots__ = ("_farewells", "_poll", "_posting", "session")
+    __slots__ = ("_closing", "_farewells", "_poll", "_posting", "session")
 
     name = "polling"
     session: Session
 
     def __init__(self) -> None:
         self._poll: Poll | None = None
-        self._posting = False
+        self._posting = self._closing = False
         self._farewells: list[bytes] = []
 
     def alone(self, method: str) -> bool:
@@ -63,6 +66,9 @@ class PollingTransport:
     def hold(self, poll: Poll) -> None:
         """Take a poll to answer when there is something to read."""
         self._poll = poll
+        if self._closing:
+            self._close()
+            return
         self.session.resume()
         self.session.engine.wake(self.session)
 
@@ -76,9 +82,14 @@ class PollingTransport:
 
     def receive(self, packets: Iterator[Packet]) -> float:
         """Take packets of a POST; return the seconds to wait before the rest of them is taken, 0 when there is none."""
+        if self._closing:
+            self._close()
+            return 0.0
         try:
             for packet in packets:
-                self._take(packet)
+                if packet.type is PacketType.CLOSE:
+                    return self._begin_close()
+                self.session.receive(packet, self)
                 pause = self.session.spend()
                 if pause:
                     return pause
@@ -86,12 +97,17 @@ class PollingTransport:
             self.session.malformed(error, self)
         return 0.0
 
-    def _take(self, packet: Packet) -> None:
-        if packet.type is PacketType.CLOSE:
-            self.session.closed_by_client = True
-            self.session.lost(self, "transport close")
-        else:
-            self.session.receive(packet, self)
+    def _begin_close(self) -> float:
+        """Close for the client, as soon as the poll has come that it may have sent with its CLOSE."""
+        self._closing = True
+        self.session.closed_by_client |= self.session.transport is self
+        if self._poll is None:
+            return TOGETHER
+        self._close()
+        return 0.0
+
+    def _close(self) -> None:
+        self.session.lost(self, "transport close")
 
     def deliver(self, said: Slice) -> bool:
         """Answer the poll that is held, if one is."""
@@ -117,10 +133,6 @@ class PollingTransport:
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Tell the client that it is over, with its next poll if none is held; a client that closed knows."""
         if reason == "transport close":
-            if self._poll is None and self.session.closed_by_client:
-                # The client's last poll may have been sent at the same moment.
-                self._farewells = [NOOP]
-                self.session.engine.depart(self.session)
             self._answer(NOOP)
             return
         if reason == "server shutting down":
