@@ -124,8 +124,8 @@ async def test_beyond_max_clients_the_answer_is_503_with_Retry_After(transport: 
     async with serve(application, expect="503 GET") as server:
         inside = await server.websocket()
         await join(inside)
-        headers = {"Upgrade": "websocket"} if transport == "websocket" else {}
-        answer = await server.request("GET", address(transport=transport), headers)
+        upgrade = {"Upgrade": "websocket", "Sec-WebSocket-Key": "AQIDBAUGBwgJCgsMDQ4PEA=="}
+        answer = await server.request("GET", address(transport=transport), upgrade if transport == "websocket" else {})
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
         await echo(inside)
         inside.close()
