@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import time
 from typing import Any
 
 import peer
 import pytest
-from wire import BINARY, TEXT, Server, WebSocket, address, join, serve, witnessed
+from wire import BINARY, TEXT, UPGRADE, Clock, Server, WebSocket, address, echo, join, serve, witnessed
 
 pytestmark = pytest.mark.gen_test
 
@@ -32,14 +31,37 @@ async def handshake(server: Server, **headers: str) -> Any:
 # -- heartbeat
 
 
-async def test_the_time_of_a_pong_begins_when_the_ping_was_due() -> None:
-    async with serve(peer.make_app(ping_interval=0.3, ping_timeout=0.2)) as server:
-        for _ in range(5):
-            client = await server.poll()
-            opened = time.monotonic()
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_time_of_a_pong_begins_when_the_ping_was_due(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    async with serve(peer.make_app()) as server:
+        silent, lively = await server.poll(), await server.poll()
+        for client in (silent, lively):
+            await join(client)
+        await clock.beat(server, 40)
+        for client in (silent, lively):
             assert await client.get() == ["2"]
-            await asyncio.sleep(max(0.0, opened + 0.51 - time.monotonic()))
-            await client.forgotten()
+        assert (await lively.post("3")).text == "ok"
+        clock.ahead = 45
+        answer = await server.request(method, address(sid=silent.sid), body=b"3" if method == "POST" else b"")
+        assert (answer.status, answer.json["code"]) == (400, 1)
+        await echo(lively)
+
+
+async def test_a_poll_that_is_held_at_the_ping_timeout_is_told_and_the_next_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        await clock.beat(server, 25)
+        assert await client.get() == ["2"]
+        held = await client.begin_get()
+        assert (await client.post("6")).text == "ok"
+        clock.ahead = 45
+        await client.forgotten()
+        assert (await held.answer()).packets == ["1"]
 
 
 @pytest.mark.parametrize("fault", ["abc", "42[", "", "9", "2"])
@@ -48,6 +70,16 @@ async def test_the_poll_behind_a_packet_that_cannot_be_read_knows_no_session(fau
         client = await server.poll()
         await join(client)
         assert (await client.post('42["say",1]', fault)).status == 400
+        await client.forgotten()
+
+
+async def test_a_poll_held_when_such_a_packet_comes_gets_what_was_said_before_it() -> None:
+    async with serve(peer.make_app()) as server:
+        client = await server.poll()
+        await join(client)
+        held = await client.hold()
+        assert (await client.post('42["say",1]', "abc")).status == 400
+        assert (await held.answer()).packets == ['42["said",1]']
         await client.forgotten()
 
 
@@ -74,6 +106,18 @@ async def test_a_GET_and_a_close_that_come_together_are_answered_in_either_order
         assert (await posted.answer()).text == "ok"
         assert await reasons.get() == "transport close"
         await client.forgotten()
+
+
+async def test_a_POST_that_comes_together_with_a_close_is_refused_and_the_reason_is_the_close() -> None:
+    application, reasons = witnessed()
+    async with serve(application) as server:
+        client = await server.poll()
+        await join(client)
+        closing, other = [await client.begin_post(packet, announced=1) for packet in (b"1", b"3")]
+        assert (await closing.answer()).text == "ok"
+        answer = await other.answer()
+        assert (answer.status, answer.json["code"]) == (400, 1)
+        assert await reasons.get() == "transport close"
 
 
 @pytest.mark.parametrize("lost", ["GET", "POST"])
@@ -173,25 +217,50 @@ async def test_no_answer_names_a_version() -> None:
 # -- subprotocols
 
 
+@pytest.mark.parametrize("upgrades", [True, False])
 @pytest.mark.parametrize(
     ("offered", "chosen"),
     [
-        ("chat", "chat"),
-        ("chat, superchat", "chat"),
-        ("v1.json,v2", "v1.json"),
-        (" a , b ", "a"),
-        ("a b, c", "c"),
-        ('"quoted", fine', "fine"),
-        (",", None),
-        ("a b", None),
-        ("", None),
+        (["chat"], "chat"),
+        (["chat, superchat"], "chat"),
+        (["v1.json,v2"], "v1.json"),
+        ([" a , b "], "a"),
+        (["a\t,\tb"], "a"),
+        (["first", "second"], "first"),
+        (["first, second", "third"], "first"),
+        (["", "second"], "second"),
+        (["same, same"], "same"),
+        ([",, a,"], "a"),
+        (["a b, c"], "c"),
+        (["a;b, a/b, a=b, {a}, c"], "c"),
+        (["\xe9, c"], "c"),
+        (['"quoted", fine'], "fine"),
+        (['"a, b", c'], "c"),
+        ([",".join(f"p{n}" for n in range(5000))], "p0"),
+        ([","], None),
+        ([" "], None),
+        (["a b"], None),
+        ([], None),
     ],
+    ids=lambda value: str(value)[:30],
 )
-async def test_the_first_subprotocol_that_is_offered_is_answered(offered: str, chosen: str | None) -> None:
+async def test_the_first_subprotocol_that_is_a_name_is_answered(
+    offered: list[str], chosen: str | None, upgrades: bool
+) -> None:
     async with serve(peer.make_app()) as server:
-        answer = await handshake(server, Sec_WebSocket_Protocol=offered)
+        client = await server.poll() if upgrades else None
+        socket = await server.connect(WebSocket)
+        path = address(transport="websocket", sid=client.sid if client else None)
+        fields = "".join(f"Sec-WebSocket-Protocol: {each}\r\n" for each in offered)
+        socket.write(server.head("GET", path, UPGRADE)[:-2] + fields.encode("latin-1") + b"\r\n")
+        answer = await socket.answer()
         assert answer.status == 101
-        assert answer.headers.get("Sec-WebSocket-Protocol") == chosen
+        assert answer.headers.get_list("Sec-WebSocket-Protocol") == ([chosen] if chosen else [])
+        if client:
+            await socket.send("2probe")
+            assert await socket.next() == "3probe"
+        else:
+            assert str(await socket.next()).startswith("0{")
 
 
 # -- base64
@@ -208,7 +277,10 @@ async def test_binary_may_come_in_base64_over_a_WebSocket() -> None:
             assert await socket.next() == data
 
 
-@pytest.mark.parametrize("text", ["bA", "b!", "b====", "bAAA=AAA=", "b\u00e9", "b AAA"])
+@pytest.mark.parametrize(
+    "text",
+    ["bA", "bQQ", "bQQ=", "b!", "b=", "b====", "bAAA=AAA=", "bQQ==QQ==", "b\u00e9", "b AAA", "bAAA\n", "b-_-_", "BAAA"],
+)
 async def test_what_is_not_base64_closes_the_session(text: str) -> None:
     application, reasons = witnessed()
     async with serve(application) as server:

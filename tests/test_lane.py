@@ -17,6 +17,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 from wire import (
     JOURNEY,
+    Clock,
     Line,
     Polling,
     Server,
@@ -30,7 +31,6 @@ from wire import (
 )
 
 from handlers.service.http import Server as OurHTTPServer
-from handlers.socketio import Engine
 
 pytestmark = JOURNEY
 
@@ -116,18 +116,15 @@ async def test_the_session_is_over_and_its_connection_brings_the_last_poll() -> 
 async def test_a_session_that_owes_a_pong_is_over_between_two_beats_as_well(
     kind: type[HTTPServer], ask: Callable[[Polling], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ahead = 0
-    monkeypatch.setattr(Engine, "now", lambda engine: engine._running_loop().time() + ahead)
-    monkeypatch.setattr(Engine, "period", 60)
+    clock = Clock(monkeypatch)
     async with polling(kind=kind) as (client, line):
         await say(client, line, "hello again, by heads that are known now")
-        ahead = 26
-        await client.server.poll()
+        await clock.beat(client.server, 26)
         assert await client.get() == ["2"]
         line.write(get(client))
         await client.post('4298["echo","not over"]')
         assert (await line.answer()).text == '4398["not over"]'
-        ahead = 46
+        clock.ahead = 46
         line.write(ask(client))
         answer = await line.answer()
         assert (answer.status, answer.json["code"]) == (400, 1)

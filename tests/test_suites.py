@@ -1,11 +1,10 @@
 """The cases of the official test suites of both protocols, Engine.IO v4 and Socket.IO v5, one by one.
 
-Heartbeats are those of the suites: a ping each 300 ms, and 200 ms for the pong.
+Where it counts, heartbeats are those of the suites: a ping each 300 ms, and 200 ms for the pong.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -16,6 +15,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 from wire import (
     JOURNEY,
+    Clock,
     Server,
     WebSocket,
     address,
@@ -67,13 +67,12 @@ class SuiteHandler(SocketIOHandler):
         return args
 
 
-def engine_io() -> Application:
-    return Application(routes(Engine(Echo, **HEARTBEAT), origins=["*"]))
+def engine_io(**options: float) -> Application:
+    return Application(routes(Engine(Echo, **options), origins=["*"]))
 
 
 def socket_io(**options: float) -> Application:
-    handlers = {"/": SuiteHandler, "/custom": SuiteHandler}
-    return Application(routes(Hub(handlers, **{**HEARTBEAT, **options}), origins=["*"]))
+    return Application(routes(Hub({"/": SuiteHandler, "/custom": SuiteHandler}, **options), origins=["*"]))
 
 
 APPLICATIONS = {"Engine.IO": engine_io, "Socket.IO": socket_io}
@@ -83,6 +82,12 @@ APPLICATIONS = {"Engine.IO": engine_io, "Socket.IO": socket_io}
 def application(request: pytest.FixtureRequest) -> Application:
     """Both suites ask for the same Engine.IO."""
     return APPLICATIONS[request.param]()
+
+
+@pytest.fixture(params=APPLICATIONS)
+def lively(request: pytest.FixtureRequest) -> Application:
+    """The same with the heartbeats of the suites."""
+    return APPLICATIONS[request.param](**HEARTBEAT)
 
 
 async def status_of(server: Server, method: str = "GET", body: bytes = b"", **parameters: str | None) -> int:
@@ -99,15 +104,15 @@ async def closed(socket: WebSocket) -> None:
 # -- Engine.IO: handshake
 
 
-async def test_polling_opens_a_session(application: Application) -> None:
-    async with serve(application) as server:
+async def test_polling_opens_a_session(lively: Application) -> None:
+    async with serve(lively) as server:
         opening = (await server.poll()).opening
     assert isinstance(opening.pop("sid"), str)
     assert opening == {**OPENING, "upgrades": ["websocket"]}
 
 
-async def test_a_WebSocket_opens_a_session(application: Application) -> None:
-    async with serve(application) as server:
+async def test_a_WebSocket_opens_a_session(lively: Application) -> None:
+    async with serve(lively) as server:
         opening = (await server.websocket()).opening
     assert isinstance(opening.pop("sid"), str)
     assert opening == {**OPENING, "upgrades": []}
@@ -190,32 +195,37 @@ async def test_an_invalid_packet_closes_the_WebSocket(application: Application) 
 # -- Engine.IO: heartbeat
 
 
-async def test_pings_come_by_polls_and_pongs_by_POSTs(application: Application) -> None:
-    async with serve(application) as server:
+async def test_pings_come_by_polls_and_pongs_by_POSTs(lively: Application) -> None:
+    async with serve(lively) as server:
         client = await server.poll()
         for _ in range(3):
             assert await client.get() == ["2"]
             assert (await client.post("3")).status == 200
 
 
-async def test_a_session_that_does_not_poll_is_over_at_the_ping_timeout(application: Application) -> None:
-    async with serve(application) as server:
+async def test_a_session_that_does_not_poll_is_over_at_the_ping_timeout(
+    lively: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    async with serve(lively) as server:
         client = await server.poll()
-        await asyncio.sleep(0.5)
+        # The beat that pings comes late; what the client is given begins when it should have come.
+        await clock.beat(server, 0.45)
+        clock.ahead = 0.5
         assert await status_of(server, sid=client.sid) == 400
         assert await status_of(server, "POST", b"3", sid=client.sid) == 400
 
 
-async def test_pings_and_pongs_go_over_a_WebSocket(application: Application) -> None:
-    async with serve(application) as server:
+async def test_pings_and_pongs_go_over_a_WebSocket(lively: Application) -> None:
+    async with serve(lively) as server:
         socket = await server.websocket()
         for _ in range(3):
             assert await socket.next() == "2"
             await socket.send("3")
 
 
-async def test_a_WebSocket_without_pongs_is_closed_at_the_ping_timeout(application: Application) -> None:
-    async with serve(application) as server:
+async def test_a_WebSocket_without_pongs_is_closed_at_the_ping_timeout(lively: Application) -> None:
+    async with serve(lively) as server:
         began, socket = time.monotonic(), await server.websocket()
         await closed(socket)
         assert time.monotonic() - began > 0.48
@@ -238,8 +248,8 @@ async def test_a_client_that_closes_has_its_poll_answered_by_6(application: Appl
         assert await status_of(server, sid=client.sid) == 400
 
 
-async def test_a_WebSocket_whose_client_says_1_is_closed(application: Application) -> None:
-    async with serve(application) as server:
+async def test_a_WebSocket_whose_client_says_1_is_closed(lively: Application) -> None:
+    async with serve(lively) as server:
         socket = await server.websocket()
         await socket.send("1")
         await closed(socket)
@@ -334,7 +344,7 @@ async def test_without_a_handshake_the_connection_is_closed() -> None:
 
 
 async def test_a_client_leaves_the_main_namespace_and_is_still_pinged() -> None:
-    async with serve(socket_io()) as server:
+    async with serve(socket_io(ping_interval=1)) as server:
         socket = await server.websocket()
         await connected(socket)
         await socket.send("41")

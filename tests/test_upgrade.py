@@ -177,7 +177,9 @@ async def test_a_ping_of_polling_may_be_answered_over_the_WebSocket() -> None:
 # -- an upgrade that comes to nothing
 
 
-@pytest.mark.parametrize("packet", ["2", "2abc", "2probes", "3probe", "40", "1", "0", "6", "abc", "", b"2probe"])
+@pytest.mark.parametrize(
+    "packet", ["2", "2abc", "2probes", "3probe", "40", "1", "0", "6", "abc", "", b"2probe", "bMnByb2Jl", "b!"]
+)
 async def test_a_first_packet_that_is_no_probe_closes_that_WebSocket_alone(packet: str | bytes) -> None:
     async with serve(peer.make_app()) as server:
         client = await joined(server)

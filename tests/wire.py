@@ -33,7 +33,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from handlers.service.http import Server as OurHTTPServer
-from handlers.socketio import Hub, routes
+from handlers.socketio import Engine, Hub, routes
 
 WAIT = 5
 """Seconds after which what should have come counts as missing."""
@@ -53,6 +53,21 @@ def io_loop() -> Iterator[IOLoop]:
     yield loop
     asyncio.set_event_loop(None)
     loop.close(all_fds=True)
+
+
+class Clock:
+    """The clock of all servers, which a test puts forward; no beat comes but with a request."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        """Seconds by which it is ahead."""
+        patch.setattr(Engine, "now", lambda engine: engine._running_loop().time() + self.ahead)
+        patch.setattr(Engine, "period", 3600)
+
+    async def beat(self, server: Server, ahead: float) -> None:
+        """Put it forward, and have the server beat: it does so before it looks for a session."""
+        self.ahead = ahead
+        assert (await server.request("GET", address(sid="nobody"))).status == 400
 
 
 class Answer(NamedTuple):
@@ -162,7 +177,10 @@ class Line(asyncio.Protocol):
         status_line, _, fields = (await self.take_until(b"\r\n\r\n")).decode("latin-1").partition("\r\n")
         status, headers = int(status_line.split()[1]), HTTPHeaders.parse(fields.rstrip("\r\n"))
         length = 0 if method == "HEAD" or status in (101, 204, 304) else int(headers.get("Content-Length", 0))
-        return Answer(status, headers, await self.take(length))
+        answer = Answer(status, headers, await self.take(length))
+        if status >= 400 and headers.get("Content-Type") == "application/json" and "code" in answer.json:
+            assert answer.text == json.dumps(answer.json, separators=(",", ":")), "a refusal has no blanks"
+        return answer
 
     async def rest(self) -> bytes:
         """Wait until the server has closed it, or says nothing for long; return what came before."""

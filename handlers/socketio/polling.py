@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from .errors import BadRequest, ProtocolError
+from .errors import BadRequest, ProtocolError, SessionUnknown
 from .packet import SEPARATOR, Packet, PacketType, encode_payload
 from .reader import Reason
 from .room import Entry, Slice
@@ -58,7 +58,13 @@ class PollingTransport:
         return self.alone(method) and self.session.transport is self and self.session.reason is None
 
     def check_alone(self, method: str) -> None:
-        """Raise BadRequest for a second GET, or a second POST, at once, which ends the session."""
+        """Raise BadRequest for a second GET, or a second POST, at once, which ends the session.
+
+        Raises SessionUnknown where the client has closed it.
+        """
+        if self._closing:
+            self._close()
+            raise SessionUnknown("a request together with the CLOSE of its session")
         if not self.alone(method):
             self.session.close("transport error")
             raise BadRequest(f"two {method}s at once")
