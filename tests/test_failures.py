@@ -517,6 +517,105 @@ async def test_a_beat_goes_on_when_a_session_fails(caplog: pytest.LogCaptureFixt
     assert "did not close as it should" in the_line(caplog)
 
 
+class LeavingHandler(AnyHandler):
+    """Counts who has left, and may be in one room."""
+
+    max_rooms = 1
+
+    def on_disconnect(self, reason: str) -> None:
+        self.settings.setdefault("left", []).append(self.id)
+
+
+@pytest.mark.parametrize("way", ["closing", "a beat", "one by one"])
+async def test_a_client_whose_transport_does_not_end_has_left_all_the_same(way: str) -> None:
+    hub = Hub({"/": LeavingHandler}, ping_interval=1, ping_timeout=1)
+    clients = await three(hub)
+    for client in clients:
+        client.silent = True
+    if way == "closing":
+        hub.close()
+    elif way == "a beat":
+        await hub.loop.advance(3)  # type: ignore[union-attr]
+    else:
+        for client in clients:
+            client.session.close("forced close")
+    assert hub.of("/").clients == []
+    assert sorted(hub.settings["left"]) == sorted(client.id for client in clients)
+
+
+@pytest.mark.parametrize("recovery", [False, True])
+async def test_sending_all_away_goes_on_when_one_fails(recovery: bool) -> None:
+    hub = Hub({"/": LeavingHandler})
+    clients = [await connect(hub, recovery=recovery) for _ in range(3)]
+    clients[0].__class__ = Clinging
+    hub.of("/").disconnect(True)
+    assert [client.closed for client in clients[1:]] == ["forced close"] * 2
+    assert hub.of("/").clients == []
+    assert len(hub.settings["left"]) == 3
+    assert len(hub.recovery) == 0
+
+
+@pytest.mark.parametrize("method", ["deliver", "catch_up"])
+async def test_a_transport_that_fails_to_send_ends_its_session_and_keeps_nothing_from_others(
+    method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = Hub({"/": LeavingHandler})
+    one, bad, other = [await connect(hub) for _ in range(3)]
+    bad.__class__ = type("BrokenClient", (TestClient,), {method: raises(RuntimeError)})
+    for number in range(2):
+        hub.of("/").emit("said", number)
+        if method == "catch_up":
+            hub.of("/").to(one.id, bad.id, other.id).emit("said", number)
+        await asyncio.sleep(0)
+    times = 2 if method == "catch_up" else 1
+    for client in (one, other):
+        assert client.received == [("said", number) for number in range(2) for _ in range(times)]
+    assert bad.closed == "transport error"
+    assert hub.settings["left"] == [bad.id]
+    assert the_line(caplog).startswith("the transport of <Session ")
+
+
+class BrokenStream:
+    """Somebody who only listens, and whose connection fails."""
+
+    def __init__(self, beats: list[str]) -> None:
+        self.beats = beats
+
+    def beat(self) -> None:
+        self.beats.append("beat")
+        raise RuntimeError("broken")
+
+    def close(self, reason: str) -> None:
+        self.beats.append(reason)
+        raise RuntimeError("broken")
+
+
+async def test_beats_and_the_end_reach_all_who_only_listen() -> None:
+    hub = Hub({"/": AnyHandler}, ping_interval=1)
+    await connect(hub)
+    beats: list[str] = []
+    for _ in range(2):
+        hub.streams.begin(BrokenStream(beats), hub.now())
+    await hub.loop.advance(1.1)  # type: ignore[union-attr]
+    hub.close()
+    assert beats == ["beat"] * 2 + ["server shutting down"] * 2
+
+
+async def test_upgrades_that_fail_are_given_up_although_one_of_them_does_not_end() -> None:
+    class BrokenCandidate(TestClient):
+        def release(self) -> None:
+            raise RuntimeError("cannot end")
+
+    hub = Hub({"/": AnyHandler}, upgrade_timeout=1)
+    clients = [await connect(hub) for _ in range(2)]
+    for client in clients:
+        client.name = "polling"
+        client.session.propose(BrokenCandidate(hub, "/", {}, client._handshake))
+    await hub.loop.advance(1.2)  # type: ignore[union-attr]
+    assert hub.counters.not_upgraded == 2
+    assert len(hub.sessions) == 2
+
+
 class Echo:
     """A listener of the engine."""
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from .admission import Admission
 from .counters import Counters
-from .errors import SessionUnknown
+from .errors import SessionUnknown, attempt
 from .heartbeat import Deadlines, Heartbeat
 from .packet import Packet, PacketType
 from .reader import Reader, Reason
@@ -73,7 +73,7 @@ class Trim:
         room = self._room
         if (room.awaited or room.retainers) and room.trim(self._limit, self._offered):
             for reader in [reader for reader in room.readers if reader.lags(room)]:
-                reader.close("slow consumer")
+                attempt(reader.close, "slow consumer")
 
 
 class Engine:
@@ -269,7 +269,7 @@ class Engine:
             self.say([session.room for session in rested], PING)
         for session in self.upgrading.due(now, self.late):
             logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
-            session.abandon_upgrade()
+            attempt(session.abandon_upgrade)
         for session in self.resuming.due(now, self.late):
             self.end(session, "transport close")
         for session in self._departing.due(now, self.late):

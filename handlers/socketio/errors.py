@@ -7,7 +7,11 @@ else.
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 SPOKEN = {
     "": "no protocol that it names (EIO is missing)",
@@ -156,3 +160,11 @@ class ServerFull(Refusal):
     status = 503
     message = "Server full"
     retry_after = 5
+
+
+def attempt(action: Callable[..., object], *args: Any) -> None:
+    """Do one of several things; log its failure, so that the others have their turn."""
+    try:
+        action(*args)
+    except Exception:
+        logger.exception("%r failed", action)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
 from .engine import Engine
-from .errors import Refused
+from .errors import Refused, attempt
 from .events import EventTable
 from .heartbeat import Deadlines
 from .namespace import Namespace
@@ -119,7 +119,7 @@ class Hub(Engine):
             self.end(session, "parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
-            stream.beat()
+            attempt(stream.beat)
         if not self.draining:
             # Whoever is away could not come back now.
             self.recovery.beat(now, self.stamp, self.late)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .errors import attempt
 from .heartbeat import Deadlines
 from .room import Entry, Room, Slice
 
@@ -122,7 +123,7 @@ class Recovery:
         """A client is away. Return whether others are to be told at once."""
         self._away.begin(client, now)
         for forgotten in self._away.beyond(MAX_AWAY):
-            forgotten.expire()
+            attempt(forgotten.expire)
         if self._unnoticed.wait:
             self._unnoticed.begin(client, now)
         return not self._unnoticed.wait
@@ -161,7 +162,7 @@ class Recovery:
     def give_up(self) -> None:
         """Nobody will come back: tell of those of whom others have not been told."""
         for client in self._unnoticed.beyond(0):
-            client.run_disconnect_hooks()
+            attempt(client.run_disconnect_hooks)
 
     def forget(self, client: Client, trail: Trail) -> None:
         """A client will not come back."""
@@ -183,9 +184,9 @@ class Recovery:
     def beat(self, now: float, stamp: int, late: float = 0.0) -> None:
         """Let those go whose time is over, and what is too old to be asked for."""
         for client in self._unnoticed.due(now, late):
-            client.run_disconnect_hooks()
+            attempt(client.run_disconnect_hooks)
         for client in self._away.due(now, late):
-            client.expire()
+            attempt(client.expire)
         self._mark(now, stamp)
         self._forget_old()
 

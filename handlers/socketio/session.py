@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .allowance import PATIENCE, Allowance
-from .errors import BadRequest, ProtocolError
+from .errors import BadRequest, ProtocolError, attempt
 from .packet import MESSAGE, Packet, PacketType
 from .reader import Reader, Reason
 from .room import EMPTY, Room, Slice
@@ -138,11 +138,23 @@ class Session(Reader):
 
     def deliver(self, said: Slice) -> bool:
         """Let the transport send this."""
-        return self.transport.deliver(said)
+        try:
+            return self.transport.deliver(said)
+        except Exception:
+            self._end_failed()
+            return True
 
     def write(self) -> None:
         """Let the transport read."""
-        self.transport.catch_up()
+        try:
+            self.transport.catch_up()
+        except Exception:
+            self._end_failed()
+
+    def _end_failed(self) -> None:
+        """End the session, whose transport has raised, so that the others have their turn."""
+        logger.exception("the transport of %r failed", self)
+        self.close("transport error")
 
     # -- receiving
 
@@ -264,10 +276,13 @@ class Session(Reader):
         self.engine.counters.closed[reason] += 1
         self.engine.forget(self)
         self.leave_all()
-        self.transport.end(farewell, reason)
+        try:
+            self.transport.end(farewell, reason)
+        except Exception:
+            logger.exception("%r did not close as it should", self)
         # A client that was told that it may upgrade polls no more: it hears from its candidate that the server closed.
         if not (self.probed and reason in TOLD):
-            self.abandon_upgrade()
+            attempt(self.abandon_upgrade)
         try:
             self.listener.on_close(reason)
         except Exception:
