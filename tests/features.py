@@ -26,6 +26,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import CallTimeout, Hub, Refused, SocketIOHandler, event, event_stream, routes
+from handlers.socketio.packet import Packet, PacketType
 
 Steps = list[list[Any]]
 """How to narrow whom one speaks to, step by step: `[["to", "a", "b"], ["others"]]`."""
@@ -82,9 +83,15 @@ class StageHandler(PlainHandler):
     def on_any(self, event: str, *args: Any) -> Any:
         return {"any": [event, *args]}
 
-    def on_connect(self) -> None:
+    def on_connect(self) -> Any:
         self.order: list[str] = getattr(self, "order", [])
         self.visits = getattr(self, "visits", 0) + 1
+        return self._send_away_later(self.auth["stay"]) if "stay" in self.auth else None
+
+    async def _send_away_later(self, milliseconds: float) -> None:
+        await asyncio.sleep(milliseconds / 1000)
+        self.emit("goodbye")
+        self.disconnect(close=True)
 
     def on_disconnecting(self, reason: str) -> None:
         self.broadcast("leaving", self.id, reason, sorted(self.rooms))
@@ -145,6 +152,13 @@ class StageHandler(PlainHandler):
         except (TypeError, ValueError) as error:
             return str(error)
         raise AssertionError("it was sent")
+
+    def on_poison(self) -> None:
+        """Send everyone what no JavaScript client can decode, and the server refuses to encode."""
+        namespace = client_of(self).namespace
+        text = f'51-{namespace.name},["photo",{{"_placeholder":true,"num":7}}]'
+        said = [Packet(PacketType.MESSAGE, text), Packet(PacketType.MESSAGE, b"x")]
+        namespace.hub.say([namespace.everyone], said, event=True)
 
     # -- acknowledgements
 

@@ -170,6 +170,102 @@ async def test_a_client_that_is_refused_when_it_comes_back_has_left_for_good(gra
     assert not ann.recovered
 
 
+# -- what a client that is sent away still hears
+
+
+@pytest.mark.parametrize("compress", [0, 1])
+async def test_a_client_that_reads_slowly_hears_that_it_is_sent_away(compress: int) -> None:
+    hub = rooms(max_backlog=1 << 24, compress=compress)
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        client = await server.websocket()
+        await client.send("40")
+        await client.next()
+        client.stop_reading(for_good=False)
+        (session,) = hub.sessions.values()
+        said = 0
+        while not session.late:
+            hub.of("/").emit("said", "x" * 200_000)
+            said += 1
+            await asyncio.sleep(0.001)
+        hub.of("/").emit("last")
+        hub.of("/").disconnect(True)
+        client.read_on()
+        heard = [str(await client.next())[:9] for _ in range(said + 2)]
+        assert heard == ['42["said"'] * said + ['42["last"', "41"]
+        assert await client.ended() == 1000
+
+
+async def test_a_client_in_the_midst_of_its_upgrade_hears_it_by_the_websocket() -> None:
+    hub = rooms()
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        client = await server.poll()
+        await client.send("40")
+        await client.next()
+        socket = await server.websocket(client.sid)
+        await socket.send("2probe")
+        assert await socket.next() == "3probe"
+        hub.of("/").emit("last")
+        hub.of("/").disconnect(True)
+        assert (await client.post('42["crossing"]')).text == "ok"
+        await socket.send("5")
+        assert [await socket.next(), await socket.next()] == ['42["last"]', "41"]
+        assert await socket.ended() == 1000
+        await client.forgotten()
+
+
+async def test_a_client_in_the_midst_of_its_upgrade_that_polls_once_more_hears_it_there_and_once() -> None:
+    hub = rooms()
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        client = await server.poll()
+        await client.send("40")
+        await client.next()
+        socket = await server.websocket(client.sid)
+        await socket.send("2probe")
+        assert await socket.next() == "3probe"
+        hub.of("/").disconnect(True)
+        assert await client.get() == ["41"]
+        await socket.send("5")
+        assert await socket.ended() == 1000
+        await client.forgotten()
+
+
+async def test_what_a_polling_client_posts_before_it_has_heard_is_no_error() -> None:
+    hub = rooms()
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        client = await server.poll()
+        await client.send("40")
+        await client.next()
+        for held in (False, True):
+            poll = await client.hold() if held else None
+            hub.of("/").disconnect(True)
+            for _ in range(2):
+                assert (await client.post('42["crossing"]')).text == "ok"
+            answer = await poll.answer() if poll else None
+            assert (answer.packets if answer else await client.get()) == ["41"]
+            assert (await client.post('42["crossing"]')).text == "ok"
+            assert await client.get() == ["1"]
+            await client.forgotten()
+            assert (await client.post('42["late"]')).json["code"] == 1
+            client = await server.poll()
+            await client.send("40")
+            await client.next()
+        assert ("came", None, False) in hub.settings["log"]
+
+
+async def test_a_body_that_is_too_large_is_refused_to_the_last() -> None:
+    hub = rooms(max_payload=1000)
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        client = await server.poll()
+        await client.send("40")
+        await client.next()
+        hub.of("/").disconnect(True)
+        assert (await client.post('42["' + "x" * 1000 + '"]')).status == 413
+        assert await client.get() == ["41"]
+
+
+# -- while `authenticate` runs
+
+
 class SlowHandler(SocketIOHandler):
     """Takes its time to let clients in."""
 

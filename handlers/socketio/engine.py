@@ -233,11 +233,13 @@ class Engine:
         self._departing.begin(session, self.now())
 
     def departed(self, sid: str) -> Session | None:
-        """Return, once, the session of this sid whose client has still to be told that it is over."""
-        session = self._departed.pop(sid, None)
-        if session is not None:
+        """Return the session of this sid whose client has still to be told that it is over."""
+        return self._departed.get(sid)
+
+    def told(self, session: Session) -> None:
+        """Forget a departed session: its client is told."""
+        if self._departed.pop(session.sid, None) is not None:
             self._departing.end(session)
-        return session
 
     def close(self, reason: Reason = "server shutting down") -> None:
         """End all sessions. Clients are told nothing that would keep them from coming back."""

@@ -39,7 +39,7 @@ class Poll(Protocol):
 class PollingTransport:
     """A client between its polls."""
 
-    __slots__ = ("_closing", "_farewells", "_poll", "_posting", "session")
+    __slots__ = ("_closing", "_poll", "_posting", "session")
 
     name = "polling"
     session: Session
@@ -47,7 +47,6 @@ class PollingTransport:
     def __init__(self) -> None:
         self._poll: Poll | None = None
         self._posting = self._closing = False
-        self._farewells: list[bytes] = []
 
     def alone(self, method: str) -> bool:
         """Whether no other request of this method is under way."""
@@ -145,12 +144,12 @@ class PollingTransport:
             # Told to close, python-socketio's client would not come back; its next poll fails, and then it does.
             self._answer(farewell.written(write_payload) if farewell else NOOP)
             return
-        # In one payload with the last events, a CLOSE would be read before them by the official client.
-        self._farewells = [*([farewell.written(write_payload)] if farewell else []), CLOSE]
         if reason in ("ping timeout", "parse error"):
             # The next poll is told that there is no such session (Engine.IO's own test suite).
-            self._answer(self._farewells[0])
-        elif self._poll is None:
+            self._answer(farewell.written(write_payload) if farewell else CLOSE)
+            return
+        self.session.keep(farewell)
+        if self._poll is None:
             self.session.engine.depart(self.session)
         else:
             self._bid_farewell()
@@ -161,9 +160,13 @@ class PollingTransport:
         self._bid_farewell()
 
     def _bid_farewell(self) -> None:
-        self._answer(self._farewells.pop(0))
-        if self._farewells:
+        # In one payload with the last events, a CLOSE would be read before them by the official client.
+        unread = self.session.read()
+        self._answer(unread.written(write_payload) if unread else CLOSE)
+        if unread:
             self.session.engine.depart(self.session)
+        else:
+            self.session.engine.told(self.session)
 
     def lost(self, poll: Poll | None = None) -> None:
         """Take note that a request was broken off: the poll that is held, or a POST."""

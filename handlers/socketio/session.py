@@ -173,10 +173,8 @@ class Session(Reader):
     def receive(self, packet: Packet, via: Transport) -> None:
         """Take a packet that one of the transports of this session brings."""
         if self.reason is not None:
-            if via is self._candidate:
-                self.abandon_upgrade()
-            return
-        if via is not self.transport:
+            self._receive_late(packet, via)
+        elif via is not self.transport:
             self._negotiate(packet, via)
         elif packet.type is MESSAGE:
             self.receive_message(packet.data, via)
@@ -184,6 +182,19 @@ class Session(Reader):
             self.engine.pong(self)
         elif packet.type is PacketType.PING:
             self.malformed(ProtocolError("a ping, which only the server sends"), via)
+
+    def _receive_late(self, packet: Packet, via: Transport) -> None:
+        """Tell a client that completes its upgrade that the session is over, and what it has not heard before."""
+        candidate = self._candidate
+        if candidate is None or via is not candidate or self.reason is None:
+            return
+        if packet.type is PacketType.UPGRADE and self.engine.departed(self.sid):
+            candidate.end(self.read(), self.reason)
+            self.engine.told(self)
+            self.engine.counters.not_upgraded += 1
+            self._end_upgrade()
+        else:
+            self.abandon_upgrade()
 
     def receive_message(self, data: str | bytes, via: Transport) -> None:
         """Take what a MESSAGE carries, from the transport that carries the session."""

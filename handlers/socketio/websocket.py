@@ -187,10 +187,10 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     # -- the transport
 
-    def deliver(self, said: Slice) -> bool:
-        """Send this, unless the socket has not taken what was sent before."""
+    def deliver(self, said: Slice, urgent: bool = False) -> bool:
+        """Send this, unless the socket has not taken what was sent before; `urgent`: behind that."""
         wire = self._wire
-        if wire.busy:
+        if wire.busy and not urgent:
             return False
         wire.send(said.frames if self._write is None else self._write(said))
         return True
@@ -223,6 +223,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def end(self, farewell: Slice, reason: Reason) -> None:
         """Close: the session is over."""
         if farewell:
-            self.deliver(farewell)
+            # A client that reads slowly and misses its DISCONNECT would connect again.
+            self.deliver(farewell, urgent=reason == "forced close" and not self._line.is_closing())
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)

@@ -266,6 +266,39 @@ export const features = {
     same([ann.active, other.active], [false, false]);
   },
 
+  async "sent away at any moment, also while it upgrades or posts, a client hears it, and stays away"(context) {
+    const nsp = stage();
+    const visit = async (stay) => {
+      const socket = open(context, nsp, { auth: { stay, recovery: true } });
+      const goodbyes = record(socket, "goodbye");
+      const connects = record(socket, "connect");
+      const gone = heard(socket, "disconnect");
+      await connected(socket);
+      while (stay % 2 && socket.connected) {
+        socket.emit("set", stay);
+        await sleep(2);
+      }
+      is((await gone)[0], "io server disconnect");
+      is(goodbyes.length, 1);
+      await sleep(100);
+      same([connects.length, socket.active], [1, false]);
+    };
+    await Promise.all(Array.from({ length: 24 }, (_, i) => visit(2 * i)));
+    await Promise.all(Array.from({ length: 24 }, (_, i) => visit(2 * i + 1)));
+    same((await outside(context, nsp, "leave", [], ["nothing"])).clients, []);
+  },
+
+  async "what a client cannot decode is not sent to it again and again"(context) {
+    const [socket] = await visitors(context, 1, stage(), { auth: { recovery: true } });
+    const reasons = record(socket, "disconnect");
+    const back = heard(socket, "connect");
+    socket.emit("poison");
+    await back;
+    is(socket.recovered, false);
+    await settled(socket);
+    same([...new Set(reasons)], ["parse error"]);
+  },
+
   async "newcomers are sent the last N that were kept, after their CONNECT"(context) {
     const nsp = stage();
     const [ann] = await visitors(context, 1, nsp);
@@ -682,6 +715,8 @@ export const official = {
 };
 
 // ---- The words of the checks
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A namespace that nobody else is in. */
 function stage() {
