@@ -170,6 +170,92 @@ async def test_a_client_that_is_refused_when_it_comes_back_has_left_for_good(gra
     assert not ann.recovered
 
 
+# -- the hooks
+
+
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("grace", [0, 60])
+async def test_a_client_with_a_handler_in_flight_that_is_away_leaves_when_it_has_ended(
+    close: bool, grace: float
+) -> None:
+    class BusyHandler(RoomHandler):
+        async def on_wait(self) -> None:
+            await gate.wait()
+            self.settings["log"].append("waited")
+
+    gate = asyncio.Event()
+    hub = Hub({"/": BusyHandler}, presence_grace=grace)
+    ann = await connect(hub, auth={"user": "Ann"}, recovery=True)
+    ann.emit("wait")
+    ann.drop()
+    hub.of("/").disconnect(close)
+    assert not hub.of("/").clients
+    gate.set()
+    await asyncio.wait(hub.running)
+    assert hub.settings["log"][1:] == [
+        "waited",
+        ("went", "Ann", "server namespace disconnect" if grace else "transport close"),
+    ]
+
+
+@pytest.mark.parametrize("close", [False, True])
+async def test_a_hook_may_send_its_client_away_so_that_it_cannot_come_back(close: bool) -> None:
+    class StrictHandler(RoomHandler):
+        async def on_disconnecting(self, reason: str) -> None:
+            await asyncio.sleep(0)
+            self.disconnect(close)
+
+    hub = Hub({"/": StrictHandler})
+    ann = await connect(hub, auth={"user": "Ann"}, recovery=True)
+    ann.drop()
+    await asyncio.wait(hub.running)
+    await asyncio.sleep(0)
+    assert hub.settings["log"][1:] == [("went", "Ann", "transport close")]
+    assert len(hub.recovery) == 0
+
+
+async def test_events_that_wait_for_their_turn_are_dropped_with_their_client() -> None:
+    class BusyHandler(RoomHandler):
+        async def on_wait(self) -> None:
+            await asyncio.sleep(0)
+            self.disconnect()
+
+        def on_any(self, event: str, *args: Any) -> None:
+            reached.append(event)
+
+    reached: list[str] = []
+    hub = Hub({"/": BusyHandler})
+    ann = await connect(hub, auth={"user": "Ann"}, recovery=True)
+    for event in ("wait", "one", "two"):
+        ann.emit(event)
+    await ann.receive("disconnect")
+    while hub.running:
+        await asyncio.wait(hub.running)
+    assert reached == []
+    assert hub.settings["log"][1:] == [("went", "Ann", "server namespace disconnect")]
+
+
+async def test_a_hook_that_sends_others_away_meets_no_client_twice() -> None:
+    class LoyalHandler(RoomHandler):
+        async def on_disconnect(self, reason: str) -> None:
+            super().on_disconnect(reason)
+            hub.of("/").disconnect(True)
+
+    hub = Hub({"/": LoyalHandler, "/other": OtherHandler})
+    async with serve(Application(routes(hub), hub=hub)) as server:
+        clients = [await server.websocket() for _ in range(3)]
+        for client in clients:
+            await client.send('40{"recovery":true}', '40/other,{"recovery":true}')
+            await client.next()
+            await client.next()
+        clients[0].close()
+        while hub.sessions or hub.running:
+            await asyncio.sleep(0.001)
+        assert len(hub.recovery) == 0
+        went = [reason for what, _, reason in hub.settings["log"] if what == "went"]
+        assert sorted(went) == ["server namespace disconnect"] * 4 + ["transport close"] * 2
+
+
 # -- what a client that is sent away still hears
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .methods import EventMethod
 from .namespace import Namespace, packets
 from .packet import Packet, make
 from .recovery import PROTOCOL_KEYS, Trail, read_offset
-from .room import Room
+from .room import Room, Slice
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -34,14 +34,26 @@ INTERNAL_ERROR = Refused("Internal error")
 """What a client is told of a failure: nothing about it."""
 
 
+Event = tuple[list[Any], "int | None"]
+"""An event: its name and arguments, and the id of the acknowledgement it asks for."""
+
+SENT_AWAY = "server namespace disconnect"
+"""Why a client has left that the server sent away."""
+
+
 class Return:
-    """What a client that asks to come back has sent: the auth of its CONNECT, and events until it is answered."""
+    """A client asks to come back: the auth of its CONNECT, and the events that it sends until it is answered."""
 
     __slots__ = ("auth", "events")
 
     def __init__(self, auth: dict[str, Any]) -> None:
         self.auth = auth
-        self.events: list[tuple[list[Any], int | None]] = []
+        self.events: list[Event] = []
+
+
+def shown(auth: dict[str, Any]) -> dict[str, Any]:
+    """Return what the application sees of the auth of a CONNECT."""
+    return {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
 
 
 class Client:
@@ -81,12 +93,14 @@ class Client:
         """The application's object; None until `make_handler`."""
         self.connected = False
         """Whether it is there: from before `on_connect` until before `on_disconnecting`."""
+        self.auth = shown(auth)
+        """What it sent with its CONNECT; of a client that comes back the new one counts when it is admitted."""
         self.recovered = False
         """Whether it has come back; while `authenticate` runs, whether it asks to."""
         self.answered = False
         """Whether its CONNECT was answered long enough ago that it may have heard so."""
         self.left = False
-        """Whether it has left, or was refused; for one that is away, whether it cannot come back any more."""
+        """Whether it has left for good, or was refused."""
         self.returning: Return | None = None
         """That it asks to come back, while the application has not decided."""
         self.disconnect_reason = ""
@@ -97,7 +111,6 @@ class Client:
         self._acks: dict[int, asyncio.Future[Any]] | None = None
         self._deferred: list[Callable[[], None]] | None = []
         self._queue = Turns(namespace.hub.running)
-        self.take_auth(auth)
 
     def restore(self, id_: str, reason: str) -> None:
         """Be the client that an earlier server had: away, for a reason."""
@@ -117,10 +130,6 @@ class Client:
         """Whether one of its handlers has not ended yet."""
         return self._queue.busy
 
-    def take_auth(self, auth: dict[str, Any]) -> None:
-        """Remember what it sent with its CONNECT, for the application."""
-        self.auth = {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
-
     # -- connecting
 
     def make_handler(self, settle: Settle) -> None:
@@ -139,7 +148,7 @@ class Client:
         """Make the application's object, and ask whether the client may come in."""
         self.make_handler(self._settle_init)
         if not self.left:
-            self._queue.take(self._authenticate)
+            self._queue.take(self._authenticate, self.auth)
 
     def _settle_init(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
         if error is not None and self.left:
@@ -147,28 +156,27 @@ class Client:
         elif error is not None:
             self._refuse(method, error)
 
-    def _authenticate(self) -> Awaitable[None] | None:
-        if self.left:
-            return None
+    def _authenticate(self, auth: dict[str, Any]) -> Awaitable[None] | None:
         method = self.namespace.events.hook("authenticate")
-        return call(method, self.handler, [self.auth], self._settle_authenticate, self.connection)
+        return call(method, self.handler, [auth], self._settle_authenticate, self.returning)
 
     def _settle_authenticate(
-        self, method: EventMethod, result: Any, error: BaseException | None, connection: Connection
+        self, method: EventMethod, result: Any, error: BaseException | None, returning: Return | None
     ) -> Awaitable[None] | None:
         if error is None:
             error = _find_objection(method, result)
-        if self.left or connection is not self.connection or self.connected:
-            # It has left meanwhile, or comes back by another connection, which asks for itself.
+        if self.left or returning is not self.returning:
+            # The client is gone meanwhile, or has asked once more: nobody waits for this verdict.
             if error is not None and not isinstance(error, Refused):
                 self.log_failure(method, error)
             return None
         if error is not None:
             self._refuse(method, error)
-        elif self.returning is None:
+        elif returning is None:
             return self._connect()
         else:
-            self._recover()
+            self.auth = shown(returning.auth)
+            self._recover(returning)
         return None
 
     def _refuse(self, method: EventMethod, error: BaseException) -> None:
@@ -192,6 +200,7 @@ class Client:
 
     def _give_up_joining(self) -> None:
         self.left, self._deferred = True, None
+        self.connection.release(self)
         # The client was never admitted: what it sent meanwhile is not for the application.
         self._queue.clear()
 
@@ -294,14 +303,27 @@ class Client:
         else:
             self._queue.take(self._run, method, args, id_)
 
+    def receive_all(self, events: Iterable[Event]) -> None:
+        """Handle events that came earlier, as long as the client is there."""
+        for args, id_ in events:
+            if not self.left:
+                self.receive(args, id_)
+
     def _reject(self, id_: int | None, problem: str) -> None:
         logger.debug("%r sent an event that is not handled: %.200r", self, problem)
         if id_ is not None:
             self._queue.take(self._answer, id_, Refused(problem).payload)
 
+    @property
+    def _is_sent_away(self) -> bool:
+        """Whether events that wait for their turn are dropped: the server has sent their client away."""
+        return self.left and self.disconnect_reason == SENT_AWAY
+
     def _run_before_event(
         self, name: str, method: EventMethod, args: list[Any], id_: int | None
     ) -> Awaitable[None] | None:
+        if self._is_sent_away:
+            return None
         hook = self.namespace.events.hook("before_event")
         return call(hook, self.handler, [name, args], self._settle_before_event, method, args, id_)
 
@@ -322,6 +344,8 @@ class Client:
         return self._run(method, args, id_)
 
     def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
+        if self._is_sent_away:
+            return None
         return call(method, self.handler, args, self._settle_event, id_)
 
     def _settle_event(self, method: EventMethod, result: Any, error: BaseException | None, id_: int | None) -> None:
@@ -406,54 +430,67 @@ class Client:
     # -- leaving
 
     def send_away(self, close: bool = False) -> None:
-        """Disconnect the client from the namespace for good or, with `close`, its whole connection."""
+        """Send the client away for good, whether it is there, away, or asks to come in; with `close`, its group."""
         if close:
             self.connection.send_away()
         elif self.connected:
             self.send(Message(Kind.DISCONNECT, self.namespace.name))
-            self.connection.part(self, "server namespace disconnect")
+            self.disconnect(SENT_AWAY, may_return=False)
         elif not self.left:
-            if self.session.reason is None:
-                self.refuse(FORBIDDEN)
-            elif self.trail is not None:
-                self.expire()
-                self.connection.part(self, "server namespace disconnect")
+            self._send_away_absent()
+
+    def _send_away_absent(self) -> None:
+        self.disconnect_reason = SENT_AWAY
+        if self.trail is None or self.returning is not None:
+            self.refuse(FORBIDDEN)
+        else:
+            self.expire()
 
     def disconnect(self, reason: str, may_return: bool) -> None:
         """Leave; the hooks follow when the handlers in flight are done."""
-        if self.returning is not None:
-            self._fail_to_return(may_return)
+        if self.left:
             return
-        self.left = not (may_return and self.trail is not None)
-        if not self.connected:
+        if self.connected:
+            self._leave(reason, may_return)
+        elif self.returning is None:
             self._give_up_joining()
-            return
+        elif may_return:
+            self.returning = None
+            self.namespace.hub.recovery.wait_again(self, self.namespace.hub.now())
+        else:
+            self.expire()
+
+    def _leave(self, reason: str, may_return: bool) -> None:
         self.connected = False
         self.disconnect_reason = reason
         self._fail_acks(Disconnected(f"{self.id} left before it answered: {reason}"))
-        hub = self.namespace.hub
-        if self.left:
+        if may_return and self.trail is not None:
+            self._be_away(self.trail)
+        else:
             self._forget()
             self.run_disconnect_hooks()
-        else:
-            self.namespace.suspend(self)
-            if self.trail is not None and not self.session.closed_by_client:
-                self.trail.resent_from = None
-            if hub.recovery.lost(self, hub.now()):
-                self.run_disconnect_hooks()
+
+    def _be_away(self, trail: Trail) -> None:
+        hub = self.namespace.hub
+        self.namespace.suspend(self)
+        if not self.session.closed_by_client:
+            trail.resent_from = None
+        if hub.recovery.lost(self, hub.now()):
+            self.run_disconnect_hooks()
 
     def run_disconnect_hooks(self) -> None:
         """Tell the application that the client has left."""
         del self.namespace.clients[self.id]
         for name in ("on_disconnecting", "on_disconnect"):
-            self._queue.take(self._run_disconnect_hook, name)
+            self._queue.take(self._run_disconnect_hook, name, self.disconnect_reason)
 
-    def _run_disconnect_hook(self, name: str) -> Awaitable[None] | None:
+    def _run_disconnect_hook(self, name: str, reason: str) -> Awaitable[None] | None:
         hook = self.namespace.events.hook(name)
-        return call(hook, self.handler, [self.disconnect_reason], self.log_settled)
+        return call(hook, self.handler, [reason], self.log_settled)
 
     def _forget(self) -> None:
         self.left = True
+        self.connection.release(self)
         self.namespace.dismiss(self)
         if self.trail is not None:
             self.namespace.hub.recovery.forget(self, self.trail)
@@ -461,7 +498,7 @@ class Client:
         self.namespace.hub.prune(self.namespace)
 
     def expire(self) -> None:
-        """The client, which is away, cannot come back any more."""
+        """Leave for good: the client is away, and cannot come back any more."""
         self.returning = None
         self._forget()
         if self.id in self.namespace.clients:
@@ -477,46 +514,38 @@ class Client:
         """Ask to come back, by another connection and with the auth of its CONNECT."""
         self.connection, self.returning, self.answered = connection, Return(auth), False
         self.recovered = True
-        self.take_auth(auth)
         hub = self.namespace.hub
         hub.recovery.hold(self)
         if hub.recovery_skips_authenticate:
-            self._recover()
+            self._recover(self.returning)
         else:
             # Not behind its handlers: one of them may run for long, and the client waits.
-            Turns(hub.running).take(self._authenticate)
+            Turns(hub.running).take(self._authenticate, shown(auth))
 
-    def _fail_to_return(self, may_return: bool) -> None:
-        """The connection by which it asked to come back is over."""
+    def _recover(self, returning: Return) -> None:
+        assert self.trail is not None
         self.returning = None
-        if may_return:
-            self.namespace.hub.recovery.wait_again(self, self.namespace.hub.now())
-        else:
-            self.expire()
-
-    def _recover(self) -> None:
-        returning, self.returning = self.returning, None
-        if returning is None or self.trail is None:
-            return
         offset = read_offset(returning.auth)
         missed = self.trail.missed(offset)
         if missed is None:
             self.expire()
-            self.connection.join(self.namespace, returning.auth)
+            self.connection.join(self.namespace, returning.auth, returning.events)
             return
+        self.trail.resent_from = offset if missed else None
+        self._return(self.trail.pid, missed)
+        self.receive_all(returning.events)
+
+    def _return(self, pid: str, missed: Slice) -> None:
         hub = self.namespace.hub
         self.connected = True
         had_left = hub.recovery.back(self)
         self.namespace.readmit(self)
         self.session.keep(missed)
-        self.trail.resent_from = offset if missed else None
         hub.counters.recovered += 1
         hub.counters.deliveries += len(missed.entries)
-        self._answer_connect({"sid": self.id, "pid": self.trail.pid})
+        self._answer_connect({"sid": self.id, "pid": pid})
         if had_left:
             self._queue.take(self._run_on_connect)
-        for args, id_ in returning.events:
-            self.receive(args, id_)
 
 
 def _find_objection(hook: EventMethod, verdict: Any) -> Exception | None:

@@ -5,10 +5,11 @@ Source: Socket.IO protocol, revision 5. Whatever a client may not send closes it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .client import Client
-from .errors import ProtocolError, Refused
+from .client import Client, Event
+from .errors import ProtocolError, Refused, attempt
 from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import Namespace, packets
 from .reader import Reason
@@ -17,6 +18,8 @@ from .session import Session
 if TYPE_CHECKING:
     from .hub import Hub
 
+LEFT = "client namespace disconnect"
+"""Why a client has left that said so."""
 MAX_NAMESPACES = 100
 """How many namespaces one connection may join."""
 MAX_PARTED = 1000
@@ -28,7 +31,7 @@ MAX_NAME = 200
 class Connection:
     """The clients of one session, one for each namespace it has joined, or asks to join."""
 
-    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "session")
+    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "group", "session")
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
@@ -36,6 +39,9 @@ class Connection:
         self._decoder = Decoder(hub.max_payload)
         self._clients: dict[str, Client] = {}
         self._parted: frozenset[str] = frozenset()
+        self.group: dict[Client, None] = {}
+        """The clients that are sent away together: those of this connection, and those that are away and were on one
+        connection with them. All connections of the group share it."""
 
     @property
     def busy(self) -> bool:
@@ -63,53 +69,53 @@ class Connection:
         elif message.kind is ACK:
             client.resolve_ack(message.id, message.data)
         elif message.kind is Kind.DISCONNECT:
-            self.part(client, "client namespace disconnect")
+            client.disconnect(LEFT, may_return=False)
         else:
             raise ProtocolError(f"{message}, which only the server sends")
 
     def on_close(self, reason: Reason) -> None:
-        """Part with all clients: their connection is over. Those that may come back stay known, to be sent away."""
+        """End all clients: their connection is over. Those that may come back stay in the group."""
         self._hub.joining.end(self.session)
         self._hub.assembling.end(self.session)
         for client in list(self._clients.values()):
-            client.disconnect(reason, may_return=reason != "parse error")
-        self._clients = {name: client for name, client in self._clients.items() if self._has(client)}
+            attempt(client.disconnect, reason, reason != "parse error")
 
     def send_away(self) -> None:
-        """Send all clients away, those too that are away and might come back, and close the connection."""
-        for client in list(self._clients.values()):
-            if self._has(client):
-                client.send_away()
-        self.session.close("forced close")
-
-    def part(self, client: Client, reason: str) -> None:
-        """Part with one client, for good."""
-        name = client.namespace.name
-        if self._clients.pop(name, None) is not None:
-            self._remember_parted(name)
-            client.disconnect(reason, may_return=False)
+        """Send all clients of the group away, and close their connections."""
+        sessions = {self.session, *(client.session for client in self.group)}
+        for client in list(self.group):
+            attempt(client.send_away)
+        for session in sessions:
+            session.close("forced close")
 
     def refuse(self, client: Client, refusal: Refused) -> None:
         """Tell a client that it may not join. Raises TypeError or ValueError where that cannot be encoded."""
         self._refuse(client.namespace.name, refusal)
 
-    def join(self, namespace: Namespace, auth: dict[str, Any]) -> None:
-        """Have a newcomer ask to join."""
+    def join(self, namespace: Namespace, auth: dict[str, Any], events: Iterable[Event] = ()) -> None:
+        """Have a newcomer ask to join, and handle the events that it has sent already."""
+        if self.session.reason is not None:  # the hooks of who has left may have closed it
+            return
         client = self._clients[namespace.name] = Client(namespace, self, auth)
         self._parted -= {namespace.name}
+        self.add(client)
         client.join()
+        client.receive_all(events)
 
     def add(self, client: Client) -> None:
-        """Count a client that an earlier server had among those that may be sent away together."""
-        self._clients[client.namespace.name] = client
+        """Add a client to the group."""
+        self.group[client] = None
 
-    def _has(self, client: Client) -> bool:
-        """Whether a client neither has left for good nor come back by another connection."""
-        return not client.left and client.connection is self
+    def release(self, client: Client) -> None:
+        """Forget a client that has left for good, or was refused."""
+        self.group.pop(client, None)
+        name = client.namespace.name
+        if self._clients.get(name) is client:
+            del self._clients[name]
+            self._remember_parted(name)
 
     def _refuse(self, name: str, refusal: Refused) -> None:
         said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload))
-        self._clients.pop(name, None)
         self._remember_parted(name)
         self._hub.say([self.session.room], said)
 
@@ -120,11 +126,10 @@ class Connection:
     def _connect(self, message: Message, client: Client | None) -> None:
         name, auth = message.namespace, message.data or {}
         if client is not None:
-            if client.answered:
+            if client.answered and self._is_alone(client):
                 raise ProtocolError(f"{message}, but has joined already")
-            # The official client leaves in silence, and asks anew, before it has heard the answer.
-            self._clients.pop(name)
-            client.disconnect("client namespace disconnect", may_return=client.returning is not None)
+            client.disconnect(LEFT, may_return=client.returning is not None)
+            self._clients.pop(name, None)
         self._hub.joining.end(self.session)
         if self._recover(name, auth):
             return
@@ -134,6 +139,14 @@ class Connection:
             self._refuse(name, refusal)
             return
         self.join(namespace, auth)
+
+    def _is_alone(self, client: Client) -> bool:
+        """Whether a client is the only one that this connection has ever had.
+
+        The official client leaves in silence, and may connect again, before it has heard the answer to its CONNECT. It
+        does so over the same connection only where that carries another namespace; it closes the connection otherwise.
+        """
+        return not (self._clients.keys() | self._parted) - {client.namespace.name}
 
     def _check_name(self, name: str) -> str:
         if len(name) > MAX_NAME:
@@ -149,10 +162,19 @@ class Connection:
             return False
         if client.connected or client.returning is not None:
             client.session.close("transport close")
+        if client.left or self.session.reason is not None:  # its hooks may have sent it away, or close this connection
+            return False
         if not client.may_resume(auth):
             client.expire()
             return False
         self._clients[name] = client
         self._parted -= {name}
+        self._merge(client.connection)
         client.come_back(self, auth)
         return True
+
+    def _merge(self, other: Connection) -> None:
+        """Have one group with the connection that a client comes back from."""
+        self.group.update(other.group)
+        for member in self.group:
+            member.connection.group = self.group

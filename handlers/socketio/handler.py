@@ -100,7 +100,7 @@ class SocketIOHandler:
 
         Return None or True to admit it; return False, or raise `Refused(message, data)`, to refuse it. What it enters
         and what is emitted to it here takes effect when it is admitted. A client that comes back is asked again, with
-        `recovered` set.
+        `recovered` set; `self.auth` is then what was admitted last, until `auth` is.
         """
 
     @default_hook

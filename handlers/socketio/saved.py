@@ -62,7 +62,7 @@ class SavedClient(NamedTuple):
     id: str
     pid: str
     connection: int | None
-    """A number that clients of one connection have in common; None in a snapshot that does not tell."""
+    """A number that clients have in common that are sent away together; None in a snapshot that does not tell."""
     away: float
     """For how many seconds it had been away."""
     present: bool

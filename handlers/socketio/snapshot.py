@@ -74,7 +74,7 @@ class _Writer:
         """What the logs have, by stamp."""
         self._hub = hub
         self._complaints: set[tuple[type, str]] = set()
-        self._connections: dict[Connection, int] = {}
+        self._groups: dict[int, int] = {}
 
     def namespace(self, namespace: Namespace) -> dict[str, Any]:
         """Write a namespace."""
@@ -109,7 +109,7 @@ class _Writer:
         return {
             "id": client.id,
             "pid": trail.pid,
-            "connection": self._connections.setdefault(client.connection, len(self._connections)),
+            "connection": self._groups.setdefault(id(client.connection.group), len(self._groups)),
             "away": self._hub.recovery.away(client, self._hub.now()),
             "present": client.id in namespace.clients,
             "reason": ENDED if client.connected else client.disconnect_reason,
@@ -180,12 +180,12 @@ def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
 def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) -> list[tuple[Client, SavedClient]]:
     """Make the clients that are away; no namespace knows them yet. One whose handler fails is logged and left out."""
     absent = []
-    connections: dict[int | None, Connection] = {}
+    groups: dict[int, dict[Client, None]] = {}
     for namespace, part in parts:
         for was in part.clients:
-            connection = connections.pop(was.connection, None) or _closed_connection(hub, was)
+            connection = _closed_connection(hub, was)
             if was.connection is not None:
-                connections[was.connection] = connection
+                connection.group = groups.setdefault(was.connection, connection.group)
             client = _absent(namespace, connection, was)
             if client is not None:
                 absent.append((client, was))

@@ -288,6 +288,33 @@ export const features = {
     same((await outside(context, nsp, "leave", [], ["nothing"])).clients, []);
   },
 
+  async "a client that connects again before the answer is one client, and its connection stays"(context) {
+    const busy = () => {
+      for (const end = Date.now() + 30; Date.now() < end; );
+    };
+    for (const pause of [() => {}, () => sleep(1), busy]) {
+      for (const auth of [{}, { wait: true }]) {
+        const [main] = await visitors(context, 1);
+        const lost = record(main, "disconnect");
+        const nsp = stage();
+        const other = tracked(context.sockets, main.io.socket(nsp, { auth }));
+        for (let i = 0; i < 3; i++) {
+          await pause();
+          other.disconnect();
+          other.connect();
+        }
+        if (auth.wait) await settled(main);
+        const [opener] = await visitors(context, 1, nsp);
+        await answer(opener, "open_gate");
+        await connected(other);
+        await settled(other);
+        same((await outside(context, nsp, "leave", [], ["nothing"])).clients.sort(), [opener.id, other.id].sort());
+        await settled(main);
+        same(lost, []);
+      }
+    }
+  },
+
   async "what a client cannot decode is not sent to it again and again"(context) {
     const [socket] = await visitors(context, 1, stage(), { auth: { recovery: true } });
     const reasons = record(socket, "disconnect");
