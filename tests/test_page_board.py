@@ -473,6 +473,12 @@ COUNT_TONES = """
   const { start } = OscillatorNode.prototype;
   OscillatorNode.prototype.start = function () { window.tones++; start.call(this); };
 """
+NOTE_LIVE = """
+  window.live = [];
+  new MutationObserver((changes) => live.push(...changes.map(({ target }) => target.getAttribute("aria-live"))))
+    .observe(document, { subtree: true, attributeFilter: ["aria-live"] });
+"""
+"""Each value that the log's `aria-live` has had, in `live`: a look may miss one of a second."""
 
 
 async def test_the_sound_is_off_until_it_is_wanted(serve, visit):

@@ -6,7 +6,7 @@ import pytest
 from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page import expect_state
-from test_page_board import COUNT_TONES, app, enter, expect_posts, hub_of, post
+from test_page_board import COUNT_TONES, NOTE_LIVE, app, enter, expect_posts, hub_of, post
 
 from server import make_app
 
@@ -71,8 +71,8 @@ async def test_the_server_at_work_is_seen_in_the_oldest_browsers_meant(serve, vi
 
 async def test_an_old_browser_reads_no_history_out_and_sounds(serve, visit):
     url = serve(app())
-    page, guest = await enter(visit, url, script=OLD + COUNT_TONES), await enter(visit, url)
-    await expect(page.get_by_role("log")).to_have_attribute("aria-live", "off")
+    page, guest = await enter(visit, url, script=OLD + COUNT_TONES + NOTE_LIVE), await enter(visit, url)
+    await page.wait_for_function("live[0] === 'off'")
     await expect(page.get_by_role("log")).not_to_have_attribute("aria-live", "off")
     sound = page.get_by_role("button", name="Sound")
     await sound.click()

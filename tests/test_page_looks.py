@@ -11,7 +11,7 @@ from conftest import JS, PATIENCE
 from inside import cut_all
 from playwright.async_api import Page, expect
 from test_page import expect_state
-from test_page_board import app, enter, filled, hub_of, post, posts, reconnect
+from test_page_board import NOTE_LIVE, app, enter, filled, hub_of, post, posts, reconnect
 
 from handlers.socketio.testing import connect
 
@@ -132,9 +132,9 @@ async def test_the_keyboard_alone_is_enough(serve, visit):
 
 
 async def test_what_is_new_is_announced_politely_and_a_history_is_not_read_out(serve, visit):
-    page = await enter(visit, serve(app(history=await filled(10))))
+    page = await enter(visit, serve(app(history=await filled(10))), script=NOTE_LIVE)
     log = page.get_by_role("log", name="Messages")
-    await expect(log).to_have_attribute("aria-live", "off")
+    await page.wait_for_function("live[0] === 'off'")
     await expect(posts(page)).to_have_count(10)
     await expect(log).not_to_have_attribute("aria-live", "off")
     await post(page, "hello")
