@@ -15,23 +15,26 @@ from typing import Any
 from tornado.options import options
 from tornado.web import Application, RequestHandler
 
-from handlers import NAMESPACES, PAGES
-from handlers.history import History
-from handlers.service.accept import patient
-from handlers.service.admin import admin
-from handlers.service.http import UNREAD, Server
-from handlers.service.lag import LoopLag
-from handlers.service.lifetime import drain, told_to_end
-from handlers.service.listen import listening_sockets
-from handlers.service.notify import Notifier
-from handlers.service.options import read_options
-from handlers.service.state import leave, take_up
-from handlers.service.static import StaticHandler
-from handlers.service.tls import read_certificate, renew_certificate
-from handlers.socketio import Hub, event_stream, routes
-from handlers.status import Status
+from handlers.board.handler import BoardHandler
+from handlers.board.history import History
+from handlers.board.page import HomeHandler
+from handlers.options import read_options
+from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
+from handlers.socketio.engineio.http_server import UNREAD_TIMEOUT, Server
+from handlers.socketio.operations.admin import admin
+from handlers.socketio.operations.lag import LoopLag
+from handlers.socketio.operations.shutdown import drain, shutdown_event
+from handlers.socketio.operations.snapshot_file import load, save
+from handlers.socketio.operations.sockets import listening_socket, listening_sockets
+from handlers.socketio.operations.static_files import StaticHandler
+from handlers.socketio.operations.status import Status, StatusNamespace
+from handlers.socketio.operations.systemd import SystemdNotifier
+from handlers.socketio.operations.tls import read_certificate, renew_certificate
 
 HERE = Path(__file__).parent
+
+NAMESPACES: dict[str, type[SocketIOHandler]] = {"/": BoardHandler, "/status": StatusNamespace}
+PAGES = [(r"/", HomeHandler)]
 
 
 def log_request(handler: RequestHandler) -> None:
@@ -96,7 +99,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 async def main() -> None:
     """Serve until SIGINT or SIGTERM, from where the last server ended to where the next one begins."""
-    told = told_to_end()
+    told = shutdown_event()
     history = History(options.database, options.keep)
     application = make_app(history=history)
     hub = application.settings["hub"]
@@ -104,13 +107,13 @@ async def main() -> None:
     application.settings["status"].start()
     files = (options.certfile, options.keyfile)
     tls = read_certificate(*files)
-    sockets = [patient(listening) for listening in listening_sockets(options.port, options.address)]
-    notifier = Notifier(lambda: len(hub.sessions))
+    sockets = [listening_socket(listening) for listening in listening_sockets(options.port, options.address)]
+    notifier = SystemdNotifier(lambda: len(hub.sessions))
     # A client that has still to answer a ping is not parted with for what it has not taken.
-    unread = max(UNREAD, options.ping_interval + options.ping_timeout)
+    unread = max(UNREAD_TIMEOUT, options.ping_interval + options.ping_timeout)
     server = Server(application, xheaders=options.trust_proxy, ssl_options=tls, unread=unread)
     if options.state:
-        take_up(hub, Path(options.state))
+        load(hub, Path(options.state))
     await history.open()
     server.add_sockets(sockets)
     if tls:
@@ -124,7 +127,7 @@ async def main() -> None:
     await history.close()
     if options.state:
         # The last of all: what is said behind it is lost.
-        leave(hub, Path(options.state))
+        save(hub, Path(options.state))
 
 
 if __name__ == "__main__":

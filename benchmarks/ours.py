@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tornado.web import Application, RequestHandler
 
-from handlers.service.http import Server
 from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio.engineio.http_server import Server
 
 ROOMS = int(os.environ.get("ROOMS", "0"))
 NEWS = os.environ.get("NEWS", "1") == "1"

@@ -13,8 +13,8 @@ from typing import Any
 
 from wire import Line
 
-from handlers.socketio.counters import RefusedRequest
-from handlers.socketio.room import Slice
+from handlers.socketio.engineio.counters import LoggedRefusal
+from handlers.socketio.engineio.room import Slice
 
 PATIENCE = 30
 """Seconds until what should have happened long ago counts as never."""
@@ -137,6 +137,6 @@ def alive() -> Counter[str]:
     gc.collect()
     classes = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
     ours = Counter({name: n for name, n in classes.items() if name.startswith(("handlers.", "tornado."))})
-    for kind in (Slice, RefusedRequest):
+    for kind in (Slice, LoggedRefusal):
         del ours[f"{kind.__module__}.{kind.__qualname__}"]
     return ours + Counter(tasks=len(asyncio.all_tasks()))

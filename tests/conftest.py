@@ -23,7 +23,7 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from handlers.service import http
+from handlers.socketio.engineio import http_server
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
@@ -208,11 +208,11 @@ def nodes_peer(start, node) -> Server:
 @pytest.fixture
 def serve(io_loop: IOLoop) -> Iterator[Callable[[Application], str]]:
     """Serves an application in the test's own loop, and returns its address."""
-    servers: list[tuple[http.Server, Application]] = []
+    servers: list[tuple[http_server.Server, Application]] = []
 
     def serve(application: Application) -> str:
         (socket,) = bind_sockets(0, "127.0.0.1")
-        server = http.Server(application)
+        server = http_server.Server(application)
         server.add_socket(socket)
         servers.append((server, application))
         return f"http://127.0.0.1:{socket.getsockname()[1]}"

@@ -22,9 +22,9 @@ from tornado.options import define, options
 from tornado.web import Application
 
 import server
-from handlers import NAMESPACES
-from handlers.service.options import read_options
+from handlers.options import read_options
 from handlers.socketio import Hub, SocketIOHandler
+from server import NAMESPACES
 
 define("period", default=20, type=int, help="milliseconds from one number to the next")
 

@@ -26,7 +26,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import CallTimeout, Hub, Refused, SocketIOHandler, event, event_stream, routes
-from handlers.socketio.packet import Packet, PacketType
+from handlers.socketio.engineio.codec.packet import Packet, PacketType
 
 Steps = list[list[Any]]
 """How to narrow whom one speaks to, step by step: `[["to", "a", "b"], ["others"]]`."""
@@ -158,7 +158,7 @@ class StageHandler(PlainHandler):
         namespace = client_of(self).namespace
         text = f'51-{namespace.name},["photo",{{"_placeholder":true,"num":7}}]'
         said = [Packet(PacketType.MESSAGE, text), Packet(PacketType.MESSAGE, b"x")]
-        namespace.hub.say([namespace.everyone], said, event=True)
+        namespace.hub.publish([namespace.everyone], said, event=True)
 
     # -- acknowledgements
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handlers.socketio.client import Client
-from handlers.socketio.session import Session
+from handlers.socketio.engineio.session import Session
 
 
 def client_of(handler: Any) -> Client:

@@ -16,9 +16,18 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketProtocol13, _WebSocketParams
 
-from handlers.socketio.counters import Traffic
-from handlers.socketio.frames import BINARY, CLOSE, CONTINUATION, INVALID_DATA, PING, PONG, PROTOCOL_ERROR, TEXT
-from handlers.socketio.protocol import FrameProtocol
+from handlers.socketio.engineio.codec.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    INVALID_DATA,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    TEXT,
+)
+from handlers.socketio.engineio.counters import Traffic
+from handlers.socketio.engineio.websocket.protocol import WebSocketProtocol
 
 Trace = list[tuple[str, Any]]
 """What became of a stream, in order: messages, pongs, a close with its code, the end of the data, gone."""
@@ -74,9 +83,9 @@ class Witness:
     def on_ws_connection_close(self, code: int | None, reason: str | None) -> None:
         self.trace.append(("gone", code))
 
-    def on_violation(self, violation: Exception) -> None: ...
+    def on_protocol_error(self, violation: Exception) -> None: ...
 
-    def on_sent(self) -> None: ...
+    def drained(self) -> None: ...
 
     def spend(self) -> float:
         return 0.0
@@ -124,13 +133,13 @@ class Stream:
     def set_nodelay(self, _: bool) -> None: ...
 
 
-class Wire:
+class Connection:
     """Ours, without a socket. It finishes as late as it may: what comes meanwhile must not count."""
 
     busy = False
     finishing = closed = False
 
-    def __init__(self, stream: Stream, owner: FrameProtocol, traffic: Traffic) -> None:
+    def __init__(self, stream: Stream, owner: WebSocketProtocol, traffic: Traffic) -> None:
         self._owner = owner
         self.send = self.send_last = stream.witness.on_frame
 
@@ -140,21 +149,21 @@ class Wire:
     def close(self, error: bool = False) -> None:
         if not self.closed:
             self.closed = True
-            self._owner.on_gone(error)
+            self._owner.connection_lost(error)
 
 
 async def ours(client: Client) -> Trace:
     """Let our loop take it; it has the wire above, which is to be put in place of `protocol.take_over`."""
     witness = Witness()
-    witness.line = line = FrameProtocol(witness, witness, client.max_size, client.compresses, Traffic())
+    witness.line = line = WebSocketProtocol(witness, witness, client.max_size, client.compresses, Traffic())
     line.stream = Stream(witness)
     assert line.begin()
-    wire: Any = line._wire
+    connection: Any = line._connection
     for piece in client.pieces:
-        line.on_data(piece)
-    if not wire.finishing:
+        line.data_received(piece)
+    if not connection.finishing:
         witness.trace.append(("end", None))
-    wire.close()
+    connection.close()
     return witness.trace
 
 

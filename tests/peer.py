@@ -18,8 +18,8 @@ from inside import session_of
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from handlers.service.http import Server
 from handlers.socketio import Hub, Refused, SocketIOHandler, event, routes
+from handlers.socketio.engineio.http_server import Server
 
 
 class CheckHandler(SocketIOHandler):

@@ -18,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from handlers.service.accept import patient
-from handlers.service.http import Server
-from handlers.socketio import Hub, SocketIOHandler, event_stream, protocol, routes
+from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
+from handlers.socketio.engineio.http_server import Server
+from handlers.socketio.engineio.websocket import protocol
+from handlers.socketio.operations.sockets import listening_socket
 
 
 class StageHandler(SocketIOHandler):
@@ -63,7 +64,7 @@ async def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     options = {name: float(os.environ[name.upper()]) for name in ("ping_interval", "ping_timeout")}
     bound = bind_sockets(int(os.environ["PORT"]), "0.0.0.0", backlog=4096)
-    sockets = [patient(listening) for listening in bound]
+    sockets = [listening_socket(listening) for listening in bound]
     server = Server(make_app(**options), idle=1)
     server.add_sockets(sockets)
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)

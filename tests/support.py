@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from handlers.socketio.engine import Engine
-from handlers.socketio.packet import Packet, PacketType
-from handlers.socketio.reader import Reason
-from handlers.socketio.room import Slice
-from handlers.socketio.session import Handshake, Session
+from handlers.socketio.engineio.codec.packet import Packet, PacketType
+from handlers.socketio.engineio.engine import Engine
+from handlers.socketio.engineio.reasons import CloseReason
+from handlers.socketio.engineio.room import Slice
+from handlers.socketio.engineio.session import Handshake, Session
 
 MESSAGE = PacketType.MESSAGE
 
@@ -50,7 +50,7 @@ class FakeTransport:
         self.session: Session
         self.stuck = False
         self.received: list[str | bytes] = []
-        self.ended: Reason | None = None
+        self.ended: CloseReason | None = None
         self.released = False
         self.probes_answered = 0
 
@@ -69,7 +69,7 @@ class FakeTransport:
     def release(self) -> None:
         self.released = True
 
-    def end(self, farewell: Slice, reason: Reason) -> None:
+    def end(self, farewell: Slice, reason: CloseReason) -> None:
         if not self.stuck:
             self._take(farewell)
         assert self.ended is None, "ended twice"
@@ -93,12 +93,12 @@ class Recorder:
 
     def __init__(self) -> None:
         self.messages: list[str | bytes] = []
-        self.closed: list[Reason] = []
+        self.closed: list[CloseReason] = []
 
     def on_message(self, data: str | bytes) -> None:
         self.messages.append(data)
 
-    def on_close(self, reason: Reason) -> None:
+    def on_close(self, reason: CloseReason) -> None:
         self.closed.append(reason)
 
 

@@ -14,9 +14,10 @@ from wire import (
     serve,
 )
 
-from handlers.service.admin import LOOPBACK, Addresses, admin
-from handlers.service.lag import LoopLag
 from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
+from handlers.socketio.operations.addresses import LOOPBACK, Addresses
+from handlers.socketio.operations.admin import admin
+from handlers.socketio.operations.lag import LoopLag
 from server import log_request
 
 
@@ -143,16 +144,16 @@ ADDRESSES = Addresses([*LOOPBACK, "10.0.0.0/8", " 192.0.2.7", "2001:db8::/32"])
 
 @pytest.mark.parametrize("who", LET_IN)
 def test_it_lets_in(who: str) -> None:
-    assert ADDRESSES.stranger(LET_IN[who]) is None
+    assert ADDRESSES.denied_address(LET_IN[who]) is None
 
 
 @pytest.mark.parametrize("who", KEPT_OUT)
 def test_it_keeps_out(who: str) -> None:
-    assert ADDRESSES.stranger(KEPT_OUT[who]) is not None
+    assert ADDRESSES.denied_address(KEPT_OUT[who]) is not None
 
 
 def test_an_empty_list_keeps_everybody_out() -> None:
-    assert Addresses([""]).stranger(asking("127.0.0.1")) == "127.0.0.1"
+    assert Addresses([""]).denied_address(asking("127.0.0.1")) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("wrong", ["localhost", "10.0.0.0/33", "300.1.1.1", "10.0.0.1-9"])

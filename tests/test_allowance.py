@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.socketio.admission import MANY, Admission, network
-from handlers.socketio.allowance import Allowance
-from handlers.socketio.errors import ServerFull, TooManyRequests
+from handlers.socketio.engineio.errors import ServerFull, TooManyRequests
+from handlers.socketio.engineio.limits import MAX_TRACKED, Admission, TokenBucket, address_key
 
 
 class Clock:
@@ -17,7 +16,7 @@ class Clock:
         return self.now
 
 
-def flood(allowance: Allowance, clock: Clock, seconds: float, per_second: float) -> int:
+def flood(allowance: TokenBucket, clock: Clock, seconds: float, per_second: float) -> int:
     """Ask as often as this, and wait as told; return how often it was asked."""
     asked, end = 0, clock.now + seconds
     while clock.now < end and not allowance.exhausted:
@@ -28,14 +27,14 @@ def flood(allowance: Allowance, clock: Clock, seconds: float, per_second: float)
 
 def test_two_seconds_worth_may_come_at_once() -> None:
     clock = Clock()
-    allowance = Allowance(100, clock.now)
+    allowance = TokenBucket(100, clock.now)
     assert [allowance.spend(clock) for _ in range(200)] == [0.0] * 200
     assert allowance.spend(clock) > 0
 
 
 def test_whoever_keeps_to_the_rate_never_waits() -> None:
     clock = Clock()
-    allowance = Allowance(100, clock.now)
+    allowance = TokenBucket(100, clock.now)
     for _ in range(10_000):
         clock.now += 1 / 99
         assert allowance.spend(clock) == 0
@@ -44,14 +43,14 @@ def test_whoever_keeps_to_the_rate_never_waits() -> None:
 
 def test_whoever_asks_more_gets_the_rate() -> None:
     clock = Clock()
-    assert flood(Allowance(100, clock.now), clock, seconds=8, per_second=10_000) == pytest.approx(
+    assert flood(TokenBucket(100, clock.now), clock, seconds=8, per_second=10_000) == pytest.approx(
         200 + 8 * 100, rel=0.05
     )
 
 
 def test_ten_seconds_of_too_much_are_too_much() -> None:
     clock = Clock()
-    allowance = Allowance(100, clock.now)
+    allowance = TokenBucket(100, clock.now)
     flood(allowance, clock, seconds=9, per_second=1000)
     assert not allowance.exhausted
     flood(allowance, clock, seconds=9, per_second=1000)
@@ -60,7 +59,7 @@ def test_ten_seconds_of_too_much_are_too_much() -> None:
 
 def test_a_second_without_a_pause_begins_the_ten_anew() -> None:
     clock = Clock()
-    allowance = Allowance(100, clock.now)
+    allowance = TokenBucket(100, clock.now)
     for _ in range(5):
         flood(allowance, clock, seconds=6, per_second=1000)
         clock.now += 3
@@ -110,9 +109,9 @@ def test_handshakes_of_one_address_are_limited_and_a_refusal_does_not_count() ->
 
 def test_the_addresses_that_are_remembered_are_bounded() -> None:
     clock, admission = Clock(), Admission(handshakes=1)
-    for n in range(MANY + 10):
+    for n in range(MAX_TRACKED + 10):
         admission.check(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", clock)
-    assert len(admission._allowances) == MANY
+    assert len(admission._allowances) == MAX_TRACKED
 
 
 @pytest.mark.parametrize(
@@ -125,4 +124,4 @@ def test_the_addresses_that_are_remembered_are_bounded() -> None:
     ],
 )
 def test_of_an_ipv6_address_the_network_counts(address: str, place: str) -> None:
-    assert network(address) == place
+    assert address_key(address) == place

@@ -23,9 +23,9 @@ from wire import (
 )
 
 import server as board
-from handlers.board import BoardHandler
-from handlers.history import PAGE, History
-from handlers.pace import Digest, Pace
+from handlers.board.handler import BoardHandler
+from handlers.board.history import PAGE, History
+from handlers.board.rate_limit import RateLimit, ThrottledState
 from handlers.socketio import Hub
 from handlers.socketio.testing import Clock, connect
 
@@ -165,7 +165,7 @@ async def test_five_posts_in_ten_seconds_are_the_limit_of_each_client() -> None:
 
 
 def test_the_pace_is_kept_over_any_ten_seconds() -> None:
-    pace = Pace(2, 10)
+    pace = RateLimit(2, 10)
     assert [pace.take(now) for now in (0, 4, 9, 10, 13, 14)] == [0, 0, 1, 0, 1, 0]
 
 
@@ -416,15 +416,15 @@ async def test_over_absence_and_restart_as_many_are_named_as_are_counted(io_loop
 
 async def test_who_is_here_is_told_seldom_and_in_the_end_as_it_is() -> None:
     said: list[int] = []
-    digest = Digest(said.append, every=0.05)
+    digest = ThrottledState(said.append, every=0.05)
     for state in range(1000):
-        digest.stir(partial(int, state))
+        digest.changed(partial(int, state))
         if state % 100 == 0:
             await asyncio.sleep(0)
     while said[-1] != 999:
         await asyncio.sleep(0.01)
-    digest.stir(partial(int, 999))
-    digest.stir(partial(int, 999))
+    digest.changed(partial(int, 999))
+    digest.changed(partial(int, 999))
     await asyncio.sleep(0.1)
     assert said.count(999) == 1
     assert len(said) < 100

@@ -25,8 +25,8 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from handlers.service.http import Server
 from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio.engineio.http_server import Server
 
 PATIENCE = 240
 JS = Path(__file__).parent / "js"

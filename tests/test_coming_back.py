@@ -288,8 +288,8 @@ async def test_with_a_client_that_is_away_those_are_sent_away_that_are_back_alre
     async with serve(Application(routes(hub), hub=hub)) as server:
         client = await server.websocket()
         pids = {namespace: await join(client, namespace, recovery=True) for namespace in NAMESPACES}
-        stranger = await server.websocket()
-        await join(stranger, "/other", recovery=True)
+        denied_address = await server.websocket()
+        await join(denied_address, "/other", recovery=True)
         await lose(hub, client)
         client = await server.websocket()
         assert await join(client, "/other", pid=pids["/other"]) == pids["/other"]
@@ -303,9 +303,9 @@ async def test_with_a_client_that_is_away_those_are_sent_away_that_are_back_alre
 async def test_namespaces_that_came_back_one_by_one_are_sent_away_together_after_a_restart() -> None:
     hub = Hub(NAMESPACES)
     async with serve(Application(routes(hub), hub=hub)) as server:
-        client, stranger = await server.websocket(), await server.websocket()
+        client, denied_address = await server.websocket(), await server.websocket()
         pids = {namespace: await join(client, namespace, recovery=True) for namespace in NAMESPACES}
-        await join(stranger, "/other", recovery=True)
+        await join(denied_address, "/other", recovery=True)
         await lose(hub, client)
         client = await server.websocket()
         await join(client, "/other", pid=pids["/other"])

@@ -12,10 +12,10 @@ from conftest import PATIENCE, ROOT
 
 STUCK = """
 import asyncio, os, signal
-from handlers.service.lifetime import told_to_end
+from handlers.socketio.operations.shutdown import shutdown_event
 
 async def main():
-    told = told_to_end()
+    told = shutdown_event()
     print(os.getpid(), flush=True)
     await told.wait()
     print("told", flush=True)

@@ -12,8 +12,8 @@ from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from handlers.socketio.deflate import TAIL, agrees, deflate, inflate
-from handlers.socketio.frames import BINARY, CONTINUATION, TEXT, FrameReader, Received
+from handlers.socketio.engineio.codec.deflate import TAIL, agrees, deflate, inflate
+from handlers.socketio.engineio.codec.frames import BINARY, CONTINUATION, TEXT, FrameReader, Received
 
 LONG = "long " * 1000
 

@@ -25,8 +25,8 @@ from wire import (
 )
 
 import server as board
-from handlers import NAMESPACES
 from handlers.socketio import Hub
+from server import NAMESPACES
 
 pytestmark = JOURNEY
 

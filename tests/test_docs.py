@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import handlers.socketio as api
-from handlers import board
-from handlers.board import BoardHandler
+from handlers.board import handler
+from handlers.board.handler import BoardHandler
 from handlers.socketio.audience import Acks, Audience
-from handlers.socketio.engine import Engine
+from handlers.socketio.engineio.engine import Engine
 from handlers.socketio.testing import TestClient
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ def test_the_options_of_the_hub_are_those_documented() -> None:
 
 def test_the_options_of_the_server_are_those_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    defined = re.findall(r'^define\(\s*"(\w+)"', (ROOT / "handlers/service/options.py").read_text(), re.MULTILINE)
+    defined = re.findall(r'^define\(\s*"(\w+)"', (ROOT / "handlers/options.py").read_text(), re.MULTILINE)
     assert len(defined) > 10
     for option in defined:
         assert f"`--{option.replace('_', '-')}`" in readme
@@ -61,7 +61,7 @@ def test_the_events_of_the_board_are_those_documented() -> None:
     answered = {name.removeprefix("on_") for name in vars(BoardHandler) if name.startswith("on_")}
     assert {*re.findall(r"^\| `(\w+)`", sent, re.MULTILINE)} == answered - {"connect", "disconnect"}
     for event in re.findall(r"^\| `(\w+)`", heard, re.MULTILINE):
-        assert f'"{event}"' in inspect.getsource(board)
+        assert f'"{event}"' in inspect.getsource(handler)
 
 
 def test_the_words_of_the_test_kit_are_there() -> None:

@@ -18,8 +18,8 @@ from wire import (
     serve,
 )
 
-from handlers.service import lifetime
 from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio.operations import shutdown
 from handlers.socketio.testing import connect
 from server import log_request
 
@@ -50,12 +50,12 @@ async def test_clients_are_parted_with_in_stages_those_who_poll_first() -> None:
     clients = [await connect(hub) for _ in range(120)]
     for client in clients[100:]:
         client.name = "polling"
-    parting = asyncio.ensure_future(lifetime.part(hub, 1000))
+    parting = asyncio.ensure_future(shutdown.close_sessions(hub, 1000))
     await asyncio.sleep(0)
-    assert len(hub.sessions) == 120 - lifetime.STAGE
+    assert len(hub.sessions) == 120 - shutdown.STAGE
     assert all(client.closed == ENDED for client in clients[100:])
     parting.cancel()
-    await lifetime.part(hub, 0.1)
+    await shutdown.close_sessions(hub, 0.1)
     assert not hub.sessions
     assert "disconnect" not in [args[0] for client in clients for args in client.received]
 
@@ -63,11 +63,11 @@ async def test_clients_are_parted_with_in_stages_those_who_poll_first() -> None:
 @JOURNEY
 async def test_more_clients_than_fit_in_stages_of_that_size_are_parted_with_within_the_time() -> None:
     hub = working()
-    for _ in range(lifetime.STAGE * lifetime.PAUSES * 2):
+    for _ in range(shutdown.STAGE * shutdown.PAUSES * 2):
         await connect(hub)
-    parting = asyncio.ensure_future(lifetime.part(hub, 1000))
+    parting = asyncio.ensure_future(shutdown.close_sessions(hub, 1000))
     await asyncio.sleep(0)
-    assert len(hub.sessions) == lifetime.STAGE * (lifetime.PAUSES - 1) * 2
+    assert len(hub.sessions) == shutdown.STAGE * (shutdown.PAUSES - 1) * 2
     parting.cancel()
     hub.close()
 
@@ -78,7 +78,7 @@ async def test_who_waits_for_an_answer_is_parted_with_when_it_has_it() -> None:
     ann, bob = await connect(hub), await connect(hub)
     answer = asyncio.ensure_future(ann.call("work", timeout=WAIT))
     await asyncio.sleep(0)
-    parting = asyncio.ensure_future(lifetime.part(hub, 2))
+    parting = asyncio.ensure_future(shutdown.close_sessions(hub, 2))
     await asyncio.sleep(0)
     assert (bob.closed, ann.closed) == (ENDED, None)
     WorkingHandler.may_end.set()
@@ -101,9 +101,9 @@ async def test_a_handler_that_does_not_end_is_cancelled_and_the_hooks_behind_it_
     hub = Hub({"/": Stubborn})
     ann = await connect(hub)
     ann.emit("work")
-    await lifetime.part(hub, 0.01)
+    await shutdown.close_sessions(hub, 0.01)
     assert len(hub.running) == 1
-    await lifetime.finish(hub.running, 0.01)
+    await shutdown.wait_for_handlers(hub.running, 0.01)
     await asyncio.sleep(0)
     assert (left, hub.running) == ([ENDED], set())
     assert "1 handlers have not ended within --drain, and are cancelled" in caplog.text
@@ -138,5 +138,5 @@ async def test_where_nobody_may_return_all_have_left_whatever_their_grace_time()
     for may_return, expected in ((True, []), (False, [ENDED])):
         hub = Hub({"/": LeavingHandler}, presence_grace=5)
         await connect(hub, recovery=True)
-        await lifetime.drain(HTTPServer(Application()), hub, 1, may_return=may_return)
+        await shutdown.drain(HTTPServer(Application()), hub, 1, may_return=may_return)
         assert left == expected

@@ -11,8 +11,8 @@ from tornado.web import Application
 from tornado.websocket import websocket_connect
 
 from handlers.socketio import Engine, routes
-from handlers.socketio.reader import Reason
-from handlers.socketio.session import Session
+from handlers.socketio.engineio.reasons import CloseReason
+from handlers.socketio.engineio.session import Session
 
 
 class Echo:
@@ -22,7 +22,7 @@ class Echo:
     def on_message(self, data: str | bytes) -> None:
         self.session.send(data)
 
-    def on_close(self, reason: Reason) -> None: ...
+    def on_close(self, reason: CloseReason) -> None: ...
 
 
 class EchoTest(AsyncHTTPTestCase):

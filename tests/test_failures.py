@@ -610,7 +610,7 @@ async def test_upgrades_that_fail_are_given_up_although_one_of_them_does_not_end
     clients = [await connect(hub) for _ in range(2)]
     for client in clients:
         client.name = "polling"
-        client.session.propose(BrokenCandidate(hub, "/", {}, client._handshake))
+        client.session.begin_upgrade(BrokenCandidate(hub, "/", {}, client._handshake))
     await hub.loop.advance(1.2)  # type: ignore[union-attr]
     assert hub.counters.not_upgraded == 2
     assert len(hub.sessions) == 2

@@ -31,7 +31,7 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 
 from handlers.socketio import Hub
-from handlers.socketio.stream import EventStream
+from handlers.socketio.event_stream import EventStream
 
 JS = Path(__file__).parent / "js"
 PATIENCE = 30

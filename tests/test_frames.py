@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.socketio.frames import (
+from handlers.socketio.engineio.codec.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -18,7 +18,7 @@ from handlers.socketio.frames import (
     Control,
     FrameReader,
     Received,
-    Violation,
+    WebSocketProtocolError,
     read_close,
 )
 
@@ -52,7 +52,7 @@ def feed(one: FrameReader, pieces: Iterable[bytes]) -> list[Received]:
     received: list[Received] = []
     for piece in pieces:
         received += one.feed(piece)
-        if received and isinstance(received[-1], Violation):
+        if received and isinstance(received[-1], WebSocketProtocolError):
             break
     return received
 
@@ -67,7 +67,7 @@ def cut(stream: bytes, size: int) -> list[bytes]:
 
 def code_of(received: list[Received]) -> int:
     """The code of the violation with which it ends."""
-    assert isinstance(received[-1], Violation)
+    assert isinstance(received[-1], WebSocketProtocolError)
     return received[-1].code
 
 
@@ -143,7 +143,7 @@ def test_what_the_rfc_forbids_is_a_violation(name: str, stream: bytes, code: int
 def test_what_came_before_a_violation_in_the_same_read_is_received() -> None:
     *received, violation = reader().feed(frame(TEXT, b"a") + frame(PING, b"b") + frame(3) + frame(TEXT, b"c"))
     assert received == ["a", Control(PING, b"b")]
-    assert isinstance(violation, Violation)
+    assert isinstance(violation, WebSocketProtocolError)
 
 
 def test_a_size_is_refused_before_the_payload_comes() -> None:
@@ -180,13 +180,13 @@ def test_a_close_need_not_have_a_code() -> None:
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535])
 def test_a_close_code_that_may_not_be_sent_is_a_violation(code: int) -> None:
-    with pytest.raises(Violation):
+    with pytest.raises(WebSocketProtocolError):
         read_close(code.to_bytes(2, "big"))
 
 
 def test_half_a_close_code_or_a_reason_that_is_not_utf8_is_a_violation() -> None:
     for data, code in ((b"\x03", 1002), (b"\x03\xe8\xff", 1007)):
-        with pytest.raises(Violation) as violation:
+        with pytest.raises(WebSocketProtocolError) as violation:
             read_close(data)
         assert violation.value.code == code
 
@@ -211,6 +211,6 @@ def test_any_messages_in_any_fragments_and_pieces_come_whole(sent: list[str | by
 @given(st.binary(max_size=200), st.integers(1, 20))
 def test_any_bytes_are_read_or_a_violation_however_they_are_cut(stream: bytes, size: int) -> None:
     def read(pieces: list[bytes]) -> list[str | bytes | Control | int]:
-        return [one.code if isinstance(one, Violation) else one for one in feed(reader(100), pieces)]
+        return [one.code if isinstance(one, WebSocketProtocolError) else one for one in feed(reader(100), pieces)]
 
     assert read([stream]) == read(cut(stream, size))

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import AT_THE_HEAD, FAREWELL, FINAL, IN_A_CLOSE, RSV1, Client, Oracle, Wire, ours, tornados
+from oracle import AT_THE_HEAD, FAREWELL, FINAL, IN_A_CLOSE, RSV1, Client, Connection, Oracle, ours, tornados
 from tornado.websocket import WebSocketProtocol13
 
-from handlers.socketio import protocol
-from handlers.socketio.deflate import deflate
-from handlers.socketio.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from handlers.socketio.engineio.codec.deflate import deflate
+from handlers.socketio.engineio.codec.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from handlers.socketio.engineio.websocket import protocol
 
 Strategy = st.SearchStrategy
 
@@ -27,7 +27,7 @@ Strategy = st.SearchStrategy
 @pytest.fixture(autouse=True, scope="module")
 def wires_without_sockets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "take_over", Wire)
+        patch.setattr(protocol, "detach_stream", Connection)
         yield
 
 

@@ -36,9 +36,9 @@ from wire import (
 )
 
 from handlers.socketio import CallTimeout, Disconnected, Hub, Refused, SocketIOHandler, event_stream, routes
-from handlers.socketio.census import take_census
-from handlers.socketio.polling import PollingTransport
-from handlers.socketio.session import Session
+from handlers.socketio.engineio.polling.transport import PollingTransport
+from handlers.socketio.engineio.session import Session
+from handlers.socketio.gauges import read_gauges
 
 INPUTS = 100_000
 """How many packets sessions have to take; what ends a connection before it is one is not counted."""
@@ -243,8 +243,8 @@ async def rest(stage: Stage) -> Counter[str]:
 
     def rests() -> bool:
         polls = [one.transport for one in sessions.values() if isinstance(one.transport, PollingTransport)]
-        census = take_census(stage.hub)
-        return len(sessions) == 2 and not polls[0].alone("GET") and census.backlog == census.away == 0
+        census = read_gauges(stage.hub)
+        return len(sessions) == 2 and not polls[0].is_idle("GET") and census.backlog == census.away == 0
 
     await until(rests)
     assert len(sessions) == 2

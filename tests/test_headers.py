@@ -18,7 +18,7 @@ from wire import (
 )
 
 import server as board
-from handlers.service.headers import HEADERS
+from handlers.socketio.operations.static_files import HEADERS
 
 pytestmark = JOURNEY
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from handlers.socketio.heartbeat import Deadlines, Heartbeat
+from handlers.socketio.engineio.heartbeat import Deadlines, Heartbeat
 
 
 def test_deadlines_fall_due_in_the_order_in_which_they_began() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from handlers import archive
-from handlers.history import PAGE, RETRY, History, Ledger, Unavailable
+from handlers.board import archive
+from handlers.board.history import PAGE, RETRY, History, PostStore, Unavailable
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -44,11 +44,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "PATIENCE", 0)
 
 
-def add(ledger: Ledger, text: str, key: str | None = None) -> int:
+def add(ledger: PostStore, text: str, key: str | None = None) -> int:
     return ledger.add(text, "", key)[0].id
 
 
-def texts(ledger: Ledger, before: int | None = None) -> list[str]:
+def texts(ledger: PostStore, before: int | None = None) -> list[str]:
     return [post.text for post in ledger.page(before).posts]
 
 
@@ -63,10 +63,10 @@ def number_kept(file: Path) -> int:
 
 
 def test_a_post_survives_a_restart(file: Path) -> None:
-    first = Ledger(str(file), 10)
+    first = PostStore(str(file), 10)
     post, is_new = first.add("hello\nyou", "Ann", None)
     first.close()
-    second = Ledger(str(file), 10)
+    second = PostStore(str(file), 10)
     assert is_new
     assert second.page(None) == ([post], False)
     assert (post.text, post.name) == ("hello\nyou", "Ann")
@@ -74,7 +74,7 @@ def test_a_post_survives_a_restart(file: Path) -> None:
 
 
 def test_a_post_survives_a_death_without_a_word(file: Path) -> None:
-    dying, heir = Ledger(str(file), 10), Ledger(str(file), 10)
+    dying, heir = PostStore(str(file), 10), PostStore(str(file), 10)
     add(dying, "hello")
     assert texts(heir) == ["hello"]
     dying.close()
@@ -82,18 +82,18 @@ def test_a_post_survives_a_death_without_a_word(file: Path) -> None:
 
 
 def test_what_is_sent_again_under_its_key_is_kept_once_and_has_the_same_id_also_after_a_restart(file: Path) -> None:
-    first = Ledger(str(file), 10)
+    first = PostStore(str(file), 10)
     id_ = add(first, "hello", "k1")
     assert first.add("hello", "", "k1")[1] is False
     first.close()
-    second = Ledger(str(file), 10)
+    second = PostStore(str(file), 10)
     post, is_new = second.add("hello", "", "k1")
     assert (post.id, is_new, number_kept(file)) == (id_, False, 1)
     second.close()
 
 
 def test_the_table_itself_takes_a_key_once(file: Path) -> None:
-    ledger = Ledger(str(file), 10)
+    ledger = PostStore(str(file), 10)
     add(ledger, "hello", "k1")
     ledger.close()
     with sqlite3.connect(file) as database, pytest.raises(sqlite3.IntegrityError):
@@ -102,13 +102,13 @@ def test_the_table_itself_takes_a_key_once(file: Path) -> None:
 
 
 def test_posts_without_a_key_are_all_different() -> None:
-    ledger = Ledger(":memory:", 10)
+    ledger = PostStore(":memory:", 10)
     assert len({add(ledger, "hello") for _ in range(5)}) == 5
     assert texts(ledger) == ["hello"] * 5
 
 
 def test_ids_rise_though_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(":memory:", 10)
+    ledger = PostStore(":memory:", 10)
     ids = [add(ledger, "one"), add(ledger, "two")]
     monkeypatch.setattr("time.time", lambda: 1.0)
     ids.append(add(ledger, "three"))
@@ -116,7 +116,7 @@ def test_ids_rise_though_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_ids_rise_beyond_those_of_another_that_writes_into_the_same_file(file: Path) -> None:
-    one, other = Ledger(str(file), 10), Ledger(str(file), 10)
+    one, other = PostStore(str(file), 10), PostStore(str(file), 10)
     ids = [add(ledger, "hello") for ledger in (one, other) * 3]
     assert ids == sorted(set(ids))
     assert not one.trouble + other.trouble
@@ -126,11 +126,11 @@ def test_ids_rise_beyond_those_of_another_that_writes_into_the_same_file(file: P
 
 @pytest.mark.parametrize("keep", [1, 3])
 def test_no_more_is_kept_than_is_asked_for(file: Path, keep: int) -> None:
-    ledger = Ledger(str(file), 10)
+    ledger = PostStore(str(file), 10)
     for number in range(7):
         add(ledger, str(number))
     ledger.close()
-    ledger = Ledger(str(file), keep)
+    ledger = PostStore(str(file), keep)
     assert texts(ledger) == [str(number) for number in range(7 - keep, 7)]
     add(ledger, "7")
     assert texts(ledger) == [str(number) for number in range(8 - keep, 8)]
@@ -139,7 +139,7 @@ def test_no_more_is_kept_than_is_asked_for(file: Path, keep: int) -> None:
 
 
 def test_older_posts_come_page_by_page() -> None:
-    ledger = Ledger(":memory:", 10_000)
+    ledger = PostStore(":memory:", 10_000)
     for number in range(2 * PAGE + 5):
         add(ledger, str(number))
     newest = ledger.page(None)
@@ -231,10 +231,10 @@ def test_the_board_goes_on_without_a_database_and_comes_back_to_it(
     with tempfile.TemporaryDirectory() as directory:  # not below tmp_path, which is its owner's alone
         Path(directory).chmod(0o755)
         file = Path(directory) / "board.sqlite3"
-        before = Ledger(str(file), 100)
+        before = PostStore(str(file), 100)
         add(before, "before")
         before.close()
-        ledger = Ledger(str(file), 100, clock)
+        ledger = PostStore(str(file), 100, clock)
         for _ in what(file):
             ids = [add(ledger, "meanwhile", "k1"), add(ledger, "meanwhile", "k1"), add(ledger, "still")]
             assert ids == sorted(ids)
@@ -255,7 +255,7 @@ def test_the_board_goes_on_without_a_database_and_comes_back_to_it(
         assert ledger.trouble == ""
         assert add(ledger, "meanwhile", "k1") == ids[0]
         ledger.close()
-        after = Ledger(str(file), 100)
+        after = PostStore(str(file), 100)
         assert texts(after) == ["before", "meanwhile", "still", "again in vain"]
         after.close()
 
@@ -271,7 +271,7 @@ def test_a_disk_that_fills_up_is_said_and_stops_nobody(
         return database
 
     monkeypatch.setattr(archive.sqlite3, "connect", on_a_small_disk)
-    ledger = Ledger(str(file), 1000, clock)
+    ledger = PostStore(str(file), 1000, clock)
     while not ledger.trouble:
         add(ledger, "x" * 1000)
     assert "full" in ledger.trouble
@@ -288,14 +288,14 @@ def test_a_disk_that_fills_up_is_said_and_stops_nobody(
 @pytest.mark.usefixtures("impatient")
 def test_a_file_that_is_no_database_is_left_as_it_is(file: Path) -> None:
     file.write_text("A letter to somebody.\n" * 100)
-    ledger = Ledger(str(file), 100)
+    ledger = PostStore(str(file), 100)
     add(ledger, "hello")
     ledger.close()
     assert file.read_text() == "A letter to somebody.\n" * 100
 
 
 def test_what_is_added_after_the_end_is_not_kept(file: Path) -> None:
-    ledger = Ledger(str(file), 100)
+    ledger = PostStore(str(file), 100)
     add(ledger, "before")
     ledger.close()
     add(ledger, "after")

@@ -20,7 +20,7 @@ from wire import (
     serve,
 )
 
-from handlers.service import http
+from handlers.socketio.engineio import http_server
 
 ROOT = Path(__file__).parents[1]
 SHORT = 0.1
@@ -43,14 +43,14 @@ SLOW_POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost:"])
 async def test_a_head_that_does_not_come_or_does_not_end_closes_the_connection(head: bytes) -> None:
-    async with serve(APPLICATION, kind=http.Server, head=SHORT) as server:
+    async with serve(APPLICATION, kind=http_server.Server, head=SHORT) as server:
         line = await server.connect()
         line.write(head)
         await line.ended()
 
 
 async def test_an_idle_connection_is_closed_after_its_own_time() -> None:
-    async with serve(APPLICATION, kind=http.Server, head=60, idle=SHORT) as server:
+    async with serve(APPLICATION, kind=http_server.Server, head=60, idle=SHORT) as server:
         line = await server.send("GET", "/")
         assert (await line.answer()).text == "got"
         await line.ended()
@@ -68,14 +68,14 @@ async def test_an_answer_that_is_not_read_closes_the_connection() -> None:
         def on_connection_close(self) -> None:
             ended.set()
 
-    async with serve(Application([("/", EndlessHandler)]), kind=http.Server, unread=SHORT) as server:
+    async with serve(Application([("/", EndlessHandler)]), kind=http_server.Server, unread=SHORT) as server:
         line = await server.send("GET", "/")
         line.stop_reading()
         await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
 async def test_a_body_that_does_not_come_is_answered_408() -> None:
-    async with serve(APPLICATION, kind=http.Server, body=SHORT) as server:
+    async with serve(APPLICATION, kind=http_server.Server, body=SHORT) as server:
         line = await server.connect()
         line.write(SLOW_POST + b"abc")
         assert (await line.answer()).status == 408
@@ -83,7 +83,7 @@ async def test_a_body_that_does_not_come_is_answered_408() -> None:
 
 
 async def test_a_body_that_comes_slowly_is_waited_for_as_long_as_it_comes() -> None:
-    async with serve(APPLICATION, kind=http.Server, body=1) as server:
+    async with serve(APPLICATION, kind=http_server.Server, body=1) as server:
         line = await server.connect()
         line.write(SLOW_POST)
         for _ in range(10):
@@ -93,20 +93,20 @@ async def test_a_body_that_comes_slowly_is_waited_for_as_long_as_it_comes() -> N
 
 
 async def test_a_body_is_not_collected_beyond_what_a_page_may_need() -> None:
-    async with serve(APPLICATION, kind=http.Server) as server:
-        largest = b"x" * http.BODY_SIZE
+    async with serve(APPLICATION, kind=http_server.Server) as server:
+        largest = b"x" * http_server.BODY_SIZE
         assert (await server.request("POST", "/", body=largest)).body == largest
-        line = await server.send("POST", "/", {"Content-Length": str(http.BODY_SIZE + 1)})
+        line = await server.send("POST", "/", {"Content-Length": str(http_server.BODY_SIZE + 1)})
         assert (await line.answer()).status == 400
         await line.ended()
         line = await server.send("POST", "/", {"Transfer-Encoding": "chunked"})
-        line.write(b"%x\r\n" % (http.BODY_SIZE + 1))
+        line.write(b"%x\r\n" % (http_server.BODY_SIZE + 1))
         assert (await line.answer()).status == 400
         await line.ended()
 
 
 async def test_others_are_served_while_somebody_is_waited_for() -> None:
-    async with serve(APPLICATION, kind=http.Server) as server:
+    async with serve(APPLICATION, kind=http_server.Server) as server:
         slow = await server.connect()
         slow.write(SLOW_POST)
         assert (await server.request("GET", "/")).text == "got"

@@ -22,8 +22,7 @@ from wire import (
 )
 
 from handlers.socketio import Hub, event_stream, routes
-from handlers.socketio.culprit import DEEP
-from handlers.socketio.message import MAX_DEPTH
+from handlers.socketio.json_codec import DEEP, MAX_DEPTH
 
 pytestmark = JOURNEY
 

@@ -30,7 +30,7 @@ from wire import (
     witnessed,
 )
 
-from handlers.service.http import Server as OurHTTPServer
+from handlers.socketio.engineio.http_server import Server as OurHTTPServer
 
 pytestmark = JOURNEY
 
@@ -40,7 +40,7 @@ ECHO = b'4299["echo","%b"]'
 def lent(server: Server) -> int:
     """How many connections are lent now."""
     assert isinstance(server.http, OurHTTPServer)
-    return len(server.http.lanes)
+    return len(server.http.lent)
 
 
 @asynccontextmanager

@@ -23,8 +23,9 @@ from wire import (
     witnessed,
 )
 
-from handlers.socketio import Hub, allowance, connection, event_stream, routes
+from handlers.socketio import Hub, connection, event_stream, routes
 from handlers.socketio import hub as hubs
+from handlers.socketio.engineio import limits
 
 pytestmark = JOURNEY
 
@@ -54,7 +55,7 @@ async def test_a_flood_is_taken_slowly_and_in_order_and_nobody_else_waits(transp
 
 
 async def test_a_client_that_floods_for_too_long_is_closed_with_the_limit_named(monkeypatch: Any) -> None:
-    monkeypatch.setattr(allowance, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "GRACE", 0.2)
     application, reasons = witnessed(rate=100)
     async with serve(application) as server:
         flooder, other = await server.websocket(), await server.websocket()
@@ -71,7 +72,7 @@ async def test_a_client_that_floods_for_too_long_is_closed_with_the_limit_named(
 
 
 async def test_a_POST_that_floods_for_too_long_is_answered_429(monkeypatch: Any) -> None:
-    monkeypatch.setattr(allowance, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "GRACE", 0.2)
     application, reasons = witnessed(rate=100)
     async with serve(application) as server:
         flooder, other = await server.poll(), await server.websocket()
@@ -174,12 +175,12 @@ async def test_the_names_of_namespaces_that_refused_a_client_or_that_it_left_cos
         for number in range(30):
             await client.send(f"40/{number}-{'x' * 500_000},")
             assert "200 characters at most" in str(await client.next())
-        for number in range(connection.MAX_PARTED + 100):
+        for number in range(connection.MAX_LEFT + 100):
             await client.send(f"40/game-{number},", f"41/game-{number},")
             await client.next()
         (session,) = hub.sessions.values()
-        names = session.listener._parted  # type: ignore[attr-defined]
-        assert len(names) == connection.MAX_PARTED
+        names = session.listener._left_namespaces  # type: ignore[attr-defined]
+        assert len(names) == connection.MAX_LEFT
         assert sum(map(len, names)) < 100_000
 
 
@@ -224,7 +225,7 @@ async def test_pings_that_nobody_reads_the_pongs_of_cost_one_pong(io_loop: Any) 
             client.send_frame(0x9, b"x" * 125)
         await join(await server.websocket())
         (transport,) = [one for one in live_of(server) if one.session.sid == client.sid]
-        assert sum(map(len, transport._wire._unsent)) < 1000
+        assert sum(map(len, transport._connection._unsent)) < 1000
 
 
 def live_of(server: Any) -> list[Any]:

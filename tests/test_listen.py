@@ -20,7 +20,7 @@ from wire import (
 )
 from wire import Server as Clients
 
-from handlers.service.listen import inherited
+from handlers.socketio.operations.sockets import inherited
 
 COMMAND = (sys.executable, "server.py", "--port=0")
 
@@ -147,5 +147,5 @@ def test_it_says_in_one_line_that_there_are_fewer_than_announced() -> None:
 
 
 def test_a_number_of_sockets_that_is_none_is_named() -> None:
-    with pytest.raises(SystemExit, match=r"^server.py: LISTEN_FDS='some' "):
+    with pytest.raises(SystemExit, match=r"^\S+: LISTEN_FDS='some' "):
         inherited({"LISTEN_FDS": "some", "LISTEN_PID": str(os.getpid())})

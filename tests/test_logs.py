@@ -24,7 +24,7 @@ from wire import (
     join,
 )
 
-from handlers.service.logs import JSONFormatter, TextFormatter, printable
+from handlers.socketio.operations.logs import JSONFormatter, TextFormatter, printable
 
 FORMATTERS = {"text": TextFormatter(color=False), "json": JSONFormatter()}
 in_each_format = pytest.mark.parametrize("form", FORMATTERS)

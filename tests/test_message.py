@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.socketio.culprit import DEEP
-from handlers.socketio.errors import ProtocolError
-from handlers.socketio.message import MAX_DEPTH, RESERVED_EVENTS, Decoder, Kind, Message, encode
+from handlers.socketio.engineio.errors import ProtocolError
+from handlers.socketio.json_codec import DEEP, MAX_DEPTH
+from handlers.socketio.message import RESERVED_EVENTS, Decoder, Kind, Message, encode
 
 PLACE = '{"_placeholder":true,"num":%d}'
 

@@ -27,8 +27,8 @@ from wire import (
     serve,
 )
 
-from handlers.service.lag import LoopLag
 from handlers.socketio import Hub, SocketIOHandler
+from handlers.socketio.operations.lag import LoopLag
 from server import make_app
 
 pytestmark = JOURNEY

@@ -22,7 +22,7 @@ from wire import (
 )
 from wire import Server as Clients
 
-from handlers.service.notify import Notifier
+from handlers.socketio.operations.systemd import SystemdNotifier
 
 COMMAND = (sys.executable, "server.py", "--address=127.0.0.1", "--port={port}")
 
@@ -68,12 +68,12 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @pytest.fixture
-def notify() -> Iterator[Callable[..., Notifier]]:
+def notify() -> Iterator[Callable[..., SystemdNotifier]]:
     """Returns a notifier, in the test's own loop and ready."""
-    notifiers: list[Notifier] = []
+    notifiers: list[SystemdNotifier] = []
 
-    def notify(count: Callable[[], int], **environ: str) -> Notifier:
-        notifiers.append(Notifier(count, environ))
+    def notify(count: Callable[[], int], **environ: str) -> SystemdNotifier:
+        notifiers.append(SystemdNotifier(count, environ))
         notifiers[-1].ready()
         return notifiers[-1]
 
@@ -161,7 +161,7 @@ def test_where_no_manager_asks_nothing_is_told() -> None:
     def count() -> NoReturn:
         pytest.fail("nobody has asked")
 
-    notifier = Notifier(count, {"WATCHDOG_USEC": "100000"})
+    notifier = SystemdNotifier(count, {"WATCHDOG_USEC": "100000"})
     notifier.ready()
     notifier.stopping()
 
@@ -172,10 +172,10 @@ def test_a_variable_that_cannot_be_ends_the_server_with_one_line() -> None:
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "soon", "1.5"])
 def test_a_time_that_cannot_be_is_named(value: str) -> None:
-    with pytest.raises(SystemExit, match=f"^server.py: WATCHDOG_USEC='{value}' "):
-        Notifier(lambda: 0, {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": value})
+    with pytest.raises(SystemExit, match=rf"^\S+: WATCHDOG_USEC='{value}' "):
+        SystemdNotifier(lambda: 0, {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": value})
 
 
 def test_an_address_of_another_kind_is_named() -> None:
-    with pytest.raises(SystemExit, match=r"^server.py: NOTIFY_SOCKET='vsock:2:1234' "):
-        Notifier(lambda: 0, {"NOTIFY_SOCKET": "vsock:2:1234"})
+    with pytest.raises(SystemExit, match=r"^\S+: NOTIFY_SOCKET='vsock:2:1234' "):
+        SystemdNotifier(lambda: 0, {"NOTIFY_SOCKET": "vsock:2:1234"})

@@ -7,7 +7,7 @@ from tornado.web import Application
 from wire import address, serve
 
 from handlers.socketio import Hub, SocketIOHandler, routes
-from handlers.socketio.origins import Origins
+from handlers.socketio.engineio.origins import Origins
 
 OWN = [
     ("https://board.example", "board.example:443", "http"),

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.socketio.errors import ProtocolError
-from handlers.socketio.packet import (
+from handlers.socketio.engineio.codec.packet import (
     SEPARATOR,
     Packet,
     PacketType,
@@ -17,6 +16,7 @@ from handlers.socketio.packet import (
     encode_payload,
     frame,
 )
+from handlers.socketio.engineio.errors import ProtocolError
 
 WIRE = [
     ('0{"sid":"x"}', Packet(PacketType.OPEN, '{"sid":"x"}')),

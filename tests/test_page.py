@@ -21,7 +21,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
 
-from handlers.board import BoardHandler
+from handlers.board.handler import BoardHandler
 from handlers.socketio import Hub
 from server import make_app
 

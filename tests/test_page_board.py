@@ -15,9 +15,9 @@ from playwright.async_api import Page, expect
 from test_page import arrival, expect_state, welcome
 from tornado.web import Application
 
-from handlers.board import BoardHandler
-from handlers.history import PAGE, History
-from handlers.pace import Pace
+from handlers.board.handler import BoardHandler
+from handlers.board.history import PAGE, History
+from handlers.board.rate_limit import RateLimit
 from handlers.socketio import Hub
 from server import make_app
 
@@ -180,7 +180,7 @@ class Strict(BoardHandler):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.posting = Pace(2, 1)
+        self.posting = RateLimit(2, 1)
 
 
 async def test_who_posts_too_fast_is_told_so_and_loses_nothing(serve, visit):
@@ -239,7 +239,7 @@ async def test_nothing_that_somebody_types_breaks_the_page_of_another(serve, vis
     history = application.settings["history"]
     for text in ODD:
         told, _ = await history.add(text, text[:32], None)
-        hub_of(application).emit("post", told.shown)
+        hub_of(application).emit("post", told.public)
     hub_of(application).emit("typing", {"name": MARKUP})
     await expect_posts(page, *ODD)
     await expect(page.locator("#messages .who")).to_have_text([text[:32] for text in ODD])

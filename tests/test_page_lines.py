@@ -10,8 +10,8 @@ from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page_board import app, enter, expect_posts, expect_problem, filled, hub_of, post, posts
 
-from handlers.board import BoardHandler
-from handlers.history import PAGE
+from handlers.board.handler import BoardHandler
+from handlers.board.history import PAGE
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 

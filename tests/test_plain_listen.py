@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gen_test
 
 
 async def test_an_idle_connection_of_a_client_ends(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.line.IDLE", 0.1)
+    monkeypatch.setattr("handlers.socketio.engineio.polling.exchange.IDLE", 0.1)
     async with serve(peer.make_app(), kind=HTTPServer) as server:
         line = await server.connect()
         line.write(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -23,7 +23,7 @@ async def test_an_idle_connection_of_a_client_ends(monkeypatch: Any) -> None:
 
 
 async def test_a_poll_may_be_held_for_longer(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.line.IDLE", 0.1)
+    monkeypatch.setattr("handlers.socketio.engineio.polling.exchange.IDLE", 0.1)
     async with serve(peer.make_app(ping_interval=0.5), kind=HTTPServer) as server:
         client = await server.poll()
         await join(client)
@@ -31,7 +31,7 @@ async def test_a_poll_may_be_held_for_longer(monkeypatch: Any) -> None:
 
 
 async def test_a_POST_that_stops_half_way_ends(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.lane.BODY", 0.1)
+    monkeypatch.setattr("handlers.socketio.engineio.polling.fast_path.BODY", 0.1)
     application, reasons = witnessed()
     async with serve(application, kind=HTTPServer) as server:
         client = await server.poll()
@@ -42,7 +42,7 @@ async def test_a_POST_that_stops_half_way_ends(monkeypatch: Any) -> None:
 
 
 async def test_a_POST_that_goes_on_is_waited_for_part_by_part(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.lane.BODY", 0.3)
+    monkeypatch.setattr("handlers.socketio.engineio.polling.fast_path.BODY", 0.3)
     body = b'421["echo","slow"]'
     async with serve(peer.make_app(), kind=HTTPServer) as server:
         client = await server.poll()

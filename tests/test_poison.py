@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.socketio import Hub, Refused, SocketIOHandler
-from handlers.socketio.errors import ProtocolError
+from handlers.socketio.engineio.errors import ProtocolError
 from handlers.socketio.message import Decoder, Kind, Message, encode
 from handlers.socketio.testing import connect
 

@@ -26,7 +26,7 @@ from wire import (
     witnessed,
 )
 
-from handlers.service.http import Server as OurHTTPServer
+from handlers.socketio.engineio.http_server import Server as OurHTTPServer
 
 pytestmark = JOURNEY
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handlers.socketio import Hub, SocketIOHandler
-from handlers.socketio.recovery import BEATS, Recovery
+from handlers.socketio.recovery.recovery import BEATS, Recovery
 from handlers.socketio.testing import TestClient, connect
 
 pytestmark = pytest.mark.gen_test
@@ -327,11 +327,11 @@ def test_no_beat_looks_through_the_rooms_of_all_clients() -> None:
     clients = [looked_at(lambda n=n: looked.append(n)) for n in range(1000)]
     for client in clients:
         recovery.begin(client)
-    recovery.beat(0, stamp=1)
-    recovery.beat(51, stamp=2)
+    recovery.beat(0, offset=1)
+    recovery.beat(51, offset=2)
     assert 0 < len(looked) < 200
     for _ in range(BEATS):
-        recovery.beat(51, stamp=2)
+        recovery.beat(51, offset=2)
     assert sorted(looked) == list(range(1000))
 
 
@@ -341,12 +341,12 @@ def test_the_rooms_of_all_clients_are_looked_through_however_short_the_window_is
     for number in range(100):
         recovery.begin(looked_at(lambda n=number: looked.add(n)))
     for beat in range(1, 30):
-        recovery.beat(0.1 * beat, stamp=beat)
+        recovery.beat(0.1 * beat, offset=beat)
     assert looked == set(range(100))
 
 
 async def test_who_is_away_costs_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.socketio.recovery.MAX_AWAY", 10)
+    monkeypatch.setattr("handlers.socketio.recovery.recovery.MAX_AWAY", 10)
     hub = diary()
     clients = [await connect(hub, recovery=True) for _ in range(30)]
     for client in clients:

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-from handlers.socketio.packet import Packet, PacketType
-from handlers.socketio.room import EMPTY, Entry, Room, merge
+from handlers.socketio.engineio.codec.packet import Packet, PacketType
+from handlers.socketio.engineio.room import EMPTY, Entry, Room, merge
 
 
-def entry(stamp: int, text: str = "x", volatile: bool = False) -> Entry:
-    return Entry(stamp, [Packet(PacketType.MESSAGE, text)], volatile)
+def entry(offset: int, text: str = "x", volatile: bool = False) -> Entry:
+    return Entry(offset, [Packet(PacketType.MESSAGE, text)], volatile)
 
 
 def room_of(*entries: Entry) -> Room:
     room = Room("lobby")
     for one in entries:
-        room.say(one)
+        room.publish(one)
     room.offer()
     return room
 
 
 def stamps(room: Room, place: int) -> list[int]:
-    return [one.stamp for one in room.since(place).entries]
+    return [one.offset for one in room.since(place).entries]
 
 
 def test_a_reader_reads_from_its_place_to_the_end() -> None:
@@ -32,7 +32,7 @@ def test_readers_at_one_place_share_one_slice() -> None:
     first = room.since(0)
     assert room.since(0) is first
     assert first.frames is room.since(0).frames
-    room.say(entry(3))
+    room.publish(entry(3))
     assert room.since(0) is first, "it was not offered yet"
     room.offer()
     assert stamps(room, 0) == [1, 2, 3]
@@ -52,12 +52,12 @@ def test_a_message_with_attachments_is_one_entry() -> None:
 
 def test_rooms_are_merged_in_the_order_in_which_things_were_said() -> None:
     one, other = room_of(entry(1), entry(4), entry(5)), room_of(entry(2), entry(3), entry(6))
-    assert [e.stamp for e in merge([one.since(0), other.since(0)]).entries] == [1, 2, 3, 4, 5, 6]
+    assert [e.offset for e in merge([one.since(0), other.since(0)]).entries] == [1, 2, 3, 4, 5, 6]
 
 
 def test_whoever_could_not_read_misses_what_is_volatile() -> None:
     room = room_of(entry(1), entry(2, volatile=True), entry(3))
-    assert [e.stamp for e in room.since(0).without_volatile().entries] == [1, 3]
+    assert [e.offset for e in room.since(0).without_volatile().entries] == [1, 3]
 
 
 def test_a_log_is_forgotten_when_the_last_reader_has_read() -> None:
@@ -73,7 +73,7 @@ def test_a_log_is_forgotten_when_the_last_reader_has_read() -> None:
 def test_a_log_is_kept_while_something_new_was_not_offered() -> None:
     room = room_of(entry(1))
     room.awaited = 1
-    room.say(entry(2))
+    room.publish(entry(2))
     room.stirred = True
     room.taken()
     assert room.offer() == 1
@@ -90,7 +90,7 @@ def test_trimming_keeps_the_newest_within_the_limit() -> None:
 def test_what_was_not_offered_is_not_trimmed() -> None:
     room = Room("lobby")
     for i in range(10):
-        room.say(entry(i, "x" * 1000))
+        room.publish(entry(i, "x" * 1000))
     assert not room.trim(4000, room.offered)
     room.offer()
     assert len(stamps(room, 0)) == 10
@@ -100,7 +100,7 @@ def test_what_was_offered_later_is_not_trimmed() -> None:
     room = room_of(*[entry(i, "x" * 1000) for i in range(5)])
     end = room.offered
     for i in range(5, 10):
-        room.say(entry(i, "x" * 1000))
+        room.publish(entry(i, "x" * 1000))
     room.offer()
     assert room.trim(1000, end)
     assert stamps(room, room.start) == [5, 6, 7, 8, 9]

@@ -12,7 +12,7 @@ from tornado.web import Application
 
 import server
 
-SOURCE = (Path(__file__).parents[1] / "static" / "socket.io.js").read_bytes()
+SOURCE = (Path(__file__).parents[1] / "handlers" / "socketio" / "browser" / "socket.io.js").read_bytes()
 SCRIPT, MODULE = "/socket.io/socket.io.js", "/socket.io/socket.io.esm.js"
 
 

@@ -30,7 +30,7 @@ from wire import (
 )
 
 import server as board
-from handlers.service import listen
+from handlers.socketio.operations import sockets
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "server.py"]
@@ -50,7 +50,7 @@ class Process:
         self.port = int(announced[1])
         self.clients = Server(self.port)
 
-    def told_to_end(self, by: signal.Signals = signal.SIGTERM) -> None:
+    def shutdown_event(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Send the signal."""
         self._process.send_signal(by)
 
@@ -101,7 +101,7 @@ def names_in(directory: Path) -> list[str]:
 async def test_it_announces_the_free_port_it_found_and_ends_well_when_told_to(by: signal.Signals) -> None:
     async with running("--port=0") as process:
         socket.create_connection(("127.0.0.1", process.port)).close()
-        process.told_to_end(by)
+        process.shutdown_event(by)
         process.ended()
 
 
@@ -111,7 +111,7 @@ async def test_it_listens_on_the_port_it_is_given() -> None:
         port = free.getsockname()[1]
     async with running(f"--port={port}", "--address=127.0.0.1") as process:
         assert process.port == port
-        process.told_to_end()
+        process.shutdown_event()
         process.ended()
 
 
@@ -128,7 +128,7 @@ async def test_it_parts_with_its_clients_before_it_ends() -> None:
             pass
         assert "One more" in str(await polling.next())
         held = await polling.hold()
-        process.told_to_end()
+        process.shutdown_event()
         assert (await held.answer()).packets == ["6"]
         assert await closing_code(websocket) == 1001
         process.ended()
@@ -151,7 +151,7 @@ async def test_it_ends_while_requests_are_half_way() -> None:
         half = await process.clients.connect()
         half.write(b"GET / HTTP/1.1\r\n")
         await client.post("3")
-        process.told_to_end()
+        process.shutdown_event()
         process.ended()
 
 
@@ -210,9 +210,9 @@ def test_it_says_in_one_line_that_the_port_is_not_allowed(monkeypatch: pytest.Mo
     def forbid(*_: object, **__: object) -> NoReturn:
         raise PermissionError(errno.EACCES, "Permission denied")  # as the kernel does, but to root
 
-    monkeypatch.setattr(listen, "bind_sockets", forbid)
-    with pytest.raises(SystemExit, match=r"^server\.py: port 3000 is not allowed: .*--port$"):
-        listen.bind(3000, "")
+    monkeypatch.setattr(sockets, "bind_sockets", forbid)
+    with pytest.raises(SystemExit, match=r"^\S+: port 3000 is not allowed: .*--port$"):
+        sockets.bind(3000, "")
 
 
 @JOURNEY
@@ -223,7 +223,7 @@ async def test_it_runs_without_a_database_and_says_so_in_one_line(tmp_path: Path
         health = (await process.clients.request("GET", "/healthz")).json
         assert health["status"] == "trouble"
         assert health["trouble"] == ["posts are not kept: file is not a database (see --database)"]
-        process.told_to_end()
+        process.shutdown_event()
         (line,) = [line for line in process.ended().splitlines() if "history" in line]
     assert str(file) in line
     assert "--database" in line
@@ -267,7 +267,7 @@ async def test_options_reach_the_clients() -> None:
         for origin, status in (("https://a.example", 200), ("null", 200), ("https://b.example", 403)):
             answer = await process.clients.request("GET", address(), {"Origin": origin})
             assert answer.status == status
-        process.told_to_end()
+        process.shutdown_event()
         process.ended()
 
 
@@ -275,7 +275,7 @@ async def test_options_reach_the_clients() -> None:
 async def test_posts_are_kept_in_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/nonexistent")
     async with running("--port=0") as process:
-        process.told_to_end()
+        process.shutdown_event()
         process.ended()
     assert names_in(tmp_path) == ["board.sqlite3"]
 
@@ -285,7 +285,7 @@ async def test_behind_a_trusted_proxy_the_log_names_the_clients_address() -> Non
     async with running("--port=0", "--trust-proxy") as process:
         headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "b.example", "Origin": "https://b.example"}
         assert (await process.clients.request("GET", address(), headers)).status == 200
-        process.told_to_end()
+        process.shutdown_event()
         assert "(192.0.2.7) connected over polling" in process.ended()
 
 
@@ -298,7 +298,7 @@ async def test_what_a_client_says_in_private_is_logged_in_one_line_whatever_it_i
         await client.send('42["private",{"msg":"Thank you"}]', f'42["private",{json.dumps(forged)}]', "41", "40")
         while not str(await client.next()).startswith("40"):
             pass
-        process.told_to_end()
+        process.shutdown_event()
         lines = [line for line in process.ended().splitlines() if f"private from {sid}" in line]
     assert len(lines) == 2
     assert "Thank you" in lines[0]

@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from hypothesis.strategies import sampled_from
 from support import MESSAGE, FakeLoop, FakeTransport, Recorder, connect, started
 
-from handlers.socketio.engine import Engine
-from handlers.socketio.errors import BadRequest, ProtocolError, SessionUnknown
-from handlers.socketio.packet import Packet, PacketType
-from handlers.socketio.reader import Reason
-from handlers.socketio.room import Room
-from handlers.socketio.session import Session
+from handlers.socketio.engineio.codec.packet import Packet, PacketType
+from handlers.socketio.engineio.engine import Engine
+from handlers.socketio.engineio.errors import BadRequest, ProtocolError, SessionUnknown
+from handlers.socketio.engineio.reasons import CloseReason
+from handlers.socketio.engineio.room import Room
+from handlers.socketio.engineio.session import Session
 
 
 class House:
@@ -38,11 +38,11 @@ class House:
         """Let a WebSocket probe for the session of this transport."""
         candidate = FakeTransport("websocket")
         candidate.session = transport.session
-        transport.session.propose(candidate)
+        transport.session.begin_upgrade(candidate)
         return candidate
 
-    def say(self, *rooms: Room, text: str, volatile: bool = False) -> None:
-        self.engine.say(list(rooms), [Packet(MESSAGE, text)], volatile=volatile)
+    def publish(self, *rooms: Room, text: str, volatile: bool = False) -> None:
+        self.engine.publish(list(rooms), [Packet(MESSAGE, text)], volatile=volatile)
 
     def closed(self, transport: FakeTransport) -> list[str]:
         return list(self.recorders[transport.session].closed)
@@ -56,13 +56,13 @@ def house() -> House:
 def test_the_greeting_tells_milliseconds_as_integers() -> None:
     house = House(max_payload=1234, upgrade_timeout=1)
     house.engine.ping_interval = 0.3
-    greeting = json.loads(str(house.engine.greeting(house.connect().session).data))
-    assert greeting.pop("sid") in house.engine.sessions
-    assert greeting == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 20000, "maxPayload": 1234}
+    open_packet = json.loads(str(house.engine.open_packet(house.connect().session).data))
+    assert open_packet.pop("sid") in house.engine.sessions
+    assert open_packet == {"upgrades": ["websocket"], "pingInterval": 300, "pingTimeout": 20000, "maxPayload": 1234}
 
 
 def test_a_session_that_began_on_websocket_has_no_upgrades(house: House) -> None:
-    assert '"upgrades":[]' in str(house.engine.greeting(house.connect("websocket").session).data)
+    assert '"upgrades":[]' in str(house.engine.open_packet(house.connect("websocket").session).data)
 
 
 def test_what_is_said_in_a_tick_is_read_together(house: House) -> None:
@@ -78,10 +78,10 @@ def test_rooms_are_read_in_the_order_in_which_things_were_said(house: House) -> 
     client, lobby, kitchen = house.connect(), Room("lobby"), Room("kitchen")
     client.session.enter(lobby)
     client.session.enter(kitchen)
-    house.say(lobby, text="1")
-    house.say(client.session.room, text="2")
-    house.say(kitchen, text="3")
-    house.say(lobby, text="4")
+    house.publish(lobby, text="1")
+    house.publish(client.session.room, text="2")
+    house.publish(kitchen, text="3")
+    house.publish(lobby, text="4")
     house.loop.turn()
     assert client.received == ["1", "2", "3", "4"]
 
@@ -89,9 +89,9 @@ def test_rooms_are_read_in_the_order_in_which_things_were_said(house: House) -> 
 def test_whoever_enters_reads_from_then_on(house: House) -> None:
     first, second, lobby = house.connect(), house.connect(), Room("lobby")
     first.session.enter(lobby)
-    house.say(lobby, text="1")
+    house.publish(lobby, text="1")
     second.session.enter(lobby)
-    house.say(lobby, text="2")
+    house.publish(lobby, text="2")
     house.loop.turn()
     assert first.received == ["1", "2"]
     assert second.received == ["2"]
@@ -100,10 +100,10 @@ def test_whoever_enters_reads_from_then_on(house: House) -> None:
 def test_whoever_leaves_keeps_what_was_said_before(house: House) -> None:
     client, lobby = house.connect(), Room("lobby")
     client.session.enter(lobby)
-    house.say(lobby, text="1")
+    house.publish(lobby, text="1")
     client.session.leave(lobby)
-    house.say(lobby, text="2")
-    house.say(client.session.room, text="3")
+    house.publish(lobby, text="2")
+    house.publish(client.session.room, text="3")
     house.loop.turn()
     assert client.received == ["1", "3"]
 
@@ -114,12 +114,12 @@ def test_a_stuck_transport_reads_on_from_its_place(house: House) -> None:
         client.session.enter(lobby)
     stuck.stuck = True
     for text in "123":
-        house.say(lobby, text=text)
+        house.publish(lobby, text=text)
         house.loop.turn()
     assert (stuck.received, quick.received) == ([], ["1", "2", "3"])
     stuck.stuck = False
-    house.engine.wake(stuck.session)
-    house.say(lobby, text="4")
+    house.engine.schedule(stuck.session)
+    house.publish(lobby, text="4")
     house.loop.turn()
     assert stuck.received == quick.received == ["1", "2", "3", "4"]
 
@@ -129,11 +129,11 @@ def test_a_room_forgets_what_everybody_has_read(house: House) -> None:
     for client in (stuck, quick):
         client.session.enter(lobby)
     stuck.stuck = True
-    house.say(lobby, text="1")
+    house.publish(lobby, text="1")
     house.loop.turn()
     assert (lobby.start, lobby.end) == (0, 1)
     stuck.stuck = False
-    house.engine.wake(stuck.session)
+    house.engine.schedule(stuck.session)
     house.loop.turn()
     assert (lobby.start, lobby.end) == (1, 1)
 
@@ -143,7 +143,7 @@ def test_whoever_leaves_behind_a_backlog_does_not_hold_the_room(house: House) ->
     for client in (stuck, quick):
         client.session.enter(lobby)
     stuck.stuck = True
-    house.say(lobby, text="1")
+    house.publish(lobby, text="1")
     house.loop.turn()
     stuck.session.close("transport close")
     assert (lobby.start, lobby.end) == (1, 1)
@@ -154,15 +154,15 @@ def test_volatile_messages_are_for_those_who_can_read_at_once(house: House) -> N
     for client in (stuck, quick):
         client.session.enter(lobby)
     stuck.stuck = True
-    house.say(lobby, text="kept")
-    house.say(lobby, text="volatile", volatile=True)
+    house.publish(lobby, text="kept")
+    house.publish(lobby, text="volatile", volatile=True)
     house.loop.turn()
     stuck.stuck = False
-    house.engine.wake(stuck.session)
+    house.engine.schedule(stuck.session)
     house.loop.turn()
     assert quick.received == ["kept", "volatile"]
     assert stuck.received == ["kept"]
-    house.say(lobby, text="again", volatile=True)
+    house.publish(lobby, text="again", volatile=True)
     house.loop.turn()
     assert stuck.received == ["kept", "again"]
 
@@ -174,7 +174,7 @@ def test_a_slow_consumer_is_closed_and_nobody_else(house: House) -> None:
         client.session.enter(lobby)
     stuck.stuck = True
     for number in range(20):
-        house.say(lobby, text=f"{number}" + "x" * 1000)
+        house.publish(lobby, text=f"{number}" + "x" * 1000)
         house.loop.turn()
     assert house.closed(stuck) == ["slow consumer"]
     assert house.closed(quick) == []
@@ -377,7 +377,7 @@ def test_the_old_transport_cannot_end_an_upgraded_session(house: House) -> None:
 
 
 @pytest.mark.parametrize("reason", ["transport close", "ping timeout", "parse error", "server shutting down"])
-def test_a_close_during_an_upgrade_ends_both_transports(house: House, reason: Reason) -> None:
+def test_a_close_during_an_upgrade_ends_both_transports(house: House, reason: CloseReason) -> None:
     polling = house.connect()
     websocket = house.upgrade(polling)
     websocket.brings_packet(PacketType.PING, "probe")
@@ -391,7 +391,7 @@ def test_a_close_during_an_upgrade_ends_both_transports(house: House, reason: Re
 
 @pytest.mark.parametrize("reason", ["forced close", "slow consumer", "rate limited", "transport error"])
 def test_a_client_that_upgrades_when_the_server_has_closed_hears_so_from_its_candidate(
-    house: House, reason: Reason
+    house: House, reason: CloseReason
 ) -> None:
     polling = house.connect()
     websocket = house.upgrade(polling)
@@ -438,7 +438,7 @@ def test_a_session_ends_once_with_its_first_reason(house: House) -> None:
 def test_what_was_said_before_the_end_still_goes_out(house: House) -> None:
     client, lobby = house.connect(), Room("lobby")
     client.session.enter(lobby)
-    house.say(lobby, text="1")
+    house.publish(lobby, text="1")
     client.session.send("2")
     client.session.close("forced close")
     assert client.received == ["1", "2"]
@@ -449,7 +449,7 @@ def test_a_closed_session_neither_reads_nor_is_read(house: House) -> None:
     client.session.enter(lobby)
     client.session.close("forced close")
     client.session.enter(lobby)
-    house.say(lobby, client.session.room, text="1")
+    house.publish(lobby, client.session.room, text="1")
     house.loop.turn()
     client.brings("a")
     assert client.received == []
@@ -515,7 +515,7 @@ def test_a_long_tick_leaves_others_their_turn(house: House, rooms: int) -> None:
         client.deliver = partial(slowly, client.deliver)
         client.catch_up = partial(slowly, client.catch_up)
     for lobby in lobbies:
-        house.say(lobby, text="1")
+        house.publish(lobby, text="1")
     house.loop._soon.pop(0)()
     assert 0 < sum(bool(client.received) for client in clients) < 50
     house.loop.turn()
@@ -534,7 +534,7 @@ def test_whoever_alone_is_spoken_to_does_not_wait_for_everybody(house: House) ->
     for client in clients:
         client.deliver = partial(slowly, client.deliver)
         client.catch_up = partial(slowly, client.catch_up)
-    house.say(lobby, text="news")
+    house.publish(lobby, text="news")
     house.loop._soon.pop(0)()
     clients[-1].session.send("answer")
     house.loop._soon.pop(0)()
@@ -569,9 +569,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.inside[client].discard(room)
 
     @rule(room=sampled_from(rooms))
-    def say(self, room: int) -> None:
+    def publish(self, room: int) -> None:
         self.said += 1
-        self.house.say(self.logs[room], text=str(self.said))
+        self.house.publish(self.logs[room], text=str(self.said))
         for client in self.clients:
             if room in self.inside[client]:
                 self.due[client].append(str(self.said))
@@ -589,7 +589,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(client=sampled_from(clients))
     def go_on(self, client: int) -> None:
         self.lines[client].stuck = False
-        self.house.engine.wake(self.lines[client].session)
+        self.house.engine.schedule(self.lines[client].session)
 
     @rule()
     def turn(self) -> None:

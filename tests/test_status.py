@@ -20,14 +20,14 @@ from wire import (
     serve,
 )
 
-from handlers import status
-from handlers.service import process
-from handlers.service.lag import LoopLag
-from handlers.service.samples import KEPT, Samples
 from handlers.socketio import Hub, SocketIOHandler
-from handlers.socketio.counters import LONG, REMEMBERED, TRANSPORTS, Counters
-from handlers.socketio.errors import BadRequest
-from handlers.socketio.reader import Reason
+from handlers.socketio.engineio.counters import LONG, REMEMBERED, TRANSPORTS, Counters
+from handlers.socketio.engineio.errors import BadRequest
+from handlers.socketio.engineio.reasons import CloseReason
+from handlers.socketio.operations import process
+from handlers.socketio.operations.lag import LoopLag
+from handlers.socketio.operations.status import page as status
+from handlers.socketio.operations.status.samples import KEPT, Samples
 from server import make_app
 
 STRANGER = "127.0.0.1 may not see this: --admin-addresses names those that may"
@@ -103,7 +103,7 @@ def test_the_last_refusals_are_remembered_as_far_as_they_are_of_use() -> None:
 
 
 def test_the_page_has_words_for_all_that_can_be_counted() -> None:
-    assert set(status.REASONS) == set(get_args(Reason))
+    assert set(status.REASONS) == set(get_args(CloseReason))
     assert set(status.TRANSPORTS) == set(TRANSPORTS)
 
 
@@ -188,10 +188,10 @@ FORWARDED = {
 @pytest.mark.parametrize("who", FORWARDED)
 async def test_the_socket_keeps_out_whom_the_page_keeps_out(who: str) -> None:
     headers, named = FORWARDED[who]
-    objection = STRANGER.replace("127.0.0.1", named)
+    why_denied = STRANGER.replace("127.0.0.1", named)
     async with serve(make_app()) as server:
-        assert (await server.request("GET", "/status", headers)).text == f"{objection}\n"
-        assert await refusal(await websocket(server, headers)) == {"message": objection}
+        assert (await server.request("GET", "/status", headers)).text == f"{why_denied}\n"
+        assert await refusal(await websocket(server, headers)) == {"message": why_denied}
 
 
 @JOURNEY

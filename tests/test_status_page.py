@@ -20,9 +20,9 @@ from playwright.async_api import Page, expect
 from test_page import arrival, expect_lines, settled, welcome
 from tornado.web import Application
 
-from handlers.service.admin import Addresses
-from handlers.socketio.errors import BadRequest
-from handlers.status import Status
+from handlers.socketio.engineio.errors import BadRequest
+from handlers.socketio.operations.addresses import Addresses
+from handlers.socketio.operations.status import Status
 from server import make_app
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
@@ -149,7 +149,7 @@ async def test_what_nobody_has_seen_is_left_empty(observed):
 
 
 async def test_what_the_system_does_not_tell_is_not_known(observed, monkeypatch, tmp_path):
-    monkeypatch.setattr("handlers.service.process.PROC", tmp_path)
+    monkeypatch.setattr("handlers.socketio.operations.process.PROC", tmp_path)
     observed.fill([1, 2, 3])
     page = await observed.open()
     await expect_number(page, "online", "3")

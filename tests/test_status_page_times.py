@@ -9,7 +9,7 @@ from conftest import PATIENCE
 from playwright.async_api import BrowserContext, expect
 from test_status_page import Observed, expect_count, observed  # noqa: F401 (a fixture)
 
-from handlers.socketio.errors import BadRequest
+from handlers.socketio.engineio.errors import BadRequest
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 

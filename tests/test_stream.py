@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.socketio import Hub, SocketIOHandler
-from handlers.socketio.stream import EventStream
+from handlers.socketio.event_stream import EventStream
 from handlers.socketio.testing import connect
 
 pytestmark = pytest.mark.gen_test

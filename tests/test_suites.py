@@ -23,10 +23,10 @@ from wire import (
     serve,
 )
 
-from handlers.service.http import Server as OurHTTPServer
 from handlers.socketio import Engine, Hub, SocketIOHandler, event, routes
-from handlers.socketio.reader import Reason
-from handlers.socketio.session import Session
+from handlers.socketio.engineio.http_server import Server as OurHTTPServer
+from handlers.socketio.engineio.reasons import CloseReason
+from handlers.socketio.engineio.session import Session
 
 pytestmark = JOURNEY
 
@@ -50,7 +50,7 @@ class Echo:
     def on_message(self, data: str | bytes) -> None:
         self._session.send(data)
 
-    def on_close(self, reason: Reason) -> None: ...
+    def on_close(self, reason: CloseReason) -> None: ...
 
 
 class SuiteHandler(SocketIOHandler):

@@ -23,8 +23,8 @@ from wire import (
 )
 from wire import Server as Clients
 
-from handlers.service import http
-from handlers.service.tls import load
+from handlers.socketio.engineio import http_server
+from handlers.socketio.operations.tls import load
 from server import make_app
 
 COMMAND = (sys.executable, "server.py", "--address=127.0.0.1", "--port={port}")
@@ -174,7 +174,7 @@ def test_one_file_may_hold_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"])
 async def test_a_handshake_that_does_not_come_or_does_not_end_closes_the_connection(files: Files, begun: bytes) -> None:
     tls = load(str(files.certfile), str(files.keyfile))
-    async with serve(make_app(), kind=http.Server, head=0.1, ssl_options=tls) as server:
+    async with serve(make_app(), kind=http_server.Server, head=0.1, ssl_options=tls) as server:
         line = await server.connect()
         line.write(begun)
         await line.ended()

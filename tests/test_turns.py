@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
-from handlers.socketio.turns import Turns
+from handlers.socketio.serial_queue import SerialQueue
 
 
 class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.running: set[asyncio.Future[None]] = set()
-        self.turns = Turns(self.running)
+        self.turns = SerialQueue(self.running)
 
     def quick(self, name: str) -> None:
         self.lines.append(name)

@@ -27,7 +27,7 @@ from wire import (
     witnessed,
 )
 
-from handlers.socketio import protocol
+from handlers.socketio.engineio.websocket import protocol
 
 pytestmark = JOURNEY
 

@@ -32,8 +32,8 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from handlers.service.http import Server as OurHTTPServer
 from handlers.socketio import Engine, Hub, routes
+from handlers.socketio.engineio.http_server import Server as OurHTTPServer
 
 WAIT = 5
 """Seconds after which what should have come counts as missing."""

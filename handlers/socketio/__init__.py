@@ -6,26 +6,26 @@
 `SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
 """
 
-from .census import Census, take_census
-from .endpoint import keep_time
-from .engine import Engine
+from .engineio.endpoint import start_clock
+from .engineio.engine import Engine
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
+from .gauges import Gauges, read_gauges
 from .handler import SocketIOHandler
 from .hub import Hub
 from .routes import event_stream, routes
 
 __all__ = [
     "CallTimeout",
-    "Census",
     "Disconnected",
     "Engine",
+    "Gauges",
     "Hub",
     "Refused",
     "SocketIOHandler",
     "event",
     "event_stream",
-    "keep_time",
+    "read_gauges",
     "routes",
-    "take_census",
+    "start_clock",
 ]

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .engineio.codec.packet import Packet
+from .engineio.room import Room
 from .errors import Refused
 from .namespace import Namespace, event_message, packets
-from .packet import Packet
-from .room import Room
 
 if TYPE_CHECKING:
     from .client import Client
@@ -89,7 +89,7 @@ class Audience:
         rooms = self._resolve()
         if keep:
             self._namespace.keep(self._keeper(), event, said, keep)
-        self._namespace.hub.say(rooms, said, volatile=self._volatile, event=True)
+        self._namespace.hub.publish(rooms, said, volatile=self._volatile, event=True)
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
@@ -100,7 +100,7 @@ class Audience:
         id_ = namespace.next_call()
         said = packets(event_message(namespace.name, event, args, id_))
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
-        namespace.hub.say([client.room for client in calls], said)
+        namespace.hub.publish([client.room for client in calls], said)
         try:
             if calls:
                 await asyncio.wait(calls.values(), timeout=timeout)

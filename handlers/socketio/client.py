@@ -14,18 +14,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .dispatch import Settle, call
+from .engineio.codec.packet import Packet, make
+from .engineio.room import Room, Slice
 from .errors import Disconnected, Refused
 from .message import ACK, EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
-from .packet import Packet, make
-from .recovery import PROTOCOL_KEYS, Trail, read_offset
-from .room import Room, Slice
-from .turns import Turns
+from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset
+from .serial_queue import SerialQueue
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .session import Session
+    from .engineio.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +106,11 @@ class Client:
         self.disconnect_reason = ""
         self.room = Room(self.id)
         self.rooms: dict[str, None] = {}
-        self.trail: Trail | None = None
-        self.recoverable = namespace.hub.recovery.asked(auth, self.session.handshake.query)
+        self.trail: RecoveryTrail | None = None
+        self.recoverable = namespace.hub.recovery.wants(auth, self.session.handshake.query)
         self._acks: dict[int, asyncio.Future[Any]] | None = None
         self._deferred: list[Callable[[], None]] | None = []
-        self._queue = Turns(namespace.hub.running)
+        self._queue = SerialQueue(namespace.hub.running)
 
     def restore(self, id_: str, reason: str) -> None:
         """Be the client that an earlier server had: away, for a reason."""
@@ -132,9 +132,9 @@ class Client:
 
     # -- connecting
 
-    def make_handler(self, settle: Settle) -> None:
+    def make_handler(self, offer_pending: Settle) -> None:
         """Make the application's object, and settle whether its `__init__` failed."""
-        call(EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make), self, [], settle)
+        call(EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make), self, [], offer_pending)
 
     def _make(self) -> None:
         handler_class = self.namespace.handler
@@ -256,7 +256,7 @@ class Client:
             self._deferred.append(partial(self._publish, said, is_event))
 
     def _publish(self, said: Sequence[Packet], is_event: bool) -> None:
-        self.namespace.hub.say([self.room], said, event=is_event)
+        self.namespace.hub.publish([self.room], said, event=is_event)
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
         """Return what will be the client's answer to the event of this id."""
@@ -417,7 +417,7 @@ class Client:
     def subscribe(self, room: Room) -> None:
         """Read a room from now on; a client that is away will find there what it missed."""
         if self.trail is not None:
-            self.trail.enter(room, self.namespace.hub.stamp)
+            self.trail.enter(room, self.namespace.hub.offset)
         if self.connected:
             self.session.enter(room, stamped=self.trail is not None)
 
@@ -470,7 +470,7 @@ class Client:
             self._forget()
             self.run_disconnect_hooks()
 
-    def _be_away(self, trail: Trail) -> None:
+    def _be_away(self, trail: RecoveryTrail) -> None:
         hub = self.namespace.hub
         self.namespace.suspend(self)
         if not self.session.closed_by_client:
@@ -520,7 +520,7 @@ class Client:
             self._recover(self.returning)
         else:
             # Not behind its handlers: one of them may run for long, and the client waits.
-            Turns(hub.running).take(self._authenticate, shown(auth))
+            SerialQueue(hub.running).take(self._authenticate, shown(auth))
 
     def _recover(self, returning: Return) -> None:
         assert self.trail is not None

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .client import Client, Event
-from .errors import ProtocolError, Refused, attempt
+from .engineio.errors import ProtocolError, attempt
+from .engineio.reasons import CloseReason
+from .engineio.session import Session
+from .errors import Refused
 from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import Namespace, packets
-from .reader import Reason
-from .session import Session
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -22,7 +23,7 @@ LEFT = "client namespace disconnect"
 """Why a client has left that said so."""
 MAX_NAMESPACES = 100
 """How many namespaces one connection may join."""
-MAX_PARTED = 1000
+MAX_LEFT = 1000
 """How many namespaces a connection is known to have been refused by, or to have left."""
 MAX_NAME = 200
 """How many characters the name of a namespace may have; a longer one is refused, and not remembered."""
@@ -31,14 +32,14 @@ MAX_NAME = 200
 class Connection:
     """The clients of one session, one for each namespace it has joined, or asks to join."""
 
-    __slots__ = ("_clients", "_decoder", "_hub", "_parted", "group", "session")
+    __slots__ = ("_clients", "_decoder", "_hub", "_left_namespaces", "group", "session")
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
         self._decoder = Decoder(hub.max_payload)
         self._clients: dict[str, Client] = {}
-        self._parted: frozenset[str] = frozenset()
+        self._left_namespaces: frozenset[str] = frozenset()
         self.group: dict[Client, None] = {}
         """The clients that are sent away together: those of this connection, and those that are away and were on one
         connection with them. All connections of the group share it."""
@@ -61,7 +62,7 @@ class Connection:
             self._connect(message, client)
         elif client is None:
             # What the client sent before it heard that the server had parted with it is no fault of its own.
-            if message.namespace not in self._parted:
+            if message.namespace not in self._left_namespaces:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is EVENT:
             self._hub.counters.events += 1
@@ -73,7 +74,7 @@ class Connection:
         else:
             raise ProtocolError(f"{message}, which only the server sends")
 
-    def on_close(self, reason: Reason) -> None:
+    def on_close(self, reason: CloseReason) -> None:
         """End all clients: their connection is over. Those that may come back stay in the group."""
         self._hub.joining.end(self.session)
         self._hub.assembling.end(self.session)
@@ -97,7 +98,7 @@ class Connection:
         if self.session.reason is not None:  # the hooks of who has left may have closed it
             return
         client = self._clients[namespace.name] = Client(namespace, self, auth)
-        self._parted -= {namespace.name}
+        self._left_namespaces -= {namespace.name}
         self.add(client)
         client.join()
         client.receive_all(events)
@@ -112,16 +113,16 @@ class Connection:
         name = client.namespace.name
         if self._clients.get(name) is client:
             del self._clients[name]
-            self._remember_parted(name)
+            self._remember_left(name)
 
     def _refuse(self, name: str, refusal: Refused) -> None:
         said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload))
-        self._remember_parted(name)
-        self._hub.say([self.session.room], said)
+        self._remember_left(name)
+        self._hub.publish([self.session.room], said)
 
-    def _remember_parted(self, name: str) -> None:
-        if len(self._parted) < MAX_PARTED and len(name) <= MAX_NAME:
-            self._parted |= {name}
+    def _remember_left(self, name: str) -> None:
+        if len(self._left_namespaces) < MAX_LEFT and len(name) <= MAX_NAME:
+            self._left_namespaces |= {name}
 
     def _connect(self, message: Message, client: Client | None) -> None:
         name, auth = message.namespace, message.data or {}
@@ -146,7 +147,7 @@ class Connection:
         The official client leaves in silence, and may connect again, before it has heard the answer to its CONNECT. It
         does so over the same connection only where that carries another namespace; it closes the connection otherwise.
         """
-        return not (self._clients.keys() | self._parted) - {client.namespace.name}
+        return not (self._clients.keys() | self._left_namespaces) - {client.namespace.name}
 
     def _check_name(self, name: str) -> str:
         if len(name) > MAX_NAME:
@@ -168,7 +169,7 @@ class Connection:
             client.expire()
             return False
         self._clients[name] = client
-        self._parted -= {name}
+        self._left_namespaces -= {name}
         self._merge(client.connection)
         client.come_back(self, auth)
         return True

@@ -18,7 +18,7 @@ Settle = Callable[..., "Awaitable[None] | None"]
 
 
 def call(
-    method: EventMethod, handler: object, args: Sequence[Any], settle: Settle, *context: Any
+    method: EventMethod, handler: object, args: Sequence[Any], offer_pending: Settle, *context: Any
 ) -> Awaitable[None] | None:
     """Call a method; return what finishes it, None where it is done. Nothing is raised here.
 
@@ -29,13 +29,13 @@ def call(
         pending = result is not None and _is_pending(result)
     except BaseException as error:
         _end_loop(error)
-        return settle(method, None, error, *context)
+        return offer_pending(method, None, error, *context)
     if pending:
-        return _wait(method, result, settle, context)
-    return settle(method, result, None, *context)
+        return _wait(method, result, offer_pending, context)
+    return offer_pending(method, result, None, *context)
 
 
-async def _wait(method: EventMethod, pending: Awaitable[Any], settle: Settle, context: Sequence[Any]) -> None:
+async def _wait(method: EventMethod, pending: Awaitable[Any], offer_pending: Settle, context: Sequence[Any]) -> None:
     raised: BaseException | None = None
     result = None
     try:
@@ -45,12 +45,12 @@ async def _wait(method: EventMethod, pending: Awaitable[Any], settle: Settle, co
     except GeneratorExit:
         raise  # The loop was closed, and Python closes what still waited in it.
     except asyncio.CancelledError as error:
-        settle(method, None, error, *context)
+        offer_pending(method, None, error, *context)
         raise
     except BaseException as error:
         _end_loop(error)
         raised = error
-    rest = settle(method, result, raised, *context)
+    rest = offer_pending(method, result, raised, *context)
     if rest is not None:
         await rest
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, ove
 
 from .audience import Audience
 from .client import Client
+from .engineio.session import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
 from .namespace import event_message
-from .session import Handshake
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -9,15 +9,16 @@ from weakref import WeakValueDictionary
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
-from .engine import Engine
-from .errors import Refused, attempt
+from .engineio.engine import Engine
+from .engineio.errors import attempt
+from .engineio.heartbeat import Deadlines
+from .engineio.reasons import CloseReason
+from .engineio.session import Session
+from .errors import Refused
 from .events import EventTable
-from .heartbeat import Deadlines
 from .namespace import Namespace
-from .reader import Reason
-from .recovery import Recovery
-from .session import Session
-from .snapshot import restore, snapshot
+from .recovery.recovery import Recovery
+from .recovery.snapshot import restore, snapshot
 
 if TYPE_CHECKING:
     from .handler import SocketIOHandler
@@ -34,7 +35,7 @@ class Stream(Protocol):
     def beat(self) -> None:
         """Send something, lest the connection seem dead."""
 
-    def close(self, reason: Reason) -> None:
+    def close(self, reason: CloseReason) -> None:
         """End it."""
 
 
@@ -77,7 +78,7 @@ class Hub(Engine):
         """Those who have announced attachments that have not come yet."""
         self.recovery = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
-        self._living: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
+        self._by_name: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
         """Besides: those that somebody holds who is about to come in, or to speak."""
         self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
         """Those who only listen, each until it is sent something lest its connection seem dead."""
@@ -122,15 +123,15 @@ class Hub(Engine):
             attempt(stream.beat)
         if not self.draining:
             # Whoever is away could not come back now.
-            self.recovery.beat(now, self.stamp, self.late)
+            self.recovery.beat(now, self.offset, self.late)
 
     @property
-    def at_rest(self) -> list[Session]:
+    def idle_sessions(self) -> list[Session]:
         """The sessions that wait for no handler to end, those first that poll."""
         resting = [session for session in self.sessions.values() if not _is_busy(session)]
         return sorted(resting, key=lambda session: session.transport.name != "polling")
 
-    def close(self, reason: Reason = "server shutting down") -> None:
+    def close(self, reason: CloseReason = "server shutting down") -> None:
         """End all sessions and streams."""
         super().close(reason)
         for stream in self.streams:
@@ -169,12 +170,12 @@ class Hub(Engine):
         return namespace
 
     def _find(self, name: str) -> Namespace | None:
-        if name in self._living:
-            return self._living[name]
+        if name in self._by_name:
+            return self._by_name[name]
         for declared, handler in self._handlers.items():
             match = None if isinstance(declared, str) else declared.fullmatch(name)
             if match or name == declared:
-                namespace = self._living[name] = Namespace(name, handler, self._events[handler], match, self)
+                namespace = self._by_name[name] = Namespace(name, handler, self._events[handler], match, self)
                 if match is None:
                     self.namespaces[name] = namespace
                 return namespace

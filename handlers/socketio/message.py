@@ -8,24 +8,16 @@ Source: Socket.IO protocol, revision 5, "Packet encoding".
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from enum import IntEnum
-from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from .culprit import DEEP, find_culprit, find_placeholder, nests_deeper
-from .errors import ProtocolError
-from .packet import make
+from .engineio.codec.packet import make
+from .engineio.errors import ProtocolError
+from .json_codec import DEEP, MAX_DEPTH, describe_unencodable, dump, find_placeholder, load, nests_deeper
 
 MAX_ATTACHMENTS = 10
 """How many attachments one message may announce."""
-MAX_DEPTH = 100
-"""How deep arrays and objects of a message may nest that comes. One that is sent may nest deeper (`DEEP`), so that what
-a client sent can be passed on within something."""
-MAX_DIGITS = 4301
-"""How many characters a number with a point may have; Python itself limits whole numbers to 4,300."""
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
@@ -81,7 +73,7 @@ def encode(message: Message) -> list[str | bytes]:
             raise ValueError
     except (TypeError, ValueError, RecursionError) as error:
         args = data[1:] if kind is EVENT else data if kind is ACK else [data]
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(find_culprit(args)) from None
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(describe_unencodable(args)) from None
     if attachments:
         _check_attachments(message, len(attachments))
     head = f"{_WITH_ATTACHMENTS[kind]}{len(attachments)}-" if attachments else _DIGITS[kind]
@@ -110,65 +102,11 @@ def _check_attachments(message: Message, number: int) -> None:
         )
 
 
-def dump(data: Any, attachments: list[bytes]) -> str:
-    """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
-    try:
-        text = _encode_plain(data)
-    except _BytesFoundError:
-        text = _encoder(_Detacher(attachments))(data)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
-            return _escape_surrogates(text)
-    return text
-
-
-class _BytesFoundError(Exception):
-    """The data is not plain JSON."""
-
-
-class _Detacher:
-    """Puts the bytes of one message aside."""
-
-    def __init__(self, attachments: list[bytes]) -> None:
-        self._attachments = attachments
-
-    def __call__(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError(type(value).__name__)
-        self._attachments.append(bytes(value))
-        return {"_placeholder": True, "num": len(self._attachments) - 1}
-
-
-def _no_bytes(value: Any) -> NoReturn:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        raise _BytesFoundError
-    raise TypeError(type(value).__name__)
-
-
-def _encoder(default: Callable[[Any], Any]) -> Callable[[Any], str]:
-    if c_make_encoder is None:
-        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default).encode
-    # A JSONEncoder makes one of these for each call, which takes longer than to encode a short message.
-    encode = c_make_encoder(None, default, encode_basestring, None, ":", ",", False, False, False)
-    return lambda data: "".join(encode(data, 0))
-
-
-def _escape_surrogates(text: str) -> str:
-    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
-
-
-_encode_plain = _encoder(_no_bytes)
-
-
 # -- decoding
 
 _KINDS = {digit: kind for kind, digit in _DIGITS.items()}
 _BINARY_DIGITS = frozenset(_WITH_ATTACHMENTS.values())
 _HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})?[ \t\r\n]*")
-_NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Decoder:
@@ -222,7 +160,7 @@ def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
     digit, announced, namespace, id_ = match.groups()
     kind, end = _KINDS[digit], match.end()
-    data = _load(text, end, max_depth) if end < len(text) else None
+    data = load(text, end, max_depth) if end < len(text) else None
     message = make(Message, (kind, namespace or "/", data, None if id_ is None else int(id_)))
     if digit in _BINARY_DIGITS:
         count = int(announced or 0)
@@ -256,49 +194,6 @@ def _is_event_name(name: Any) -> bool:
     if isinstance(name, str):
         return name not in RESERVED_EVENTS
     return isinstance(name, (int, float)) and not isinstance(name, bool)
-
-
-def _load(text: str, start: int, max_depth: int) -> Any:
-    if text.count("[") + text.count("{") > max_depth:
-        _check_depth(text, max_depth)
-    try:
-        data, end = _scan(text, start)
-    except StopIteration:
-        raise ProtocolError(f"no JSON where some is due: {text[:80]!r}") from None
-    except ValueError as error:
-        raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
-    if end != len(text) and not text[end:].isspace():
-        raise ProtocolError(f"something behind the JSON: {text[end : end + 80]!r}")
-    if data is None:
-        raise ProtocolError("null where an array or an object is due")
-    return data
-
-
-def _check_depth(text: str, max_depth: int) -> None:
-    depth = 0
-    for token in _NESTING.finditer(text):
-        if token[0] in "[{":
-            depth += 1
-            if depth > max_depth:
-                raise ProtocolError(f"nested deeper than {max_depth}")
-        elif token[0] in "]}":
-            depth -= 1
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits")
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{digits[:20]} is too large a number")
-    return number
-
-
-_scan = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite).scan_once  # type: ignore[attr-defined]
 
 
 def _restore(value: Any, attachments: dict[int, bytes]) -> Any:

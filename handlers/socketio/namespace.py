@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .engineio.codec.packet import MESSAGE, Packet, make
+from .engineio.room import Room
 from .message import EVENT, RESERVED_EVENTS, Message, encode
-from .packet import MESSAGE, Packet, make
-from .room import Room
 
 if TYPE_CHECKING:
     from .client import Client
@@ -132,7 +132,7 @@ class Namespace:
         """Send a client what is kept in a room it has entered."""
         for events in self.kept.get(room, {}).values():
             for said in events:
-                self.hub.say([client.room], said, event=True)
+                self.hub.publish([client.room], said, event=True)
 
     @property
     def idle(self) -> bool:

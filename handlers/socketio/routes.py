@@ -9,15 +9,15 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches
 
-from .endpoint import Endpoint
-from .engine import Engine
+from .client_script import MODULE_EXPORTS, ScriptHandler, load
+from .engineio.endpoint import Endpoint
+from .engineio.engine import Engine
+from .engineio.origins import Origins
+from .engineio.polling.handler import PollHandler
+from .engineio.polling.requests import PollRequests
+from .engineio.websocket.transport import WebSocketTransport
+from .event_stream import EventStreamHandler
 from .hub import Hub
-from .origins import Origins
-from .poll_handler import PollHandler
-from .polls import Polls
-from .script import MODULE_EXPORTS, ScriptHandler, load
-from .stream import EventStreamHandler
-from .websocket import WebSocketTransport
 
 
 class TransportMatches(Matcher):
@@ -54,7 +54,7 @@ def routes(
     base = re.escape(path.rstrip("/"))
     return [
         (TransportMatches(f"{base}/?", "websocket"), websocket, options),
-        (TransportMatches(f"{base}/?", "polling"), Polls(**options)),
+        (TransportMatches(f"{base}/?", "polling"), PollRequests(**options)),
         (TransportMatches(f"{base}/?", "polling"), PollHandler, options),
         (f"{base}/?", Endpoint, options),
         (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),

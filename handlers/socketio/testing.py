@@ -17,13 +17,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .engineio.codec.packet import Packet, PacketType
+from .engineio.reasons import CloseReason
+from .engineio.room import Slice
+from .engineio.session import Handshake, Session
 from .errors import Refused
 from .hub import Hub
 from .message import Decoder, Kind, Message, encode
-from .packet import Packet, PacketType
-from .reader import Reason
-from .room import Slice
-from .session import Handshake, Session
 
 
 class Clock:
@@ -57,7 +57,7 @@ class TestClient:
     id = ""
     """Its id in the namespace."""
     recovered = False
-    closed: Reason | None = None
+    closed: CloseReason | None = None
     """Why the server ended the connection."""
     session: Session
 
@@ -164,7 +164,7 @@ class TestClient:
     def release(self) -> None:
         """Never happens: it neither probes nor upgrades."""
 
-    def end(self, farewell: Slice, reason: Reason) -> None:
+    def end(self, farewell: Slice, reason: CloseReason) -> None:
         """Take the last that was said."""
         self._take(farewell)
         self.closed = reason

@@ -113,7 +113,7 @@ function newerInMarkup(source) {
 
 const NEWER_IN = { js: newerInScript, css: newerInStyle, html: newerInMarkup };
 
-for (const folder of ["static", "templates"]) {
+for (const folder of ["static", "templates", "handlers/socketio/browser", "handlers/socketio/operations/status"]) {
   for (const file of readdirSync(new URL(folder, ROOT), { recursive: true })) {
     const newerIn = NEWER_IN[file.split(".").at(-1)];
     if (newerIn) test(`${folder}/${file}`, () => assert.deepEqual(newerIn(read(`${folder}/${file}`)), []));

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
-const CLIENT = new URL("../../static/socket.io.js", import.meta.url);
+const CLIENT = new URL("../../handlers/socketio/browser/socket.io.js", import.meta.url);
 const CHECKS = new URL("./checks.mjs", import.meta.url);
 const ES_MODULE = "\nexport { io, io as default };\n";
 const PAGE = "<!doctype html><meta charset=utf-8><title>Checks</title><script src=/client.js></script>\n";

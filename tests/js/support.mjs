@@ -10,7 +10,7 @@ import { WebSocket } from "ws";
 import { run } from "./checks.mjs";
 
 const PEER = fileURLToPath(new URL("./peer.mjs", import.meta.url));
-export const CLIENT = fileURLToPath(new URL("../../static/socket.io.js", import.meta.url));
+export const CLIENT = fileURLToPath(new URL("../../handlers/socketio/browser/socket.io.js", import.meta.url));
 
 /** How many checks run at once: few where heartbeats leave little time. */
 const CONCURRENCY = Number(process.env.CONCURRENCY ?? 8);

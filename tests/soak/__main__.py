@@ -26,10 +26,10 @@ from random import Random
 import wire
 from conftest import PATIENCE, Server, board
 
-from . import ledger
-from .ledger import State, Stayer, megabytes
-from .residents import Script, residents
-from .visits import Rest, Visiting, knock, visit
+from tests.soak import ledger
+from tests.soak.ledger import State, Stayer, megabytes
+from tests.soak.residents import Script, residents
+from tests.soak.visits import Rest, Visiting, knock, visit
 
 LIMITS = ("--rate=200", "--max-payload=100000", "--max-backlog=262144", "--ping-interval=1")
 TIMES = ("ping-timeout", "connect-timeout", "upgrade-timeout", "recovery")

@@ -13,8 +13,18 @@ from typing import Any
 from conftest import JS
 from wire import Server
 
-from .guests import ENDS, Guest, Heard, LibraryGuest, Listener, PollingGuest, UpgradingGuest, WebSocketGuest, cancel
-from .ledger import Stayer
+from tests.soak.guests import (
+    ENDS,
+    Guest,
+    Heard,
+    LibraryGuest,
+    Listener,
+    PollingGuest,
+    UpgradingGuest,
+    WebSocketGuest,
+    cancel,
+)
+from tests.soak.ledger import Stayer
 
 PACE = 0.5
 """Seconds from one number that a guest tells to the next."""

@@ -11,7 +11,17 @@ from random import Random
 from conftest import PATIENCE
 from wire import Server, address
 
-from .guests import ENDS, Guest, LibraryGuest, Listener, PollingGuest, RawGuest, UpgradingGuest, WebSocketGuest, cancel
+from tests.soak.guests import (
+    ENDS,
+    Guest,
+    LibraryGuest,
+    Listener,
+    PollingGuest,
+    RawGuest,
+    UpgradingGuest,
+    WebSocketGuest,
+    cancel,
+)
 
 LONG_NAME = "40/" + "x" * 50_000 + ","
 """What is answered at length."""
@@ -128,9 +138,9 @@ async def idle(visit: Visit) -> None:
     assert visit.over or visit.rest.is_set(), "joined nothing, and may stay"
 
 
-Ending = Callable[[Visit], Awaitable[None]]
+ServerShuttingDown = Callable[[Visit], Awaitable[None]]
 
-ENDINGS: dict[str, list[Ending]] = {
+ENDINGS: dict[str, list[ServerShuttingDown]] = {
     WebSocketGuest.kind: [leave, leave, reset, reset, vanish, stall, flood, offend, idle],
     PollingGuest.kind: [leave, leave, reset, reset, vanish, stall, flood, offend, idle],
     UpgradingGuest.kind: [leave, leave, reset, reset, vanish, stall, flood, offend],

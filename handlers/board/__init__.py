@@ -1,0 +1,1 @@
+"""The message board: its events, its history, its page."""

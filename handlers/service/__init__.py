@@ -1,1 +1,0 @@
-"""What running the server as a service takes; nothing here knows the protocol or the board."""

@@ -1,0 +1,62 @@
+"""The browser client, served beside the endpoint: read, compressed and hashed once, when the server starts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from tornado.web import RequestHandler
+
+SOURCE = Path(__file__).parent / "browser" / "socket.io.js"
+ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+"""RFC 9110, section 12.5.3."""
+MODULE_EXPORTS = b"\nexport { io, io as default };\n"
+
+
+class Script(NamedTuple):
+    """One form of the client."""
+
+    body: bytes
+    compressed: bytes
+    hash: str
+
+
+def load(exports: bytes = b"") -> Script:
+    """Read the client: as it is for a script tag, with its exports for `import`."""
+    body = SOURCE.read_bytes() + exports
+    return Script(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:20])
+
+
+class ScriptHandler(RequestHandler):
+    """Serves one form of the client; browsers keep it and ask whether it has changed."""
+
+    def initialize(self, script: Script) -> None:
+        """Take what `routes` passes."""
+        self.script = script
+
+    def set_default_headers(self) -> None:
+        """Called by Tornado before each answer; it would name its version."""
+        self.set_header("Server", "Tornado")
+
+    def get(self) -> None:
+        """Send the script, or 304 to whoever has it."""
+        self._compressed = bool(ACCEPTS_GZIP.search(self.request.headers.get("Accept-Encoding", "")))
+        self.set_header("Content-Type", "text/javascript; charset=UTF-8")
+        self.set_header("Cache-Control", "public, max-age=0")
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        # A module that a page of another origin imports is fetched by the rules of CORS.
+        self.set_header("Access-Control-Allow-Origin", "*")
+        if self._compressed:
+            self.set_header("Content-Encoding", "gzip")
+        self.write(self.script.compressed if self._compressed else self.script.body)
+
+    head = get
+
+    def compute_etag(self) -> str:
+        """One for each encoding, as RFC 9110 §8.8.3.3 asks."""
+        return f'"{self.script.hash}{"-gzip" if self._compressed else ""}"'

@@ -1,0 +1,1 @@
+"""Packets and frames, as pure functions on values."""

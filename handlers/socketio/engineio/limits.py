@@ -1,0 +1,115 @@
+"""Limits: packets a second of one client; clients in all, and of one address; handshakes a second of an address.
+
+A client behind a proxy has the proxy's address, unless the server trusts what the proxy forwards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from .errors import ServerFull, TooManyRequests
+
+BURST = 2
+"""Seconds of allowance that a bucket holds."""
+MIN_PAUSE = 0.05
+"""Seconds for which a client is not listened to, at least: pauses cost, too."""
+RECOVERY = 1.0
+"""Seconds without a pause, after which a client counts as one that keeps to its allowance again."""
+GRACE = 10.0
+"""Seconds for which a client may ask too much."""
+
+
+class TokenBucket:
+    """The bucket of one client. `rate`: packets a second."""
+
+    __slots__ = ("_at", "_paused_until", "_rate", "_since", "_tokens")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = BURST * rate
+        self._at = self._since = now
+        self._paused_until = now - RECOVERY
+
+    def spend(self, clock: Callable[[], float]) -> float:
+        """Count one packet; return the seconds to wait before the next. The clock is looked at only if need be."""
+        self._tokens -= 1
+        if self._tokens >= 0:
+            return 0.0
+        now = clock()
+        # Whoever asks on meanwhile does not have to wait longer for it.
+        self._tokens = max(-1.0, min(BURST * self._rate, self._tokens + (now - self._at) * self._rate))
+        self._at = now
+        if self._tokens >= 0:
+            return 0.0
+        if now - self._paused_until >= RECOVERY:
+            self._since = now
+        pause = max(MIN_PAUSE, -self._tokens / self._rate)
+        self._paused_until = now + pause
+        return pause
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the client has asked too much for too long."""
+        return self._paused_until - self._since > GRACE
+
+
+MAX_TRACKED = 10_000
+"""Addresses whose handshakes are counted at once; beyond, whoever is not listened to for now is forgotten."""
+
+
+class Admission:
+    """Who is in, by address. Each limit is a number, 0 for none.
+
+    clients: in all. per_address: of one address. handshakes: of one address, a second.
+    """
+
+    def __init__(self, clients: int = 0, per_address: int = 0, handshakes: float = 0) -> None:
+        self._clients = clients
+        self._per_address = per_address
+        self._handshakes = handshakes
+        self._number = 0
+        self._inside: Counter[str] = Counter()
+        self._allowances: dict[str, TokenBucket] = {}
+
+    def check(self, address: str, clock: Callable[[], float]) -> None:
+        """Raise Refusal where one more of this address may not come in."""
+        place = address_key(address)
+        if self._clients and self._number >= self._clients:
+            raise ServerFull(f"{self._number} clients are in, where --max-clients={self._clients} may be")
+        if self._per_address and self._inside[place] >= self._per_address:
+            raise TooManyRequests(f"{self._inside[place]} of {place} are in (--max-per-address={self._per_address})")
+        if self._handshakes and self._allowance(place, clock).spend(clock):
+            raise TooManyRequests(f"more than --handshake-rate={self._handshakes:g} handshakes a second of {place}")
+
+    def enter(self, address: str) -> None:
+        """One of this address comes in."""
+        self._number += 1
+        if self._per_address:
+            self._inside[address_key(address)] += 1
+
+    def leave(self, address: str) -> None:
+        """One of this address goes."""
+        self._number -= 1
+        if self._per_address:
+            place = address_key(address)
+            self._inside[place] -= 1
+            if not self._inside[place]:
+                del self._inside[place]
+
+    def _allowance(self, place: str, clock: Callable[[], float]) -> TokenBucket:
+        if place not in self._allowances:
+            if len(self._allowances) >= MAX_TRACKED:
+                self._allowances.pop(next(iter(self._allowances)))
+            self._allowances[place] = TokenBucket(self._handshakes, clock())
+        return self._allowances[place]
+
+
+def address_key(address: str) -> str:
+    """Return what counts as one address: of IPv6 the first half, which is what one customer is given."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(parsed) if parsed.version == 4 else f"{parsed.exploded[:19]}::/64"

@@ -1,0 +1,82 @@
+"""The requests of polling clients that a RequestHandler takes: the first of a session, the last, and what is refused.
+
+Source: Engine.IO protocol, revision 4, "HTTP long-polling".
+"""
+
+from __future__ import annotations
+
+from tornado.web import stream_request_body
+
+from ..codec.packet import encode_payload
+from ..endpoint import Endpoint
+from ..errors import BadRequest, RequestRefused
+from ..session import Session
+from .requests import TEXT, announced_size, too_large
+from .transport import PollingTransport
+
+
+@stream_request_body
+class PollHandler(Endpoint):
+    """Any other request: the first of a session, the last, or one that is refused, whatever its body."""
+
+    transport_name = PollingTransport.name
+
+    def check_fits(self, session: Session, version: str) -> None:
+        """Besides: a session that has left polling does not come back."""
+        super().check_fits(session, version)
+        transport = session.transport
+        if not isinstance(transport, PollingTransport):
+            raise BadRequest(f"{session.sid} has upgraded to {transport.name}")
+        self._transport = transport
+
+    def find(self, sid: str) -> Session:
+        """Besides: a client that has still to be told that its session is over is answered."""
+        return self.engine.pop_lingering(sid) or super().find(sid)
+
+    def admit(self) -> Session | None:
+        """Besides: a POST is not too large, and a client asks for one thing at a time."""
+        session = super().admit()
+        if session is not None:
+            self._check_size()
+            if session.reason is None:
+                self._transport.check_idle(str(self.request.method))
+        return session
+
+    def _check_size(self) -> None:
+        size = announced_size(self.request)
+        if size > self.engine.max_payload:
+            raise too_large(size, self.engine.max_payload)
+
+    def refuse(self, refusal: RequestRefused) -> None:
+        """Besides: no body is waited for, so that the connection closes, which whoever has more to ask should know."""
+        self.set_header("Connection", "close")
+        super().refuse(refusal)
+
+    def get(self) -> None:
+        """Open a session, or bid farewell."""
+        if self.session is not None:
+            self._transport.answer_last_poll(self)
+            return
+        transport = PollingTransport()
+        transport.session = self.engine.open(transport, self.handshake())
+        self.answer(encode_payload([self.engine.open_packet(transport.session)]).encode())
+
+    def post(self) -> None:
+        """Ignore packets that crossed the end of the session; every other POST is refused before.
+
+        An error would keep the client from reading its last poll.
+        """
+        self.finish("ok")
+
+    def answer(self, payload: bytes) -> None:
+        """Answer a poll."""
+        self.engine.counters.traffic[self.transport_name].sent += len(payload)
+        self.set_header("Content-Type", TEXT)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(payload)
+
+    def compute_etag(self) -> None:
+        """Need none: no two polls are alike."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Let it go: what is refused is not read."""

@@ -1,0 +1,110 @@
+"""The heads of requests on one connection, each read once: a client's next poll says what its last one said.
+
+A head is read by Tornado's parser when it comes for the first time. From then on it is known by its bytes, but for two
+things that differ from poll to poll: the `t` that keeps caches away, and the length of the body. Only heads without
+any doubt are known here; all others are left to Tornado.
+
+Source: RFC 9112, sections 3, 5 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, parse_request_start_line
+
+T = TypeVar("T")
+
+END = b"\r\n\r\n"
+CACHE_BUSTER = re.compile(rb"[\w.~-]*(?=[& ])")
+LENGTH = re.compile(rb"(?<=\r\nContent-Length: )[0-9]{1,9}(?=\r\n)", re.IGNORECASE)
+UNSUPPORTED_FIELDS = ("Expect", "Trailer", "Transfer-Encoding", "Upgrade")
+"""Fields that ask for more than an answer."""
+MAX_KNOWN = 16
+"""How many heads are known at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead(Generic[T]):  # Python 3.10 has no NamedTuple that is generic
+    """A head that is known."""
+
+    meaning: T
+    size: int
+    """Bytes, with the empty line that ends it."""
+    length: int
+    """Bytes of the body."""
+
+
+class HeadCache(Generic[T]):
+    """The heads of one connection.
+
+    read: says what a request means; None where it is not known here.
+    max_length: bytes that a body may have.
+    """
+
+    __slots__ = ("_known", "_max_length", "_read")
+
+    def __init__(self, read: Callable[[HTTPServerRequest], T | None], max_length: int) -> None:
+        self._read = read
+        self._max_length = max_length
+        self._known: dict[bytes, T] = {}
+
+    def match(self, data: bytes) -> KnownHead[T] | None:
+        """Return the head that the data begins with; None where it is for Tornado to read."""
+        is_post = data.startswith(b"POST")
+        meaning = None if is_post else self._known.get(data)
+        if meaning is not None:
+            return KnownHead(meaning, len(data), 0)
+        end = data.find(END) + len(END)
+        if end < len(END):
+            return None
+        key, length = data[:end], 0
+        if is_post:
+            announced = LENGTH.search(key)
+            if announced is None:
+                return None
+            key, length = _without(announced.span(), key), int(announced[0])
+        at = key.find(b"&t=", 0, key.find(b"\r")) + 3
+        offset = CACHE_BUSTER.match(key, at)
+        if at >= 3 and offset is not None:
+            key = _without(offset.span(), key)
+        meaning = self._known.get(key) or self._learn(key, data[:end])
+        return None if meaning is None or length > self._max_length else KnownHead(meaning, end, length)
+
+    def _learn(self, key: bytes, head: bytes) -> T | None:
+        request = read(head)
+        meaning = None if request is None else self._read(request)
+        if meaning is not None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = meaning
+        return meaning
+
+
+def read(head: bytes) -> HTTPServerRequest | None:
+    """Read the head of a request; return None unless it is a plain one."""
+    exchange, _, rest = head.decode("latin-1").partition("\r\n")
+    try:
+        request = HTTPServerRequest(start_line=parse_request_start_line(exchange), headers=HTTPHeaders.parse(rest))
+    except HTTPInputError:
+        return None
+    return request if head.count(b"\n") == head.count(b"\r\n") and is_plain(request) else None
+
+
+def is_plain(request: HTTPServerRequest) -> bool:
+    """Whether a request is a GET, or another with a length, by HTTP/1.1, on a connection that is kept alive."""
+    headers = request.headers
+    length = headers.get("Content-Length")
+    return (
+        request.version == "HTTP/1.1"
+        and headers.get("Connection", "keep-alive").lower() == "keep-alive"
+        and not any(name in headers for name in UNSUPPORTED_FIELDS)
+        and (length is None if request.method == "GET" else length is not None and length.isdecimal())
+    )
+
+
+def _without(span: tuple[int, int], data: bytes) -> bytes:
+    return data[: span[0]] + data[span[1] :]

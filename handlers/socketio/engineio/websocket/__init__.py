@@ -1,0 +1,1 @@
+"""The WebSocket transport (RFC 6455)."""

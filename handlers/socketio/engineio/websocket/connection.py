@@ -1,0 +1,282 @@
+"""How the bytes of a WebSocket get to and from its socket, once the handshake is done.
+
+A plain socket is taken over from Tornado's stream: what it has is read in one call, what is sent goes straight to the
+kernel, and only what the kernel does not take waits here. That costs no future and no task. An
+encrypted stream has to read and write itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Protocol
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+
+from ..counters import Traffic
+
+CHUNK = 1 << 16
+"""Bytes that are read at once; whoever sends more has the rest read in the next round, after others."""
+
+
+class ConnectionOwner(Protocol):
+    """What a wire tells of itself."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+
+    def drained(self) -> None:
+        """Take note that all that waited has been sent."""
+
+    def connection_lost(self, error: bool) -> None:
+        """Take note that the wire is closed, by an error or not. Called once."""
+
+
+class Connection(Protocol):
+    """A connection to one peer."""
+
+    busy: bool
+    """Whether something waits to be sent, or the last has been sent."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or have them wait."""
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+
+    def pause_reading(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+
+    def resume_reading(self) -> None:
+        """Read on."""
+
+    def finish(self) -> None:
+        """Close when all that waits has been sent."""
+
+    def close(self, error: bool = False) -> None:
+        """Close at once."""
+
+    async def run(self) -> None:
+        """Read until the wire is closed, where that takes a task."""
+
+
+def detach_stream(stream: IOStream, owner: ConnectionOwner, traffic: Traffic) -> Connection:
+    """Return the wire of a stream that nobody else uses any more. Raises StreamClosedError where it is closed."""
+    return (TLSConnection if isinstance(stream, SSLIOStream) else SocketConnection)(stream, owner, traffic)
+
+
+class SocketConnection:
+    """A plain socket."""
+
+    __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_traffic", "_unsent", "busy")
+
+    def __init__(self, stream: IOStream, owner: ConnectionOwner, traffic: Traffic) -> None:
+        self.busy = False
+        self._owner: ConnectionOwner | None = owner
+        self._traffic = traffic
+        self._loop = stream.io_loop
+        self._unsent: list[memoryview[int]] = []
+        self._ended = self._finishing = self._paused = False
+        early = stream.read_bytes(CHUNK, partial=True)
+        if stream.closed():
+            raise StreamClosedError
+        self._loop.remove_handler(stream.fileno())
+        self._socket: socket.socket = stream.socket
+        self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
+        if isinstance(early, asyncio.Future) and early.done():
+            self._loop.add_callback(self._take_early, early)
+
+    async def run(self) -> None:
+        """Return at once: the loop calls when there is something to read."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or have them wait."""
+        self._traffic.sent += len(data)
+        if self._unsent:
+            # Apart, not joined: what readers who are equally slow have not been sent is the same bytes.
+            self._unsent.append(memoryview(data))
+            return
+        try:
+            sent = self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self._gone(error=True)
+            return
+        if sent < len(data):
+            self._unsent.append(memoryview(data)[sent:])
+            self.busy = True
+            self._watch()
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
+
+    def pause_reading(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        if self._owner is not None:
+            self._paused = True
+            self._watch()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._owner is not None:
+            self._paused = False
+            self._watch()
+
+    def _watch(self) -> None:
+        reads = 0 if self._paused else IOLoop.READ
+        self._loop.update_handler(self._socket, reads | IOLoop.WRITE if self._unsent else reads)
+
+    def finish(self) -> None:
+        """Close when all that waits has been sent."""
+        if self._unsent:
+            self._finishing = True
+        else:
+            self.close()
+
+    def close(self, error: bool = False) -> None:
+        """Close at once."""
+        owner, self._owner = self._owner, None
+        if owner is None:
+            return
+        self._loop.remove_handler(self._socket)
+        self._socket.close()
+        self._unsent.clear()
+        self.busy = True
+        owner.connection_lost(error)
+
+    def _gone(self, error: bool) -> None:
+        # Not at once: whoever was sending is in the middle of something else.
+        self._loop.add_callback(self.close, error)
+
+    def _take_early(self, early: asyncio.Future[bytes]) -> None:
+        if early.exception() is not None:
+            self.close(error=True)
+        elif self._owner is not None:
+            self._traffic.received += len(early.result())
+            self._owner.data_received(early.result())
+
+    def _on_event(self, _: socket.socket, events: int) -> None:
+        if events & IOLoop.WRITE:
+            self._send_more()
+        if events & (IOLoop.READ | IOLoop.ERROR) and self._owner is not None:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close(error=True)
+            return
+        if not data:
+            self.close()
+        elif self._owner is not None:
+            self._traffic.received += len(data)
+            self._owner.data_received(data)
+
+    def _send_more(self) -> None:
+        try:
+            while self._unsent:
+                part = self._unsent.pop(0)
+                sent = self._socket.send(part)
+                if sent < len(part):
+                    self._unsent.insert(0, part[sent:])
+                    return
+        except (BlockingIOError, InterruptedError):
+            self._unsent.insert(0, part)
+            return
+        except OSError:
+            self.close(error=True)
+            return
+        self.busy = self._ended
+        self._watch()
+        if self._finishing:
+            self.close()
+        elif self._owner is not None and not self._ended:
+            self._owner.drained()
+
+
+class TLSConnection:
+    """An encrypted stream."""
+
+    __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_traffic", "_writing", "busy")
+
+    def __init__(self, stream: IOStream, owner: ConnectionOwner, traffic: Traffic) -> None:
+        self.busy = False
+        self._owner: ConnectionOwner | None = owner
+        self._traffic = traffic
+        self._stream = stream
+        self._writing = self._ended = self._finishing = False
+        self._reads = asyncio.Event()
+        self._reads.set()
+
+    async def run(self) -> None:
+        """Read until the stream is closed."""
+        try:
+            while self._owner is not None:
+                data = await self._stream.read_bytes(CHUNK, partial=True)
+                self._traffic.received += len(data)
+                self._owner.data_received(data)
+                # A stream that has more at hand would not let others have their turn.
+                await asyncio.sleep(0)
+                await self._reads.wait()
+        except StreamClosedError:
+            self.close(error=self._stream.error is not None)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or have them wait."""
+        self._traffic.sent += len(data)
+        try:
+            sending = self._stream.write(data)
+        except StreamClosedError:
+            return
+        if self._stream.writing() and not self._writing:
+            self._writing = self.busy = True
+            sending.add_done_callback(self._sent)
+
+    def send_last(self, data: bytes) -> None:
+        """Send the last bytes; the wire is busy from then on."""
+        self.send(data)
+        self._ended = self.busy = True
+
+    def pause_reading(self) -> None:
+        """Read nothing for now; the kernel holds the peer back."""
+        self._reads.clear()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._reads.set()
+
+    def finish(self) -> None:
+        """Close when all that waits has been sent."""
+        if self._writing:
+            self._finishing = True
+        else:
+            self.close()
+
+    def close(self, error: bool = False) -> None:
+        """Close at once."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            self.busy = True
+            self._reads.set()
+            self._stream.close()
+            owner.connection_lost(error)
+
+    def _sent(self, sending: asyncio.Future[None]) -> None:
+        if self._owner is None or sending.exception() is not None:
+            return
+        if self._stream.writing():
+            # Something was sent besides meanwhile; a write of nothing ends when that has.
+            self._stream.write(b"").add_done_callback(self._sent)
+            return
+        self._writing, self.busy = False, self._ended
+        if self._finishing:
+            self.close()
+        elif not self._ended:
+            self._owner.drained()

@@ -1,0 +1,184 @@
+"""RFC 6455 as this server speaks it: Tornado's handshake, then frames over a wire of our own.
+
+Tornado waits for its stream three times a frame; here all frames that have come are read in one go. The checks are
+those of `frames.py`, which are stricter than Tornado's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Protocol
+
+from tornado.iostream import StreamClosedError
+from tornado.util import _websocket_mask
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
+
+from ..codec.deflate import inflate
+from ..codec.frames import (
+    CLOSE,
+    PING,
+    PONG,
+    Control,
+    FrameReader,
+    Received,
+    WebSocketProtocolError,
+    control_frame,
+    read_close,
+)
+from ..counters import Traffic
+from .connection import Connection, detach_stream
+
+CLOSING = 5.0
+"""Seconds that the peer has to answer a CLOSE, and to read what was sent before it."""
+
+
+class Receiver(Protocol):
+    """Whom a connection is for."""
+
+    broken: bool
+    """Whether the connection ended by an error."""
+    closed_by_peer: bool
+    """Whether the peer sent a CLOSE."""
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take a message."""
+
+    def on_protocol_error(self, violation: WebSocketProtocolError) -> None:
+        """Take note that the peer did what the RFC forbids; the connection closes."""
+
+    def spend(self) -> float:
+        """Count a frame that has come; return the seconds to wait before the next is taken."""
+
+    def drained(self) -> None:
+        """Take note that all that waited has been sent."""
+
+
+class WebSocketProtocol(WebSocketProtocol13):
+    """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
+
+    def __init__(
+        self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
+    ) -> None:
+        super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
+        self._receiver = receiver
+        self._traffic = traffic
+        self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
+        self._received: Iterator[Received] = iter(())
+        self._paused = False
+        self._pong: bytes | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # -- for the transport
+
+    def begin(self) -> Connection | None:
+        """Take the socket over, when the handshake is done; return the wire, None where the peer is gone."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            self.set_nodelay(True)
+            self._connection: Connection | None = detach_stream(self.stream, self, self._traffic)
+        except StreamClosedError:
+            self._connection = None
+        del self.stream
+        return self._connection
+
+    def send(self, frames: bytes) -> None:
+        """Send frames; none may follow a CLOSE (§5.5.1)."""
+        if self._connection is not None and not self.server_terminated:
+            self._connection.send(frames)
+
+    # -- for Tornado
+
+    async def _receive_frame_loop(self) -> None:
+        if self._connection is None:
+            self.connection_lost(error=True)
+        else:
+            await self._connection.run()
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begin the closing handshake, or complete it."""
+        if self._connection is None:
+            return
+        if not self.server_terminated:
+            body = b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()
+            self._connection.send_last(control_frame(CLOSE, body))
+            self.server_terminated = True
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(CLOSING, self._connection.close)
+        if self.client_terminated:
+            self._connection.finish()
+
+    def _abort(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def is_closing(self) -> bool:
+        """Whether either side has begun to close."""
+        return self.client_terminated or self.server_terminated
+
+    # -- for the wire
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        self._received = iter(self._reader.feed(data))
+        self._take_received()
+
+    def _take_received(self) -> None:
+        try:
+            for message in self._received:
+                if self.client_terminated:
+                    return
+                if isinstance(message, (str, bytes)):
+                    self._receiver.on_message(message)
+                elif isinstance(message, Control):
+                    self._take_control(message)
+                else:
+                    raise message
+                pause_reading = self._receiver.spend()
+                if pause_reading:
+                    self._pause(pause_reading)
+                    return
+        except WebSocketProtocolError as violation:
+            self._part(violation)
+        if self._paused and self._connection is not None:
+            self._paused = False
+            self._connection.resume_reading()
+
+    def _part(self, violation: WebSocketProtocolError) -> None:
+        self.close(violation.code, str(violation))
+        self._receiver.on_protocol_error(violation)
+        self.client_terminated = True  # nothing that comes behind it counts (§7.1.7)
+        if self._connection is not None:
+            self._connection.finish()
+
+    def _pause(self, seconds: float) -> None:
+        if self._connection is not None and not self._paused:
+            self._paused = True
+            self._connection.pause_reading()
+        self._loop.call_later(seconds, self._take_received)
+
+    def drained(self) -> None:
+        """Answer the last ping that came meanwhile, and let the transport go on."""
+        if self._pong is not None:
+            pong, self._pong = self._pong, None
+            self.send(control_frame(PONG, pong))
+        self._receiver.drained()
+
+    def connection_lost(self, error: bool) -> None:
+        """Let the transport know that it is over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.client_terminated = self.server_terminated = True
+        self._receiver.broken = error
+        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+
+    def _take_control(self, frame: Control) -> None:
+        if frame.opcode == CLOSE:
+            self.close_code = read_close(frame.data)
+            self.client_terminated = self._receiver.closed_by_peer = True
+            self.close(self.close_code)
+        elif frame.opcode == PING and self._connection is not None and self._connection.busy:
+            # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.
+            self._pong = frame.data
+        elif frame.opcode == PING:
+            self.send(control_frame(PONG, frame.data))

@@ -1,0 +1,175 @@
+"""Which part of a value has no JSON form, in words for whoever tried to send it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
+from math import isfinite
+from typing import Any, NoReturn
+
+from .engineio.errors import ProtocolError
+
+DEEP = 200
+"""How deep arrays and objects of a message may nest that is sent. What nests deeper may contain itself."""
+ARGUMENTS = 2
+"""How deep an argument is that is an array or an object: it is within the array of the message."""
+
+
+def describe_unencodable(args: list[Any]) -> str:
+    """Return the path to the first part of an event's arguments that cannot be encoded, and what it is."""
+    for number, value in enumerate(args):
+        for fault in _faults(value, f"args[{number}]", ARGUMENTS):
+            return fault
+    return "the arguments cannot be encoded"
+
+
+def find_placeholder(args: Any, path: str = "args") -> str | None:
+    """Return the path to the first object that a decoder would take for the placeholder of an attachment."""
+    if isinstance(args, dict):
+        if args.get("_placeholder") is True:
+            return path
+        items = ((repr(key)[:80], item) for key, item in args.items())
+    elif isinstance(args, (list, tuple)):
+        items = ((str(index), item) for index, item in enumerate(args))
+    else:
+        return None
+    found = (find_placeholder(item, f"{path}[{key}]") for key, item in items)
+    return next((place for place in found if place is not None), None)
+
+
+def nests_deeper(value: Any, depth: int) -> bool:
+    """Whether arrays and objects nest deeper than this."""
+    level = [value]
+    for _ in range(depth):
+        containers = [part for part in level if isinstance(part, (list, tuple, dict))]
+        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
+    return any(isinstance(part, (list, tuple, dict)) for part in level)
+
+
+def _faults(value: Any, path: str, depth: int) -> Iterator[str]:
+    if depth > DEEP and isinstance(value, (list, tuple, dict)):
+        yield f"{path[:80]}… nests deeper than {DEEP}, or contains itself"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, (str, int, float, bool, type(None))):
+                yield f"{path} has the key {key!r:.80}, a {type(key).__name__}: JSON has only texts for keys"
+            yield from _faults(item, f"{path}[{key!r:.80}]", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _faults(item, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, float):
+        if not isfinite(value):
+            yield f"{path} is {value}, which JSON does not have: it makes JavaScript clients reconnect for ever"
+    elif not isinstance(value, (str, int, bytes, bytearray, memoryview, type(None))):
+        yield f"{path} is of the type {type(value).__name__}, which has no JSON form: {value!r:.80}"
+
+
+MAX_DEPTH = 100
+"""How deep arrays and objects of a message may nest that comes. One that is sent may nest deeper (`DEEP`), so that what
+a client sent can be passed on within something."""
+
+
+MAX_DIGITS = 4301
+"""How many characters a number with a point may have; Python itself limits whole numbers to 4,300."""
+
+
+def dump(data: Any, attachments: list[bytes]) -> str:
+    """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
+    try:
+        text = _encode_plain(data)
+    except _BytesFoundError:
+        text = _encoder(_Detacher(attachments))(data)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # Half of a surrogate pair has no UTF-8; JSON can escape it, as JavaScript does.
+            return _escape_surrogates(text)
+    return text
+
+
+class _BytesFoundError(Exception):
+    """The data is not plain JSON."""
+
+
+class _Detacher:
+    """Puts the bytes of one message aside."""
+
+    def __init__(self, attachments: list[bytes]) -> None:
+        self._attachments = attachments
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(type(value).__name__)
+        self._attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(self._attachments) - 1}
+
+
+def _no_bytes(value: Any) -> NoReturn:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise _BytesFoundError
+    raise TypeError(type(value).__name__)
+
+
+def _encoder(default: Callable[[Any], Any]) -> Callable[[Any], str]:
+    if c_make_encoder is None:
+        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default).encode
+    # A JSONEncoder makes one of these for each call, which takes longer than to encode a short message.
+    encode = c_make_encoder(None, default, encode_basestring, None, ":", ",", False, False, False)
+    return lambda data: "".join(encode(data, 0))
+
+
+def _escape_surrogates(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+_encode_plain = _encoder(_no_bytes)
+
+
+_NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def load(text: str, start: int, max_depth: int) -> Any:
+    """Read the JSON that begins at `start`; raise ProtocolError where it is none, or nests deeper than `max_depth`."""
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(text, max_depth)
+    try:
+        data, end = _scan(text, start)
+    except StopIteration:
+        raise ProtocolError(f"no JSON where some is due: {text[:80]!r}") from None
+    except ValueError as error:
+        raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
+    if end != len(text) and not text[end:].isspace():
+        raise ProtocolError(f"something behind the JSON: {text[end : end + 80]!r}")
+    if data is None:
+        raise ProtocolError("null where an array or an object is due")
+    return data
+
+
+def _check_depth(text: str, max_depth: int) -> None:
+    depth = 0
+    for token in _NESTING.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > max_depth:
+                raise ProtocolError(f"nested deeper than {max_depth}")
+        elif token[0] in "]}":
+            depth -= 1
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+_scan = json.JSONDecoder(parse_constant=_not_json, parse_float=_finite).scan_once  # type: ignore[attr-defined]

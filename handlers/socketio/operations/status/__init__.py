@@ -1,0 +1,5 @@
+"""The page of the server at work, and the namespace that feeds it."""
+
+from .page import Status, StatusNamespace
+
+__all__ = ["Status", "StatusNamespace"]

@@ -1,0 +1,1 @@
+"""Connection state recovery: clients that are away, over a restart of the server as well."""

@@ -1,0 +1,253 @@
+"""From one server to the next: what those who may come back need, as JSON.
+
+`snapshot` takes it when all sessions are over, `restore` gives it to a hub that has just been started. Neither reads
+or writes a file. What is said is saved once, however many rooms it was said in; and only what somebody may ask for
+again: events, without those that were volatile or asked for an answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..client import Client
+from ..connection import Connection
+from ..engineio.codec.packet import Packet
+from ..engineio.reasons import CloseReason
+from ..engineio.room import Entry, Room, Slice
+from ..engineio.session import Handshake, Session
+from ..errors import Refused
+from ..namespace import Namespace
+from .snapshot_format import FORMAT, SavedClient, SavedEvent, SavedNamespace, SavedRoom, read
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+
+logger = logging.getLogger(__name__)
+
+ENDED: CloseReason = "server shutting down"
+
+
+def snapshot(hub: Hub, taken_at: float) -> dict[str, Any]:
+    """See `Hub.snapshot`; `saved.py` says what it looks like. Who is online counts as away from now on."""
+    writer = _Writer(hub)
+    namespaces = {namespace.name: writer.namespace(namespace) for namespace in hub.namespaces.values()}
+    said = [[offset, *_parts(writer.said[offset].packets)] for offset in sorted(writer.said)]
+    return {"format": FORMAT, "taken_at": taken_at, "stamp": hub.offset, "namespaces": namespaces, "said": said}
+
+
+def restore(hub: Hub, data: Any, now: float) -> int:
+    """See `Hub.restore`."""
+    saved = read(data)
+    age = max(0.0, now - saved.taken_at)
+    found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
+    parts = [(namespace, part) for namespace, part in found if namespace is not None]
+    absent = _make_absent(hub, parts)
+    hub.skip_offsets_to(saved.offset)
+    for namespace, part in parts:
+        hub.namespaces[namespace.name] = namespace
+        _fill(namespace, part)
+    for client, was in sorted(absent, key=lambda pair: -pair[1].away):
+        _place(client, was)
+        hub.recovery.restore_away(client, hub.now() - age - was.away, was.present, hub.now())
+    for namespace, part in parts:
+        for room, _ in _rooms(namespace, part):
+            room.release()
+        for name in part.rooms:
+            namespace.drop_empty(name)  # those that only clients were in whose handlers could not be made
+        hub.prune(namespace)
+    return len(absent)
+
+
+# -- taking
+
+
+class _Writer:
+    """Writes one snapshot."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.said: dict[int, Entry] = {}
+        """What the logs have, by stamp."""
+        self._hub = hub
+        self._complaints: set[tuple[type, str]] = set()
+        self._groups: dict[int, int] = {}
+
+    def namespace(self, namespace: Namespace) -> dict[str, Any]:
+        """Write a namespace."""
+        clients = [client for client in namespace.known.values() if client.trail is not None]
+        entered = {name for client in clients for name in client.rooms}
+        rooms = {name: room for name, room in namespace.rooms.items() if name in entered or room in namespace.kept}
+        return {
+            "everyone": self._room(namespace, namespace.everyone),
+            "rooms": {name: self._room(namespace, room) for name, room in rooms.items()},
+            "clients": [self._client(namespace, client) for client in clients],
+        }
+
+    def _room(self, namespace: Namespace, room: Room) -> dict[str, Any]:
+        kept = namespace.kept.get(room, {})
+        return {
+            **self._log(room),
+            "retained": self._hub.recovery.retains(room),
+            "kept": [[event, said.maxlen, [_parts(packets) for packets in said]] for event, said in kept.items()],
+        }
+
+    def _log(self, room: Room) -> dict[str, Any]:
+        return {"forgotten": room.forgotten, "log": self._stamps(room.after(0) if room.retainers else [])}
+
+    def _stamps(self, entries: Iterable[Entry]) -> list[int]:
+        entries = list(entries)
+        self.said.update((entry.offset, entry) for entry in entries)
+        return [entry.offset for entry in entries]
+
+    def _client(self, namespace: Namespace, client: Client) -> dict[str, Any]:
+        trail, handshake = client.trail, client.session.handshake
+        assert trail is not None
+        return {
+            "id": client.id,
+            "pid": trail.pid,
+            "connection": self._groups.setdefault(id(client.connection.group), len(self._groups)),
+            "away": self._hub.recovery.away(client, self._hub.now()),
+            "present": client.id in namespace.clients,
+            "reason": ENDED if client.connected else client.disconnect_reason,
+            "auth": self._json(client, "auth", client.auth).get("auth", {}),
+            "remote_ip": handshake.remote_ip,
+            "query": dict(handshake.query),
+            "remembered": self._attributes(client),
+            **self._log(client.room),
+            "entered": trail.entered[client.room],
+            "entered_everyone": trail.entered[namespace.everyone],
+            "rooms": {name: trail.entered[namespace.rooms[name]] for name in client.rooms},
+            "left": self._stamps(trail.left),
+        }
+
+    def _attributes(self, client: Client) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        for name in client.namespace.handler.remembered:
+            if name in vars(client.handler):
+                written |= self._json(client, name, vars(client.handler)[name])
+        return written
+
+    def _json(self, client: Client, name: str, value: Any) -> dict[str, Any]:
+        """Return a value by its name, as JSON has it; nothing, and complain once, where it has no JSON form."""
+        try:
+            return {name: json.loads(json.dumps(value, allow_nan=False))}
+        except Exception as error:
+            handler = client.namespace.handler
+            if (handler, name) not in self._complaints:
+                self._complaints.add((handler, name))
+                logger.error("%s.%s has no JSON form and is not saved: %s", handler.__name__, name, error)
+            return {}
+
+
+def _parts(packets: Sequence[Packet]) -> list[str]:
+    return [p.data if isinstance(p.data, str) else base64.b64encode(p.data).decode("ascii") for p in packets]
+
+
+# -- giving
+
+
+class _Nothing:
+    """What carries the session of a client that is away."""
+
+    name = "nothing"
+
+    def deliver(self, said: Slice) -> bool:
+        """Send nothing."""
+        return False
+
+    def catch_up(self) -> None:
+        """Read nothing."""
+
+    def release(self) -> None:
+        """Hold nothing."""
+
+    def end(self, farewell: Slice, reason: CloseReason) -> None:
+        """It has ended."""
+
+
+def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
+    try:
+        return hub.namespace(part.name)
+    except Refused:
+        logger.warning("%d clients of %.80r are lost: no such namespace is declared", len(part.clients), part.name)
+        return None
+
+
+def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) -> list[tuple[Client, SavedClient]]:
+    """Make the clients that are away; no namespace knows them yet. One whose handler fails is logged and left out."""
+    absent = []
+    groups: dict[int, dict[Client, None]] = {}
+    for namespace, part in parts:
+        for was in part.clients:
+            connection = _closed_connection(hub, was)
+            if was.connection is not None:
+                connection.group = groups.setdefault(was.connection, connection.group)
+            client = _absent(namespace, connection, was)
+            if client is not None:
+                absent.append((client, was))
+    return absent
+
+
+def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
+    session = Session(hub, "", _Nothing(), Handshake({}, was.remote_ip, was.query), hub.now())
+    session.reason = ENDED
+    return Connection(hub, session)
+
+
+def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> Client | None:
+    client = Client(namespace, connection, was.auth)
+    client.make_handler(client.log_settled)
+    if client.handler is None:
+        return None
+    remembered = namespace.handler.remembered
+    vars(client.handler).update((name, value) for name, value in was.remembered.items() if name in remembered)
+    client.restore(was.id, was.reason)
+    connection.add(client)
+    return client
+
+
+def _fill(namespace: Namespace, part: SavedNamespace) -> None:
+    for room, was in _rooms(namespace, part):
+        room.retain()
+        _tell(room, was.forgotten, was.log)
+        if was.kept:
+            namespace.kept[room] = {event.name: _deque(event) for event in was.kept}
+        if was.retained:
+            namespace.hub.recovery.retain(room)
+
+
+def _deque(event: SavedEvent) -> deque[Sequence[Packet]]:
+    return deque(event.said, maxlen=event.number)
+
+
+def _rooms(namespace: Namespace, part: SavedNamespace) -> Iterable[tuple[Room, SavedRoom]]:
+    yield namespace.everyone, part.everyone
+    for name, was in part.rooms.items():
+        yield namespace.room(name), was
+
+
+def _tell(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
+    room.forgotten = forgotten
+    for entry in log:
+        room.publish(entry)
+    room.offer()
+
+
+def _place(client: Client, was: SavedClient) -> None:
+    """Put a client where it was."""
+    namespace = client.namespace
+    _tell(client.room, was.forgotten, was.log)
+    trail = client.trail = namespace.hub.recovery.begin(client, was.pid)
+    trail.enter(client.room, was.entered)
+    trail.enter(namespace.everyone, was.entered_everyone)
+    for name, offset in was.rooms.items():
+        trail.enter(namespace.add(client, name), offset)
+        client.rooms[name] = None
+    trail.left = was.left
+    namespace.known[client.id] = client
+    if was.present:
+        namespace.clients[client.id] = client

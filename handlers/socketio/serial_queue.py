@@ -1,0 +1,59 @@
+"""One after the other: the handlers of one client run in the order in which its events came, even where they wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Job = Callable[..., "Awaitable[None] | None"]
+"""Does its work at once, or returns what finishes it. It raises nothing: it deals with its own failures."""
+
+
+class SerialQueue:
+    """A queue of jobs, of which one runs at a time. At rest it holds no task.
+
+    running: where what finishes a job is found while it runs, among that of other queues.
+    """
+
+    __slots__ = ("_running", "_waiting", "busy")
+
+    def __init__(self, running: set[asyncio.Future[None]]) -> None:
+        self.busy = False
+        """Whether a job runs."""
+        self._waiting: deque[tuple[Job, tuple[Any, ...]]] | None = None
+        self._running = running
+
+    def take(self, job: Job, *args: Any) -> None:
+        """Run a job now, or after those that came before it."""
+        if self.busy:
+            self._waiting = self._waiting or deque()
+            self._waiting.append((job, args))
+        else:
+            self.busy = True
+            pending = job(*args)
+            if pending is None and self._waiting is None:
+                self.busy = False
+            else:
+                self._go_on(pending)
+
+    def clear(self) -> None:
+        """Drop the jobs that have not begun."""
+        if self._waiting is not None:
+            self._waiting.clear()
+
+    def _go_on(self, pending: Awaitable[None] | None) -> None:
+        while pending is None:
+            if not self._waiting:
+                self.busy, self._waiting = False, None
+                return
+            job, args = self._waiting.popleft()
+            pending = job(*args)
+        job_running = asyncio.ensure_future(pending)
+        self._running.add(job_running)
+        job_running.add_done_callback(self._done)
+
+    def _done(self, job_running: asyncio.Future[None]) -> None:
+        self._running.discard(job_running)
+        self._go_on(None)
