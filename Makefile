@@ -12,7 +12,7 @@ LIB    := $(prefix)/lib/message-board
 NEW    := $(DESTDIR)$(LIB).new
 UNITS  := message-board.service message-board.socket
 
-# Where tests/install-tools puts Node.js if the machine's is too old.
+# Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
 .PHONY: run test check tools soak bench profile install uninstall clean
@@ -27,14 +27,14 @@ check: $(VENV)/.test       ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers examples benchmarks tests/*.py tests/soak
+	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers examples benchmarks $(filter-out tests/js/,$(wildcard tests/*/)) tests/conftest.py
 
 tools: $(VENV)/.test tests/js/node_modules/.installed
-	VENV=$(VENV) tests/install-tools
-	$(BIN)/python tests/pythons.py
+	VENV=$(VENV) tests/support/install-tools
+	$(BIN)/python tests/support/pythons.py
 
 soak: $(VENV)/.test tests/js/node_modules/.installed  ## ten minutes of clients that come, go, die and flood; ARGS="--help"
-	PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
+	PYTHONPATH=tests:tests/support $(BIN)/python -m soak $(ARGS)
 
 bench: $(VENV)/.run        ## the peers side by side; ARGS="--quick" in under a minute
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -82,6 +82,6 @@ $(VENV)/.test: requirements.txt tests/requirements.txt | $(VENV)/bin/python
 	touch $@
 
 tests/js/node_modules/.installed: tests/js/package.json
-	VENV=$(VENV) tests/install-tools node
+	VENV=$(VENV) tests/support/install-tools node
 	cd tests/js && npm install --silent --no-audit --no-fund
 	touch $@

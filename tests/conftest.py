@@ -140,7 +140,11 @@ def board(*options: str) -> Server:
 def check_server(interval: int, timeout: int) -> Server:
     """The check application on this server; milliseconds."""
     return Server(
-        sys.executable, JS.parent / "peer.py", PING_INTERVAL=interval, PING_TIMEOUT=timeout, CONNECT_TIMEOUT=5000
+        sys.executable,
+        JS.parent / "support" / "conformance_server.py",
+        PING_INTERVAL=interval,
+        PING_TIMEOUT=timeout,
+        CONNECT_TIMEOUT=5000,
     )
 
 
@@ -236,7 +240,7 @@ def node() -> str:
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a program: the machine's, or what tests/install-tools has unpacked into the venv."""
+    """Return the path of a program: the machine's, or what tests/support/install-tools has unpacked into the venv."""
     unpacked = Path(sys.prefix) / "debian" / "usr"
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{unpacked / 'bin'}:{unpacked / 'sbin'}")
     if path is None:

@@ -1,4 +1,4 @@
-// What a real client can see of the server's features, as checks against the application of tests/features.py. Each is
+// What a real client can see of the server's features, as checks against the application of tests/support/feature_server.py. Each is
 // an async function of { io, url, transports }; `features` are the server's, `apiChecks` the client's, and `official`
 // what only the official client under Node.js can see.
 

@@ -1,6 +1,6 @@
-// Records what the official client sends, for tests/test_fuzz.py to mutate:
+// Records what the official client sends, for tests/journeys/test_fuzz.py to mutate:
 //
-//     PORT=4000 PING_INTERVAL=200 python tests/peer.py &
+//     PORT=4000 PING_INTERVAL=200 python tests/support/conformance_server.py &
 //     node tests/js/record.mjs http://127.0.0.1:4000 > tests/traffic.json
 //
 // It prints JSON: for each way to connect { transports, version, connections }, each connection all that was sent over

@@ -23,13 +23,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
-import wire
+import raw_client
 from conftest import PATIENCE, Server, board
 
-from tests.soak import ledger
-from tests.soak.ledger import State, Stayer, megabytes
-from tests.soak.residents import Script, residents
-from tests.soak.visits import Rest, Visiting, knock, visit
+from . import ledger
+from .ledger import State, Stayer, megabytes
+from .residents import Script, residents
+from .visits import Rest, Visiting, knock, visit
 
 LIMITS = ("--rate=200", "--max-payload=100000", "--max-backlog=262144", "--ping-interval=1")
 TIMES = ("ping-timeout", "connect-timeout", "upgrade-timeout", "recovery")
@@ -128,7 +128,7 @@ class Soak:
 
 async def look(server: Server) -> State:
     """Look at what the server holds."""
-    answer = await wire.Server(server.port).request("GET", "/metrics")
+    answer = await raw_client.Server(server.port).request("GET", "/metrics")
     samples = [line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#")]
     process = Path(f"/proc/{server.pid}")
     resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
@@ -142,7 +142,7 @@ async def look(server: Server) -> State:
 
 async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patience: float) -> list[str]:
     """Soak the server; print what was found, and return what is not as it should be."""
-    wire.WAIT = PATIENCE
+    raw_client.WAIT = PATIENCE
     server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
     silence = patience + 3
     async with AsyncExitStack() as at_last:

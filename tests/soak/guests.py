@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import socketio
 from conftest import PATIENCE
 from engineio.payload import Payload
-from wire import CLOSE, SEPARATOR, Answer, Closed, Line, Server, address
+from raw_client import CLOSE, SEPARATOR, Answer, Closed, Line, Server, address
 
 ENDS = (Closed, EOFError, ConnectionError)
 """What a guest hears of its connection's end."""

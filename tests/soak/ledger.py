@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tests.soak.guests import Heard
+from .guests import Heard
 
 GROWTH = 8 << 20
 """Bytes by which the memory of a process that has not grown may still differ."""

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from conftest import JS
-from wire import Server
+from raw_client import Server
 
-from tests.soak.guests import (
+from .guests import (
     ENDS,
     Guest,
     Heard,
@@ -24,7 +24,7 @@ from tests.soak.guests import (
     WebSocketGuest,
     cancel,
 )
-from tests.soak.ledger import Stayer
+from .ledger import Stayer
 
 PACE = 0.5
 """Seconds from one number that a guest tells to the next."""

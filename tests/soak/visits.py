@@ -9,9 +9,9 @@ from contextlib import suppress
 from random import Random
 
 from conftest import PATIENCE
-from wire import Server, address
+from raw_client import Server, address
 
-from tests.soak.guests import (
+from .guests import (
     ENDS,
     Guest,
     LibraryGuest,

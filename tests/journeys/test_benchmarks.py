@@ -1,0 +1,107 @@
+"""The load of `make bench`, where it has to tell a reader who stalls from one that the server treats badly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import conformance_server
+import pytest
+from conftest import ROOT
+from inside import session_of
+from raw_client import (
+    JOURNEY,
+    Server,
+    io_loop,  # noqa: F401 (a fixture)
+    serve,
+)
+from tornado.web import Application
+
+from handlers.socketio import Hub, routes
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
+
+BENCHMARKS = ROOT / "benchmarks"
+CLIENTS, STALLED = 4, 3
+MESSAGE, BACKLOG = 16 << 10, 64 << 10
+"""Bytes of a message, and how many our server keeps for one who does not read."""
+ENOUGH = 30
+"""So many messages are more than that, and than the kernel holds for a client behind an Ethernet."""
+
+
+class Run(NamedTuple):
+    """How a run of the load generator ended, and what it printed."""
+
+    code: int | None
+    said: str
+    complained: str
+
+
+Load = Callable[[Server], Awaitable[Run]]
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    """Has the load generator shout at a server for a second, beside clients who stall."""
+    binary = tmp_path_factory.mktemp("load") / "load"
+    sources = sorted((BENCHMARKS / "load").glob("*.c"))
+    subprocess.run(["gcc", "-o", binary, *sources], check=True)
+
+    async def run(server: Server) -> Run:
+        options = {"port": server.port, "pid": os.getpid(), "clients": CLIENTS, "stalled": STALLED, "size": MESSAGE}
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        command = [str(binary), "--mode", "stalled", "--window", "1", "--seconds", "1", *words]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+        said, complained = await process.communicate()
+        return Run(process.returncode, said.decode(), complained.decode())
+
+    return run
+
+
+@JOURNEY
+async def test_the_server_may_part_with_readers_who_stall(load: Load) -> None:
+    shouts = 0
+    parted: list[int] = []
+
+    class Watching(conformance_server.MainHandler):
+        def on_shout(self, data: Any) -> None:
+            nonlocal shouts
+            shouts += 1
+            super().on_shout(data)
+
+        def on_disconnect(self, reason: str) -> None:
+            if reason == "slow consumer":
+                parted.append(shouts)
+
+    async with serve(Application(routes(Hub({"/": Watching}, rate=0, max_backlog=BACKLOG)))) as server:
+        run = await load(server)
+    assert (run.code, run.complained) == (0, "")
+    assert len(parted) == STALLED
+    assert max(parted) < ENOUGH
+    result = json.loads(run.said)
+    assert result["done"]
+    assert result["delivered"] == result["said"] * CLIENTS > 0
+    assert 0 < result["p50_ms"] <= result["p99_ms"] <= result["worst_ms"]
+
+
+@JOURNEY
+async def test_the_server_may_part_with_none_of_those_who_read(load: Load) -> None:
+    class Unfair(conformance_server.MainHandler):
+        def on_shout(self, data: Any) -> None:
+            session_of(self).close("forced close")
+
+    async with serve(Application(routes(Hub({"/": Unfair}, rate=0)))) as server:
+        run = await load(server)
+    assert run == (1, "", "the server closed a client with 1000\n")
+
+
+def test_each_load_beside_readers_who_stall_has_one_without_them() -> None:
+    command = [sys.executable, BENCHMARKS / "run.py", "--list", "--only", "stalled"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert listed == [f"stalled-{clients}-{stalled}" for clients in (100, 1000) for stalled in (0, 1, 30)]

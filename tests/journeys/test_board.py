@@ -1,0 +1,444 @@
+"""The events of the board, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raw_client import (
+    JOURNEY,
+    WAIT,
+    Polling,
+    Server,
+    WebSocket,
+    io_loop,  # noqa: F401 (a fixture)
+    join,
+    serve,
+)
+from tornado.web import Application
+
+import server as board
+from handlers.board.handler import BoardHandler
+from handlers.board.history import PAGE, History
+from handlers.board.rate_limit import RateLimit, ThrottledState
+from handlers.socketio import Hub
+from handlers.socketio.testing import Clock, connect
+
+pytestmark = JOURNEY
+
+
+class Person:
+    """Somebody on the board: asks, and keeps what was heard meanwhile."""
+
+    def __init__(self, client: Polling | WebSocket) -> None:
+        self.client = client
+        self.heard: list[list[Any]] = []
+        self._asked = 0
+
+    async def ask(self, event: str, *args: Any) -> Any:
+        """Send an event and return its answer."""
+        self._asked += 1
+        await self.client.send(f"42{self._asked}{json.dumps([event, *args])}")
+        while True:
+            packet = str(await self.client.next())
+            if packet.startswith(f"43{self._asked}["):
+                (answer,) = json.loads(packet.removeprefix(f"43{self._asked}"))
+                return answer
+            self._hear(packet)
+
+    async def hears(self, event: str) -> Any:
+        """Wait for the next event of this name."""
+        while True:
+            for each in self.heard:
+                if each[0] == event:
+                    self.heard.remove(each)
+                    return each[1]
+            self._hear(str(await asyncio.wait_for(self.client.next(), WAIT)))
+
+    def _hear(self, packet: str) -> None:
+        assert packet.startswith("42["), packet
+        self.heard.append(json.loads(packet.removeprefix("42")))
+
+
+async def come(server: Server, transport: str = "websocket") -> Person:
+    client = await server.open(transport)
+    await join(client)
+    return Person(client)
+
+
+def board_at(path: Path | str = ":memory:", keep: int = 10_000) -> Application:
+    return board.make_app(history=History(str(path), keep))
+
+
+async def close(application: Application) -> None:
+    await application.settings["history"].close()
+
+
+async def history_of(person: Person, **wanted: Any) -> list[str]:
+    return [post["text"] for post in (await person.ask("history", wanted))["posts"]]
+
+
+# -- posts
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_post_is_acknowledged_and_everyone_gets_it(transport: str) -> None:
+    async with serve(application := board_at()) as server:
+        ann, bob = await come(server, transport), await come(server)
+        answer = await ann.ask("post", {"text": " hello\r\nyou ", "name": " Ann "})
+        post = await bob.hears("post")
+        assert answer == {"id": post["id"]}
+        assert {key: post[key] for key in ("text", "name")} == {"text": "hello\nyou", "name": "Ann"}
+        assert post.keys() == {"id", "text", "name", "at"}
+        assert await ann.hears("post") == post
+    await close(application)
+
+
+async def test_who_asks_for_nothing_hears_news_private_and_posts_alone() -> None:
+    async with serve(application := board_at()) as server:
+        plain, person = await come(server), await come(server)
+        await person.ask("here", {"name": "Ann"})
+        await person.ask("typing", {})
+        await person.ask("post", {"text": "hello"})
+        heard = [await plain.hears(event) for event in ("news", "private", "news", "post")]
+        assert heard[:3] == [
+            {"msg": "One more person is online", "count": 1},
+            {"msg": "Welcome you are the 1 person here"},
+            {"msg": "One more person is online", "count": 2},
+        ]
+        await asyncio.sleep(0)
+        assert await plain.ask("history", {"before": 0}) == {"posts": [], "more": False}
+        assert plain.heard == []
+    await close(application)
+
+
+async def test_a_post_has_the_name_of_its_sender_unless_it_brings_one() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        await ann.ask("post", {"text": "one"})
+        await ann.ask("here", {"name": "Ann"})
+        await ann.ask("post", {"text": "two"})
+        await ann.ask("post", {"text": "three", "name": "Anna"})
+        await ann.ask("post", {"text": "four", "name": ""})
+        assert [(await ann.hears("post"))["name"] for _ in range(4)] == ["", "Ann", "Anna", ""]
+    await close(application)
+
+
+async def test_a_post_sent_twice_is_posted_once_also_after_a_restart(tmp_path: Path) -> None:
+    post = {"text": "hello", "key": "0123"}
+    answers = []
+    for _ in range(2):
+        async with serve(application := board_at(tmp_path / "board.sqlite3")) as server:
+            for _ in range(2):
+                ann = await come(server)
+                answers.append(await ann.ask("post", post))
+            assert await history_of(ann) == ["hello"]
+        await close(application)
+    assert answers == [answers[0]] * 4
+    assert answers[0].keys() == {"id"}
+
+
+async def test_a_key_that_names_another_post_is_refused() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        await ann.ask("post", {"text": "hello", "key": "1"})
+        assert "key names another post" in (await ann.ask("post", {"text": "good bye", "key": "1"}))["error"]
+    await close(application)
+
+
+async def test_five_posts_in_ten_seconds_are_the_limit_of_each_client() -> None:
+    async with serve(application := board_at()) as server:
+        ann, bob = await come(server), await come(server)
+        for number in range(5):
+            assert "id" in await ann.ask("post", {"text": str(number)})
+        refused = await ann.ask("post", {"text": "5"})
+        assert refused["error"].startswith("5 posts in 10 seconds are the limit: wait for")
+        assert 0 < refused["wait"] <= 10
+        assert "id" in await bob.ask("post", {"text": "from bob"})
+        assert await history_of(bob) == ["0", "1", "2", "3", "4", "from bob"]
+    await close(application)
+
+
+def test_the_pace_is_kept_over_any_ten_seconds() -> None:
+    pace = RateLimit(2, 10)
+    assert [pace.take(now) for now in (0, 4, 9, 10, 13, 14)] == [0, 0, 1, 0, 1, 0]
+
+
+GOOD = {
+    "a single character": "x",
+    "a thousand characters": "x" * 1000,
+    "a thousand emoji": "🙂" * 1000,
+    "right-to-left marks": "\u202egnorw\u202c \u200fשלום",
+    "zero-width characters between others": "a\u200bb\u2060c\ufeff",
+    "a family, joined by zero-width joiners": "👨‍👩‍👧‍👦",
+    "a script tag": "<script>alert(1)</script>",
+    "line breaks": "a\n\n\nb",
+    "marks upon marks": "Z" + "\u0335" * 900,
+    "white space around": " \n\t x \u3000 ",
+}
+
+
+@pytest.mark.parametrize("what", GOOD)
+async def test_a_post_may_be(what: str) -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        assert (await ann.ask("post", {"text": GOOD[what], "name": "Ann"})).keys() == {"id"}
+        assert (await ann.hears("post"))["text"] == GOOD[what].strip()
+    await close(application)
+
+
+WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
+    "a post of nothing": ("post", [], ["text"]),
+    "a post of two arguments": ("post", [{"text": "a"}, 2], ["one object", "2 arguments"]),
+    "a post that is a text": ("post", ["hello"], ["object", "a text"]),
+    "a post that is null": ("post", [None], ["object"]),
+    "a post that is an array": ("post", [["hello"]], ["object", "an array"]),
+    "a text that is a number": ("post", [{"text": 5}], ["text", "a number"]),
+    "a text that is an object": ("post", [{"text": {"a": 1}}], ["text", "an object"]),
+    "a text that is empty": ("post", [{"text": ""}], ["nothing", "write"]),
+    "a text of white space": ("post", [{"text": " \n\t\u3000"}], ["nothing"]),
+    "a text of zero width": ("post", [{"text": "\u200b\u200d\u2060\ufeff\u202e"}], ["nothing"]),
+    "a text that is too long": ("post", [{"text": "x" * 1001}], ["1,000", "1,001"]),
+    "ten thousand emoji": ("post", [{"text": "🙂" * 10_000}], ["1,000", "10,000"]),
+    "a megabyte, nearly": ("post", [{"text": "x" * 900_000}], ["1,000", "900,000"]),
+    "a bell": ("post", [{"text": "a\u0007b"}], ["control", "U+0007"]),
+    "a tab": ("post", [{"text": "a\tb"}], ["control", "U+0009"]),
+    "a C1 control character": ("post", [{"text": "a\u0085b"}], ["control", "U+0085"]),
+    "half a character": ("post", [{"text": "a\ud83d"}], ["control", "U+D83D"]),
+    "a name that is a number": ("post", [{"text": "a", "name": 5}], ["name", "a number"]),
+    "a name that is too long": ("post", [{"text": "a", "name": "x" * 33}], ["32", "33"]),
+    "a name of two lines": ("post", [{"text": "a", "name": "a\nb"}], ["name", "control"]),
+    "a name of zero width": ("post", [{"text": "a", "name": "\u200b"}], ["name", "seen"]),
+    "a key that is a number": ("post", [{"text": "a", "key": 5}], ["key", "a number"]),
+    "a key that is empty": ("post", [{"text": "a", "key": ""}], ["key", "64"]),
+    "a key that is too long": ("post", [{"text": "a", "key": "x" * 65}], ["key", "65"]),
+    "a history that is a number": ("history", [5], ["object"]),
+    "a place that is a text": ("history", [{"before": "5"}], ["before"]),
+    "a place that is true": ("history", [{"before": True}], ["before"]),
+    "a place beyond all": ("history", [{"before": 10**30}], ["before"]),
+    "a place before all": ("history", [{"before": -1}], ["before"]),
+    "a presence that is a text": ("here", ["Ann"], ["object"]),
+    "a presence with a long name": ("here", [{"name": "x" * 33}], ["32"]),
+    "a presence with a name of null": ("here", [{"name": None}], ["name", "nothing"]),
+    "typing that is a text": ("typing", ["x"], ["object"]),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_it_says_in_words_what_is_wrong_with(what: str) -> None:
+    event, args, words = WRONG[what]
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        answer = await ann.ask(event, *args)
+        assert answer.keys() == {"error"}
+        assert all(word in answer["error"] for word in words), answer
+        assert len(answer["error"]) < 200
+        assert "id" in await ann.ask("post", {"text": "still here"})
+        assert await history_of(ann) == ["still here"]
+    await close(application)
+
+
+async def test_binary_is_no_text() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        await ann.client.send('451-9["post",{"text":{"_placeholder":true,"num":0}}]', b"hello")
+        await ann.hears("private")
+        assert await ann.client.next() == '439[{"error":"The text of a post has to be a text, not binary"}]'
+    await close(application)
+
+
+# -- history
+
+
+async def test_the_newest_hundred_come_first_and_older_ones_before_an_id(tmp_path: Path) -> None:
+    history = History(str(tmp_path / "board.sqlite3"))
+    for number in range(PAGE + 3):
+        await history.add(str(number), "Ann")
+    async with serve(application := board.make_app(history=history)) as server:
+        ann = await come(server)
+        newest = await ann.ask("history")
+        assert [post["text"] for post in newest["posts"]] == [str(number) for number in range(3, PAGE + 3)]
+        assert newest["more"] is True
+        older = await ann.ask("history", {"before": newest["posts"][0]["id"]})
+        assert [post["text"] for post in older["posts"]] == ["0", "1", "2"]
+        assert older["more"] is False
+    await close(application)
+
+
+async def test_without_a_database_posts_are_passed_on_and_people_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "board.sqlite3"
+    application = board_at(file)
+    await application.settings["history"].open()
+    lock = sqlite3.connect(file)
+    lock.execute("BEGIN IMMEDIATE")
+    async with serve(application, expect="no history") as server:
+        ann, bob = await come(server), await come(server)
+        assert (await bob.ask("here"))["trouble"] == ""
+        posted = await ann.ask("post", {"text": "hello"})
+        assert (await bob.hears("post"))["id"] == posted["id"]
+        while not (told := await bob.hears("here"))["trouble"]:
+            pass
+        assert told["trouble"] == application.settings["history"].trouble == "database is locked"
+        assert (await ann.ask("here"))["trouble"] == told["trouble"]
+        assert await history_of(ann) == ["hello"]
+        assert "database is locked" in (await ann.ask("history", {"before": posted["id"]}))["error"]
+    lock.rollback()
+    lock.close()
+    await close(application)
+
+
+async def test_two_boards_in_one_process_never_mix() -> None:
+    async with serve(one := board_at()) as here, serve(other := board_at()) as there:
+        ann, bob = await come(here), await come(there)
+        await ann.ask("here", {"name": "Ann"})
+        await ann.ask("post", {"text": "hello"})
+        assert await history_of(bob) == []
+        assert (await bob.ask("here"))["names"] == []
+    await close(one)
+    await close(other)
+
+
+async def test_the_board_needs_no_application(io_loop: Any) -> None:  # noqa: F811
+    hub = Hub({"/": BoardHandler})
+    ann = await connect(hub)
+    id_ = (await ann.call("post", {"text": "hello"}))["id"]
+    assert [post["id"] for post in (await ann.call("history"))["posts"]] == [id_]
+    await hub.settings["board"].history.close()
+
+
+# -- people
+
+
+async def test_who_is_here_is_told_to_those_who_are_here() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        assert await ann.ask("here", {"name": " Ann "}) == {"online": 1, "names": ["Ann"], "more": 0, "trouble": ""}
+        bob = await come(server, "polling")
+        assert (await bob.ask("here", {"name": "Bob"}))["names"] == ["Ann", "Bob"]
+        while (told := await ann.hears("here"))["names"] != ["Ann", "Bob"]:
+            pass
+        assert told["online"] == 2
+        await bob.ask("here", {"name": ""})
+        while (await ann.hears("here"))["names"] != ["Ann"]:
+            pass
+        await bob.client.send("41")
+        while (told := await ann.hears("here"))["online"] != 1:
+            pass
+        assert told["names"] == ["Ann"]
+    await close(application)
+
+
+async def test_whoever_was_answered_in_between_hears_when_all_is_again_as_it_was_told_last() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        alone = await ann.ask("here")
+        bob = await come(server)
+        await ann.ask("here", {"name": "Ann"})
+        assert (await bob.ask("here"))["names"] == ["Ann"]
+        await ann.client.send("41")
+        while await bob.hears("here") != alone:
+            pass
+    await close(application)
+
+
+async def test_of_many_names_fifty_are_told_and_the_others_are_counted() -> None:
+    async with serve(application := board_at()) as server:
+        people = [await come(server) for _ in range(60)]
+        for number, person in enumerate(people[:59]):
+            answer = await person.ask("here", {"name": f"Person {number}"})
+        assert answer["names"] == [f"Person {number}" for number in range(50)]
+        assert (answer["online"], answer["more"]) == (60, 9)
+    await close(application)
+
+
+async def test_people_of_one_name_are_told_one_by_one() -> None:
+    async with serve(application := board_at()) as server:
+        ann, namesake, nobody = [await come(server) for _ in range(3)]
+        for person, name in ((ann, "Ann"), (namesake, "Ann"), (nobody, "")):
+            answer = await person.ask("here", {"name": name})
+        assert answer == {"online": 3, "names": ["Ann", "Ann"], "more": 0, "trouble": ""}
+        await ann.client.send("41")
+        while (told := await namesake.hears("here"))["online"] != 2:
+            pass
+        assert told["names"] == ["Ann"]
+    await close(application)
+
+
+class Slow(BoardHandler):
+    """A board whose posts take until they are let through."""
+
+    async def on_post(self, *args: Any) -> dict[str, Any]:
+        await self.settings["gate"].wait()
+        return await super().on_post(*args)
+
+
+async def test_who_leaves_in_the_middle_of_a_post_is_neither_counted_nor_named(io_loop: Any) -> None:  # noqa: F811
+    hub = Hub({"/": Slow})
+    hub.settings["gate"] = asyncio.Event()
+    ann, bob = await connect(hub), await connect(hub)
+    await ann.call("here", {"name": "Ann"})
+    ann.emit("post", {"text": "hello"})
+    ann.drop()
+    assert await bob.call("here", {"name": "Bob"}) == {"online": 1, "names": ["Bob"], "more": 0, "trouble": ""}
+    hub.settings["gate"].set()
+    await bob.receive("post")
+    await hub.settings["board"].history.close()
+
+
+@pytest.mark.parametrize("grace", [0, 30])
+async def test_over_absence_and_restart_as_many_are_named_as_are_counted(io_loop: Any, grace: float) -> None:  # noqa: F811
+    hub = Hub({"/": BoardHandler}, presence_grace=grace)
+    ann, bob = [await connect(hub, recovery=True) for _ in range(2)]
+    await ann.call("here", {"name": "Ann"})
+    everyone = {"online": 2, "names": ["Ann", "Bob"], "more": 0, "trouble": ""}
+    assert await bob.call("here", {"name": "Bob"}) == everyone
+    alone = {**everyone, "online": 1, "names": ["Bob"]}
+    ann.drop()
+    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    await ann.connect()
+    assert sorted((await bob.call("here", {"name": "Bob"}))["names"]) == ["Ann", "Bob"]
+    await hub.settings["board"].history.close()
+    hub.close()
+    following = Hub({"/": BoardHandler}, presence_grace=grace)
+    following.start(Clock(following))
+    following.restore(hub.snapshot(1000), 1001)
+    bob._hub = following
+    await bob.connect()
+    assert (ann.recovered, bob.recovered) == (True, True)
+    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    await following.settings["board"].history.close()
+
+
+async def test_who_is_here_is_told_seldom_and_in_the_end_as_it_is() -> None:
+    said: list[int] = []
+    digest = ThrottledState(said.append, every=0.05)
+    for state in range(1000):
+        digest.changed(partial(int, state))
+        if state % 100 == 0:
+            await asyncio.sleep(0)
+    while said[-1] != 999:
+        await asyncio.sleep(0.01)
+    digest.changed(partial(int, 999))
+    digest.changed(partial(int, 999))
+    await asyncio.sleep(0.1)
+    assert said.count(999) == 1
+    assert len(said) < 100
+
+
+async def test_others_hear_who_is_typing() -> None:
+    async with serve(application := board_at()) as server:
+        ann, bob, plain = await come(server), await come(server), await come(server)
+        await ann.ask("here", {"name": "Ann"})
+        await bob.ask("here")
+        for _ in range(3):
+            assert await ann.ask("typing", {}) == {}
+        assert await bob.hears("typing") == {"name": "Ann"}
+        for person in (ann, bob, plain):
+            await person.ask("here")
+            assert [event for event, _ in person.heard if event == "typing"] == []
+    await close(application)

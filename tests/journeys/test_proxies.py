@@ -1,0 +1,198 @@
+"""The proxies' configurations of deploy/, each in a real proxy before the real server: encrypted, in both directions.
+
+What a machine decides is replaced (names, ports, certificates, directories); the rest runs as it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+from conftest import PATIENCE, ROOT, Server, board, find_tool
+from raw_client import (
+    JOURNEY,
+    Line,
+    address,
+    io_loop,  # noqa: F401 (a fixture)
+    join,
+)
+from raw_client import Server as Clients
+from service_helpers import free_port, running
+from tornado.ioloop import IOLoop
+
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="`make test` has proxies for Linux only"), JOURNEY]
+
+UPSTREAM = "127.0.0.1:3000"
+FORGED = {
+    "X-Forwarded-For": "203.0.113.1",
+    "X-Real-Ip": "203.0.113.1",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "gopher",
+    "X-Scheme": "gopher",
+}
+
+
+class Chain(NamedTuple):
+    """The board, and the port and the certificate's authority of the proxy before it."""
+
+    board: Server
+    port: int
+    trust: ssl.SSLContext
+
+
+def nginx(directory: Path, port: int, upstream: int) -> list[str]:
+    """Write the configuration; return the command that starts nginx with it."""
+    site = (ROOT / "deploy" / "nginx.conf").read_text()
+    site = replaced(
+        site,
+        {
+            "    listen 80;\n    listen [::]:80;\n": f"    listen 127.0.0.1:{free_port()};\n",
+            "    listen 443 ssl;\n    listen [::]:443 ssl;\n": f"    listen 127.0.0.1:{port} ssl;\n",
+            "/etc/letsencrypt/live/board.example.org/fullchain.pem": f"{directory}/cert.pem",
+            "/etc/letsencrypt/live/board.example.org/privkey.pem": f"{directory}/key.pem",
+            UPSTREAM: f"127.0.0.1:{upstream}",
+        },
+    )
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in kinds)
+    user = "user root;\n" if os.getuid() == 0 else ""
+    (directory / "nginx.conf").write_text(
+        f"{user}daemon off;\npid {directory}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{places}{site}}}\n"
+    )
+    return [find_tool("nginx"), "-p", str(directory), "-e", "stderr", "-c", "nginx.conf"]
+
+
+def caddy(directory: Path, port: int, upstream: int) -> list[str]:
+    """Write the configuration; return the command that starts Caddy with it."""
+    globals_ = f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tstorage file_system {directory}\n}}\n"
+    site = f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls {directory}/cert.pem {directory}/key.pem\n"
+    replacements = {"board.example.org {\n": globals_ + site, UPSTREAM: f"127.0.0.1:{upstream}"}
+    (directory / "Caddyfile").write_text(replaced((ROOT / "deploy" / "Caddyfile").read_text(), replacements))
+    return [find_tool("caddy"), "run", "--config", str(directory / "Caddyfile"), "--adapter", "caddyfile"]
+
+
+def replaced(text: str, replacements: dict[str, str]) -> str:
+    for old, new in replacements.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def proxy(command: list[str], directory: Path) -> Iterator[None]:
+    """Run a proxy."""
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory)
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+
+
+async def reachable(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
+def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """A proxy before the board."""
+    directory, port, authority = tmp_path_factory.mktemp("proxy"), free_port(), trustme.CA()
+    leaf, trust = authority.issue_cert("127.0.0.1"), ssl.create_default_context()
+    authority.configure_trust(trust)
+    leaf.cert_chain_pems[0].write_to_path(directory / "cert.pem")
+    leaf.private_key_pem.write_to_path(directory / "key.pem")
+    with running(board("--trust-proxy")) as server, proxy(request.param(directory, port, server.port), directory):
+        try:
+            asyncio.run(asyncio.wait_for(reachable(port), PATIENCE))
+        except TimeoutError:
+            pytest.fail((directory / "log").read_text())
+        yield Chain(server, port, trust)
+
+
+@pytest.fixture
+def clients(chain: Chain, io_loop: IOLoop) -> Iterator[Clients]:  # noqa: F811
+    clients = Clients(chain.port, tls=chain.trust)
+    yield clients
+    io_loop.run_sync(clients.hang_up)
+
+
+async def read_until(line: Line, text: bytes) -> bytes:
+    """Read until this comes."""
+    heard = b""
+    while text not in heard:
+        heard += await line.take(1)
+    return heard
+
+
+async def test_a_client_goes_from_polling_to_WebSocket(chain: Chain, clients: Clients) -> None:
+    polling = await clients.poll()
+    await join(polling)
+    held = await polling.begin_get()
+    probe = await clients.websocket(polling.sid)
+    await probe.send("2probe")
+    assert await probe.next() == "3probe"
+    await held.answer()
+    await probe.send("5", '42["private","by WebSocket"]')
+    await chain.board.logged("private from .*by WebSocket")
+
+
+async def test_the_server_is_told_who_the_client_is_whatever_it_claims(chain: Chain, clients: Clients) -> None:
+    polled = (await clients.request("GET", address(), FORGED)).text
+    opened = await clients.handshake(FORGED)
+    assert (await opened.answer()).status == 101
+    for greeting in (polled, str(await opened.next())):
+        line = await chain.board.logged(json.loads(greeting[1:])["sid"] + " .*connected")
+        assert "(127.0.0.1)" in line
+
+
+async def test_the_hosts_own_pages_may_connect_and_no_others(chain: Chain, clients: Clients) -> None:
+    for origin, polling, websocket in (
+        (f"https://127.0.0.1:{chain.port}", 200, 101),
+        ("https://evil.example", 403, 403),
+    ):
+        headers = {**FORGED, "Origin": origin}
+        assert (await clients.request("GET", address(), headers)).status == polling
+        assert (await (await clients.handshake(headers)).answer()).status == websocket
+
+
+async def test_what_is_broadcast_reaches_an_event_stream_at_once(clients: Clients) -> None:
+    stream = await clients.send("GET", "/events")
+    await read_until(stream, b":\n\n")
+    await join(await clients.websocket())
+    await read_until(stream, b"event: news\n")
+
+
+async def test_a_payload_as_large_as_the_server_takes_passes(clients: Clients) -> None:
+    client = await clients.poll()
+    await join(client)
+    limit = client.opening["maxPayload"]
+    packet = '42["private","' + "x" * (limit - 16) + '"]'
+    assert len(packet) == limit
+    assert (await client.post(packet)).text == "ok"
+
+
+async def test_the_heartbeat_decides_who_is_gone_and_not_the_proxy(clients: Clients) -> None:
+    opening = (await clients.poll()).opening
+    configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+    waits = [int(seconds) for seconds in re.findall(r"proxy_(?:read|send)_timeout (\d+)s;", configuration)]
+    assert len(waits) == 2
+    assert min(waits) * 1000 > opening["pingInterval"] + opening["pingTimeout"]
