@@ -20,7 +20,7 @@ HEARD = [Heard(said, online, 10 + 2 * number) for number, (said, online) in enum
 
 def test_all_is_as_it_was_after_seconds_of_everything(node: str) -> None:
     command = [sys.executable, "-m", "soak", "--seconds=4", "--warm-up=2", "--patience=4"]
-    env = {**os.environ, "PYTHONPATH": str(JS.parent)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(JS.parent), str(JS.parent / "support")])}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=6 * PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith("seed ")
