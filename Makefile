@@ -15,7 +15,7 @@ UNITS  := message-board.service message-board.socket
 # Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
-.PHONY: run test check tools soak bench profile install uninstall clean
+.PHONY: run test dist check tools soak bench profile install uninstall clean
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -32,6 +32,10 @@ check: $(VENV)/.test       ## lint and types
 tools: $(VENV)/.test tests/js/node_modules/.installed
 	VENV=$(VENV) tests/support/install-tools
 	$(BIN)/python tests/support/pythons.py
+
+dist: $(VENV)/.test        ## the library's wheel and source distribution, into dist/
+	rm -rf dist
+	$(BIN)/python -m build
 
 soak: $(VENV)/.test tests/js/node_modules/.installed  ## ten minutes of clients that come, go, die and flood; ARGS="--help"
 	PYTHONPATH=tests:tests/support $(BIN)/python -m soak $(ARGS)

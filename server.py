@@ -19,17 +19,23 @@ from handlers.board.handler import BoardHandler
 from handlers.board.history import History
 from handlers.board.page import HomeHandler
 from handlers.options import read_options
-from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
-from handlers.socketio.engineio.http_server import UNREAD_TIMEOUT, Server
-from handlers.socketio.operations.admin import admin
-from handlers.socketio.operations.lag import LoopLag
-from handlers.socketio.operations.shutdown import drain, shutdown_event
-from handlers.socketio.operations.snapshot_file import load, save
-from handlers.socketio.operations.sockets import listening_socket, listening_sockets
-from handlers.socketio.operations.static_files import StaticHandler
-from handlers.socketio.operations.status import Status, StatusNamespace
-from handlers.socketio.operations.systemd import SystemdNotifier
-from handlers.socketio.operations.tls import read_certificate, renew_certificate
+from handlers.socketio import UNREAD_TIMEOUT, Hub, Server, SocketIOHandler, event_stream, routes
+from handlers.socketio.operations import (
+    LoopLag,
+    StaticHandler,
+    Status,
+    StatusNamespace,
+    SystemdNotifier,
+    admin,
+    drain,
+    listening_socket,
+    listening_sockets,
+    load_snapshot,
+    read_certificate,
+    renew_certificate,
+    save_snapshot,
+    shutdown_event,
+)
 
 HERE = Path(__file__).parent
 
@@ -113,7 +119,7 @@ async def main() -> None:
     unread = max(UNREAD_TIMEOUT, options.ping_interval + options.ping_timeout)
     server = Server(application, xheaders=options.trust_proxy, ssl_options=tls, unread=unread)
     if options.state:
-        load(hub, Path(options.state))
+        load_snapshot(hub, Path(options.state))
     await history.open()
     server.add_sockets(sockets)
     if tls:
@@ -127,7 +133,7 @@ async def main() -> None:
     await history.close()
     if options.state:
         # The last of all: what is said behind it is lost.
-        save(hub, Path(options.state))
+        save_snapshot(hub, Path(options.state))
 
 
 if __name__ == "__main__":

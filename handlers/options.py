@@ -8,9 +8,7 @@ from pathlib import Path
 
 from tornado.options import Error, define, options, parse_command_line
 
-from .socketio.operations.addresses import LOOPBACK, Addresses
-from .socketio.operations.errors import exit_with
-from .socketio.operations.logs import FORMATS, configure_logging
+from .socketio.operations import FORMATS, LOOPBACK, Addresses, configure_logging, exit_with
 
 STATE = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
 """Where files are kept that are to outlive the process: as systemd says, or the current directory."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..socketio.operations.static_files import GuardedHandler
+from ..socketio.operations import GuardedHandler
 
 
 class HomeHandler(GuardedHandler):

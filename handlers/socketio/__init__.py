@@ -4,10 +4,14 @@
     app = Application([(r"/", HomeHandler), *routes(hub)])
 
 `SocketIOHandler` is what an application's own events derive from; `Engine` alone serves Engine.IO without Socket.IO.
+`operations` has what a process needs to serve a hub, `testing` a client for tests; docs/reference.md lists all names.
 """
 
+from .audience import Acks, Audience
 from .engineio.endpoint import start_clock
 from .engineio.engine import Engine
+from .engineio.http_server import UNREAD_TIMEOUT, Server
+from .engineio.origins import Origins
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
 from .gauges import Gauges, read_gauges
@@ -15,14 +19,22 @@ from .handler import SocketIOHandler
 from .hub import Hub
 from .routes import event_stream, routes
 
+__version__ = "1.0.0"
+
 __all__ = [
+    "UNREAD_TIMEOUT",
+    "Acks",
+    "Audience",
     "CallTimeout",
     "Disconnected",
     "Engine",
     "Gauges",
     "Hub",
+    "Origins",
     "Refused",
+    "Server",
     "SocketIOHandler",
+    "__version__",
     "event",
     "event_stream",
     "read_gauges",

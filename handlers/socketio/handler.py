@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from .audience import Audience
 from .client import Client
@@ -25,10 +25,8 @@ from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
 from .namespace import event_message
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 T = TypeVar("T")
+H = TypeVar("H", bound="SocketIOHandler")
 
 
 class _Shown(Generic[T]):
@@ -81,7 +79,7 @@ class SocketIOHandler:
     # The name is mangled, so that no attribute of an author's is the same.
     __client: Client
 
-    def __new__(cls, client: Client) -> Self:
+    def __new__(cls: type[H], client: Client) -> H:
         """Called by the hub for each client; raises TypeError elsewhere."""
         if not isinstance(client, Client):
             raise TypeError(f"{cls.__name__} is no request handler: write Hub({{'/': {cls.__name__}}}) and routes(hub)")

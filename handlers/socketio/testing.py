@@ -25,6 +25,8 @@ from .errors import Refused
 from .hub import Hub
 from .message import Decoder, Kind, Message, encode
 
+__all__ = ["Clock", "TestClient", "connect"]
+
 
 class Clock:
     """The running loop with a time of its own, which stands still until `advance`."""

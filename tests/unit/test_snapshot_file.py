@@ -43,15 +43,15 @@ async def test_the_next_server_takes_up_what_was_left_once(tmp_path: Path) -> No
     path = tmp_path / "state"
     path.write_text("an older one")
     os.umask(os.umask(0))
-    snapshot_file.save(await ended(), path)
+    snapshot_file.save_snapshot(await ended(), path)
     assert files(tmp_path) == [path]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     following = hub()
-    snapshot_file.load(following, path)
+    snapshot_file.load_snapshot(following, path)
     assert len(following.recovery) == 1
     assert files(tmp_path) == []
     another = hub()
-    snapshot_file.load(another, path)
+    snapshot_file.load_snapshot(another, path)
     assert len(another.recovery) == 0
 
 
@@ -73,7 +73,7 @@ async def test_a_file_that_is_damaged_or_of_somebody_else_is_set_aside(
     path = tmp_path / "state"
     path.write_bytes(DAMAGED[damage])
     following = hub()
-    snapshot_file.load(following, path)
+    snapshot_file.load_snapshot(following, path)
     aside = tmp_path / "state.damaged"
     assert files(tmp_path) == [aside]
     assert aside.read_bytes() == DAMAGED[damage]
@@ -85,7 +85,7 @@ async def test_a_file_that_is_damaged_or_of_somebody_else_is_set_aside(
 async def test_what_is_no_file_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "state"
     os.mkfifo(path)
-    snapshot_file.load(hub(), path)
+    snapshot_file.load_snapshot(hub(), path)
     assert levels(caplog) == ["WARNING"]
     assert "it is no file" in caplog.text
 
@@ -96,9 +96,9 @@ async def test_a_file_that_is_too_large_is_neither_read_nor_written(
     monkeypatch.setattr(snapshot_file, "MAX_SIZE", 100)
     path = tmp_path / "state"
     path.write_text("[" + " " * 100 + "]")
-    snapshot_file.load(hub(), path)
+    snapshot_file.load_snapshot(hub(), path)
     assert "it has 102 bytes, where 100 are the most" in caplog.text
-    snapshot_file.save(await ended(), path)
+    snapshot_file.save_snapshot(await ended(), path)
     assert levels(caplog) == ["WARNING", "ERROR"]
     assert "bytes, where 100 are the most" in caplog.records[-1].getMessage()
     assert not path.exists()
@@ -113,7 +113,7 @@ async def test_on_a_full_disk_an_error_is_logged_and_nothing_is_left(
     monkeypatch.setattr(os, "fsync", fail)
     path = tmp_path / "state"
     path.write_text("as it was")
-    snapshot_file.save(await ended(), path)
+    snapshot_file.save_snapshot(await ended(), path)
     assert levels(caplog) == ["ERROR"]
     assert f"--state={path} is not saved" in caplog.text
     assert "No space left on device" in caplog.text
@@ -123,7 +123,7 @@ async def test_on_a_full_disk_an_error_is_logged_and_nothing_is_left(
 async def test_what_a_server_left_that_was_ended_while_it_wrote_is_in_nobodys_way(tmp_path: Path) -> None:
     path = tmp_path / "state"
     (tmp_path / "state.new").write_text("half of it")
-    snapshot_file.save(await ended(), path)
+    snapshot_file.save_snapshot(await ended(), path)
     assert files(tmp_path) == [path]
     json.loads(path.read_bytes())
 
@@ -132,16 +132,16 @@ async def test_nothing_is_written_through_a_link_of_somebody_else(tmp_path: Path
     victim = tmp_path / "victim"
     victim.write_text("as it was")
     (tmp_path / "state.new").symlink_to(victim)
-    snapshot_file.save(await ended(), tmp_path / "state")
+    snapshot_file.save_snapshot(await ended(), tmp_path / "state")
     assert victim.read_text() == "as it was"
 
 
 async def test_a_file_that_cannot_be_set_aside_is_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "state"
-    snapshot_file.save(await ended(), path)
+    snapshot_file.save_snapshot(await ended(), path)
     (tmp_path / "state.damaged").mkdir()
     following = hub()
     with caplog.at_level(logging.ERROR):
-        snapshot_file.load(following, path)
+        snapshot_file.load_snapshot(following, path)
     assert levels(caplog) == ["ERROR"]
     assert len(following.recovery) == 0

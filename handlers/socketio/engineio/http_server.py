@@ -1,6 +1,6 @@
 """Tornado's HTTP server, with limits on what a client leaves unfinished: of time, and of size.
 
-It lends the connections of clients that poll to `handlers.socketio`, which knows a quicker way (`lane.py` there).
+It lends the connections of clients that poll to `polling/fast_path.py`, which reads their requests quicker.
 
 Tornado's own are an hour for the head of a request, none for its body, and 100 MB of it.
 """

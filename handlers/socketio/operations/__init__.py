@@ -1,1 +1,40 @@
-"""What it takes to run a hub in production: sockets, signals, logs, metrics, the status page."""
+"""What it takes to run a hub in production: sockets, signals, logs, metrics, the status page.
+
+An application imports these names from here; of the library itself, nothing but its public names is used.
+"""
+
+from .addresses import LOOPBACK, Addresses
+from .admin import admin
+from .errors import exit_with
+from .lag import LoopLag
+from .logs import FORMATS, configure_logging
+from .shutdown import drain, shutdown_event
+from .snapshot_file import load_snapshot, save_snapshot
+from .sockets import listening_socket, listening_sockets
+from .static_files import GuardedHandler, StaticHandler
+from .status import Status, StatusNamespace
+from .systemd import SystemdNotifier
+from .tls import read_certificate, renew_certificate
+
+__all__ = [
+    "FORMATS",
+    "LOOPBACK",
+    "Addresses",
+    "GuardedHandler",
+    "LoopLag",
+    "StaticHandler",
+    "Status",
+    "StatusNamespace",
+    "SystemdNotifier",
+    "admin",
+    "configure_logging",
+    "drain",
+    "exit_with",
+    "listening_socket",
+    "listening_sockets",
+    "load_snapshot",
+    "read_certificate",
+    "renew_certificate",
+    "save_snapshot",
+    "shutdown_event",
+]

@@ -22,7 +22,7 @@ MAX_SIZE = 64 << 20
 logger = logging.getLogger(__name__)
 
 
-def load(hub: Hub, path: Path) -> None:
+def load_snapshot(hub: Hub, path: Path) -> None:
     """Start a hub, and have it go on where another ended, if its file is there; log what was found."""
     start_clock(hub)
     aside = path.with_name(path.name + ".damaged")
@@ -42,7 +42,7 @@ def load(hub: Hub, path: Path) -> None:
     logger.info("%d clients may come back, by --state=%s", count, path)
 
 
-def save(hub: Hub, path: Path) -> None:
+def save_snapshot(hub: Hub, path: Path) -> None:
     """Save what those need who may come back; log an error where that fails: they will be newcomers."""
     try:
         data = json.dumps(hub.snapshot(time.time()), allow_nan=False, separators=(",", ":")).encode("ascii")

@@ -13,11 +13,7 @@ from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
-from ...engineio.origins import Origins
-from ...errors import Refused
-from ...gauges import read_gauges
-from ...handler import SocketIOHandler
-from ...hub import Hub
+from ... import Hub, Origins, Refused, SocketIOHandler, read_gauges
 from ..addresses import Addresses
 from ..admin import AdminHandler
 from ..lag import LoopLag

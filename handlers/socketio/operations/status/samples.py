@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...hub import Hub
+from ... import Hub
 from ..lag import LoopLag
 from ..process import resident_bytes
 
