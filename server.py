@@ -98,9 +98,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         *routes(hub, **access),
         *event_stream(hub, **access),
     ]
-    application = Application(rules, **{**defaults, **settings})
-    hub.settings = application.settings
-    return application
+    return Application(rules, **{**defaults, **settings})
 
 
 async def main() -> None:

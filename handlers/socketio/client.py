@@ -41,13 +41,22 @@ SENT_AWAY = "server namespace disconnect"
 """Why a client has left that the server sent away."""
 
 
+UNKNOWN: Any = object()
+"""The user of a client about whom nobody has asked yet."""
+
+
 class Return:
-    """A client asks to come back: the auth of its CONNECT, and the events that it sends until it is answered."""
+    """A client asks to come back: the auth of its CONNECT, and the events that it sends until it is answered.
 
-    __slots__ = ("auth", "events")
+    connection, user: what it had when it was admitted last, and has again where it may not come back.
+    """
 
-    def __init__(self, auth: dict[str, Any]) -> None:
+    __slots__ = ("auth", "connection", "events", "user")
+
+    def __init__(self, auth: dict[str, Any], connection: Connection, user: Any) -> None:
         self.auth = auth
+        self.connection = connection
+        self.user = user
         self.events: list[Event] = []
 
 
@@ -82,6 +91,7 @@ class Client:
         "room",
         "rooms",
         "trail",
+        "user",
     )
 
     def __init__(self, namespace: Namespace, connection: Connection, auth: dict[str, Any]) -> None:
@@ -95,6 +105,8 @@ class Client:
         """Whether it is there: from before `on_connect` until before `on_disconnecting`."""
         self.auth = shown(auth)
         """What it sent with its CONNECT; of a client that comes back the new one counts when it is admitted."""
+        self.user = UNKNOWN
+        """Who it is, as far as the application has found out by the request of its connection."""
         self.recovered = False
         """Whether it has come back; while `authenticate` runs, whether it asks to."""
         self.answered = False
@@ -455,7 +467,7 @@ class Client:
         elif self.returning is None:
             self._give_up_joining()
         elif may_return:
-            self.returning = None
+            self._take_back(self.returning)
             self.namespace.hub.recovery.wait_again(self, self.namespace.hub.now())
         else:
             self.expire()
@@ -499,10 +511,17 @@ class Client:
 
     def expire(self) -> None:
         """Leave for good: the client is away, and cannot come back any more."""
-        self.returning = None
+        returning = self.returning
         self._forget()
+        if returning is not None:
+            self._take_back(returning)
         if self.id in self.namespace.clients:
             self.run_disconnect_hooks()
+
+    def _take_back(self, returning: Return) -> None:
+        """Be who was admitted last: what a client brought that may not come back is not for the leaving hooks."""
+        self.returning = None
+        self.connection, self.user = returning.connection, returning.user
 
     # -- coming back
 
@@ -512,7 +531,8 @@ class Client:
 
     def come_back(self, connection: Connection, auth: dict[str, Any]) -> None:
         """Ask to come back, by another connection and with the auth of its CONNECT."""
-        self.connection, self.returning, self.answered = connection, Return(auth), False
+        self.returning = Return(auth, self.connection, self.user)
+        self.connection, self.user, self.answered = connection, UNKNOWN, False
         self.recovered = True
         hub = self.namespace.hub
         hub.recovery.hold(self)

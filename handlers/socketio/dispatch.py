@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from http.client import responses
 from inspect import isawaitable
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, NoReturn
 
+from tornado.web import HTTPError, MissingArgumentError
+
+from .errors import Refused
 from .methods import EventMethod
 
 Settle = Callable[..., "Awaitable[None] | None"]
@@ -29,7 +33,7 @@ def call(
         pending = result is not None and _is_pending(result)
     except BaseException as error:
         _end_loop(error)
-        return offer_pending(method, None, error, *context)
+        return offer_pending(method, None, _as_refusal(error), *context)
     if pending:
         return _wait(method, result, offer_pending, context)
     return offer_pending(method, result, None, *context)
@@ -49,7 +53,7 @@ async def _wait(method: EventMethod, pending: Awaitable[Any], offer_pending: Set
         raise
     except BaseException as error:
         _end_loop(error)
-        raised = error
+        raised = _as_refusal(error)
     rest = offer_pending(method, result, raised, *context)
     if rest is not None:
         await rest
@@ -64,6 +68,15 @@ def _is_pending(result: Any) -> bool:
             "returned a generator, of which nothing has run: an event has one answer, return a list instead"
         )
     return True
+
+
+def _as_refusal(error: BaseException) -> BaseException:
+    """Return Tornado's errors of a client as what it is told: HTTPError(403) as Refused("Forbidden")."""
+    if not isinstance(error, HTTPError) or not 400 <= error.status_code < 500:
+        return error
+    if isinstance(error, MissingArgumentError):
+        return Refused(f"Missing argument {error.arg_name}")
+    return Refused(error.reason or responses.get(error.status_code, "Unknown"))
 
 
 def _end_loop(error: BaseException) -> None:

@@ -14,15 +14,17 @@ those of one client run one after the other, in the order in which its events ca
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from .audience import Audience
-from .client import Client
+from .client import UNKNOWN, Client
 from .engineio.session import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
+from .identity import Identity
 from .namespace import event_message
 
 T = TypeVar("T")
@@ -60,7 +62,7 @@ class _Fixed(_Shown[T]):
         )
 
 
-class SocketIOHandler:
+class SocketIOHandler(Identity):
     """A client. Attributes that the application sets on it are the client's own state, whatever their names."""
 
     max_rooms: ClassVar[int] = 1000
@@ -98,7 +100,8 @@ class SocketIOHandler:
 
         Return None or True to admit it; return False, or raise `Refused(message, data)`, to refuse it. What it enters
         and what is emitted to it here takes effect when it is admitted. A client that comes back is asked again, with
-        `recovered` set; `self.auth` is then what was admitted last, until `auth` is.
+        `recovered` set; `self.auth` is then what was admitted last, until `auth` is. `self.request` is the new one,
+        and `self.current_user` is found out again.
         """
 
     @default_hook
@@ -148,7 +151,7 @@ class SocketIOHandler:
 
     @_Fixed
     def request(self) -> Handshake:
-        """The request that opened the connection: `headers`, `remote_ip`, `query`"""
+        """The request that opened the connection: `headers`, `cookies`, `remote_ip`, `host`, `query`, and so on"""
         return self.__client.session.handshake
 
     @_Fixed
@@ -158,8 +161,20 @@ class SocketIOHandler:
 
     @_Fixed
     def settings(self) -> dict[str, Any]:
-        """What the handlers of one server share"""
+        """The application's settings, which all handlers share"""
         return self.__client.namespace.hub.settings
+
+    @property
+    def current_user(self) -> Any:
+        """Who the client is: what `get_current_user` returned for its request, or what was assigned."""
+        client = self.__client
+        if client.user is UNKNOWN:
+            client.user = self.get_current_user()
+        return client.user
+
+    @current_user.setter
+    def current_user(self, user: Any) -> None:
+        self.__client.user = user
 
     @_Shown
     def namespace(self) -> str:
@@ -257,6 +272,9 @@ def _check_attributes(handler: type[SocketIOHandler]) -> None:
         if isinstance(fixed, _Fixed) and getattr(handler, name) is not fixed:
             hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
             raise TypeError(f"{hidden}: choose another name, such as my_{name}")
+    if inspect.iscoroutinefunction(handler.get_current_user):
+        described = f"{handler.__name__}.get_current_user is async, and self.current_user cannot wait for it"
+        raise TypeError(f"{described}: set self.current_user in authenticate instead")
     names: Any = handler.remembered
     if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
         described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"

@@ -17,6 +17,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tornado.escape import parse_qs_bytes
+from tornado.httputil import HTTPHeaders
+
 from .engineio.codec.packet import Packet, PacketType
 from .engineio.reasons import CloseReason
 from .engineio.room import Slice
@@ -225,15 +228,19 @@ async def connect(
     auth: dict[str, Any] | None = None,
     recovery: bool = False,
     headers: Mapping[str, str] | None = None,
+    query: str = "",
     remote_ip: str = "127.0.0.1",
 ) -> TestClient:
-    """Connect a client to a hub and return it; `recovery`: one that may come back. Raises Refused where it is refused.
+    """Connect a client to a hub and return it. Raises Refused where it is refused.
 
+    recovery: whether it may come back. headers, such as Cookie, and query, `"token=…"`: those of its first request.
     A hub that does not run yet is started on a `Clock`, which is then `hub.loop`.
     """
     if hub.loop is None:
         hub.start(Clock(hub))
+    arguments = parse_qs_bytes(query, keep_blank_values=True)
+    handshake = Handshake(HTTPHeaders(headers or {}), remote_ip, arguments, "127.0.0.1", "http", "/socket.io/")
     auth = {**(auth or {}), **({"recovery": True} if recovery else {})}
-    client = TestClient(hub, namespace, auth, Handshake(headers or {}, remote_ip, {}))
+    client = TestClient(hub, namespace, auth, handshake)
     await client.connect()
     return client

@@ -231,14 +231,14 @@ async def test_new_stamps_are_above_the_old_ones_whatever_the_clock_says() -> No
 
 async def test_what_a_client_said_of_itself_is_there_for_its_hooks() -> None:
     hub = diary(presence_grace=5)
-    ann = TestClient(hub, "/", {"recovery": True, "token": "x"}, Handshake({"Cookie": "y"}, "192.0.2.1", {"a": "b"}))
+    ann = TestClient(hub, "/", {"recovery": True, "token": "x"}, Handshake({"Cookie": "y"}, "192.0.2.1", {"a": [b"b"]}))
     await ann.connect()
     data = await ended(hub)
     hub = diary(presence_grace=5)
     hub.restore(data, TAKEN_AT)
     client = hub.namespaces["/"].known[ann.id]
     assert client.auth == {"token": "x"}
-    assert client.session.handshake == Handshake({}, "192.0.2.1", {"a": "b"})
+    assert client.session.handshake == Handshake({}, "192.0.2.1", {"a": [b"b"]})
     assert "Cookie" not in json.dumps(data)
 
 

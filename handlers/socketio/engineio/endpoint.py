@@ -6,6 +6,7 @@ Source: Engine.IO protocol, revision 4, "Handshake"; the codes and the order of 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from asyncio import AbstractEventLoop, get_running_loop
 
@@ -78,6 +79,7 @@ class Endpoint(RequestHandler):
 
     def prepare(self) -> None:
         """Find the session this request is for (None: it may open one), or refuse the request."""
+        self.engine.adopt_settings(self.application.settings)
         start_clock(self.engine)
         bound_idle_time(self.request)
         self.session = None
@@ -148,13 +150,16 @@ class Endpoint(RequestHandler):
 
     def handshake(self) -> Handshake:
         """Return what the application may see of this request."""
+        request = self.request
         query = {
             # Tornado decodes names as latin-1, and leaves values as they are.
-            name.encode("latin-1").decode("utf-8", "replace"): parameter(self.request, name)
-            for name in self.request.query_arguments
+            name.encode("latin-1").decode("utf-8", "replace"): values
+            for name, values in request.query_arguments.items()
             if name not in PROTOCOL_PARAMETERS
         }
-        return Handshake(self.request.headers, self.request.remote_ip or "", query)
+        # All clients share the text of the path: the route has one or two.
+        path = sys.intern(request.path)
+        return Handshake(request.headers, request.remote_ip or "", query, self.host, request.protocol, path)
 
     def _allow_origin(self) -> None:
         """Let a page of another origin that is let in read the answer. Source: Fetch standard, "CORS protocol"."""

@@ -115,6 +115,9 @@ class Engine:
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
+        self.settings: dict[str, Any] = {}
+        """The settings of the application that serves the engine, from its first request on."""
+        self._settings_adopted = False
         self.draining = False
         """Whether the server is about to end; whoever sends clients here is told so."""
         self._reset()
@@ -165,6 +168,13 @@ class Engine:
         if self.loop is None:
             raise RuntimeError("nobody has connected yet, and the engine was not started: nothing can be said")
         return self.loop
+
+    def adopt_settings(self, settings: dict[str, Any]) -> None:
+        """Share the settings of the first application that serves the engine, and add to them what is set here."""
+        if not self._settings_adopted:
+            self._settings_adopted = True
+            settings.update(self.settings)
+            self.settings = settings
 
     # -- sessions
 

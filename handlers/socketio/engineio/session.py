@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Protocol
+
+from tornado.httputil import parse_cookie
 
 from .codec.packet import MESSAGE, Packet, PacketType
 from .errors import BadRequest, ProtocolError, attempt
@@ -30,14 +34,33 @@ TOLD: frozenset[CloseReason] = frozenset({"forced close", "slow consumer", "rate
 """For these, a client that upgrades has to be told that its session is over: it did nothing to end it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Handshake:
-    """The request that opened a session."""
+    """The request that opened a session. What has the name of an attribute of Tornado's request has its shape."""
 
     headers: Mapping[str, str]
     remote_ip: str
-    query: Mapping[str, str]
-    """The last value of each query parameter that is not the protocol's own."""
+    query_arguments: Mapping[str, list[bytes]]
+    """All values of each query parameter that is not the protocol's own."""
+    host: str = ""
+    """Host, and port where the client named one, as a trusted proxy tells it."""
+    protocol: str = "http"
+    """`http` or `https`."""
+    path: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The last value of each query parameter that is not the protocol's own."""
+        return {name: values[-1].decode("utf-8", "replace") for name, values in self.query_arguments.items()}
+
+    @property
+    def cookies(self) -> SimpleCookie:
+        """The cookies by their names, `cookies["name"].value`; those that cannot be read are left out."""
+        cookies = SimpleCookie()
+        for name, value in parse_cookie(self.headers.get("Cookie", "")).items():
+            with suppress(CookieError):
+                cookies[name] = value
+        return cookies
 
 
 class Transport(Protocol):

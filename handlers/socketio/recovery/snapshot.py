@@ -115,7 +115,7 @@ class _Writer:
             "reason": ENDED if client.connected else client.disconnect_reason,
             "auth": self._json(client, "auth", client.auth).get("auth", {}),
             "remote_ip": handshake.remote_ip,
-            "query": dict(handshake.query),
+            "query": handshake.query,
             "remembered": self._attributes(client),
             **self._log(client.room),
             "entered": trail.entered[client.room],
@@ -193,7 +193,8 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
 
 
 def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
-    session = Session(hub, "", _Nothing(), Handshake({}, was.remote_ip, was.query), hub.now())
+    query = {name: [value.encode()] for name, value in was.query.items()}
+    session = Session(hub, "", _Nothing(), Handshake({}, was.remote_ip, query), hub.now())
     session.reason = ENDED
     return Connection(hub, session)
 

@@ -1,0 +1,85 @@
+"""Who a client is, found out as in a RequestHandler: by the cookies and arguments of the request that connected it.
+
+A method that reads only what stands here, such as an application's own `get_current_user`, works in both.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError, MissingArgumentError, decode_signed_value
+
+if TYPE_CHECKING:
+    from .engineio.session import Handshake
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_NO_DEFAULT: Any = object()
+
+
+class Identity:
+    """What a handler may ask about the request that opened its client's connection."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def request(self) -> Handshake:
+            """The request."""
+
+        @property
+        def settings(self) -> dict[str, Any]:
+            """The application's settings."""
+
+    def get_current_user(self) -> Any:
+        """Override to say who the client is, None for nobody; `current_user` asks once for each connection.
+
+        It cannot be `async`: set `self.current_user` in `authenticate` where a database is asked.
+        """
+
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """Return the value of a cookie."""
+        cookie = self.request.cookies.get(name)
+        return default if cookie is None else cookie.value
+
+    def get_signed_cookie(
+        self, name: str, value: str | None = None, max_age_days: float = 31, min_version: int | None = None
+    ) -> bytes | None:
+        """Return what `set_signed_cookie` has signed; None where it is absent, forged, or too old.
+
+        Raises KeyError where the application has no `cookie_secret` among its settings.
+        """
+        secret = self.settings.get("cookie_secret")
+        if secret is None:
+            raise KeyError("signed cookies need the application's: write Application([…], cookie_secret=…)")
+        value = self.get_cookie(name) if value is None else value
+        return decode_signed_value(secret, name, value, max_age_days=max_age_days, min_version=min_version)
+
+    get_secure_cookie = get_signed_cookie  # Tornado's older name
+
+    def get_query_argument(self, name: str, default: Any = _NO_DEFAULT, strip: bool = True) -> Any:
+        """Return the last value of a query parameter.
+
+        Without a default, raises MissingArgumentError where there is none: in `authenticate`, the client is refused.
+        """
+        values = self.get_query_arguments(name, strip)
+        if values:
+            return values[-1]
+        if default is _NO_DEFAULT:
+            raise MissingArgumentError(name)
+        return default
+
+    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
+        """Return all values of a query parameter; raise HTTPError 400 for one that is not UTF-8."""
+        return [_decode(value, name, strip) for value in self.request.query_arguments.get(name, [])]
+
+    # The request that connects has no body: its arguments are those of its query.
+    get_argument = get_query_argument
+    get_arguments = get_query_arguments
+
+
+def _decode(value: bytes, name: str, strip: bool) -> str:
+    try:
+        text = _CONTROL.sub(" ", value.decode())
+    except UnicodeDecodeError:
+        raise HTTPError(400, f"Invalid unicode in {name[:40]}: {value[:40]!r}") from None
+    return text.strip() if strip else text
