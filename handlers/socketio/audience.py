@@ -89,7 +89,7 @@ class Audience:
         rooms = self._resolve()
         if keep:
             self._namespace.keep(self._keeper(), event, said, keep)
-        self._namespace.hub.publish(rooms, said, volatile=self._volatile, event=True)
+        self._namespace.hub.delivery.publish(rooms, said, volatile=self._volatile, replayable=not self._volatile)
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
@@ -100,7 +100,7 @@ class Audience:
         id_ = namespace.next_call()
         said = packets(event_message(namespace.name, event, args, id_))
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
-        namespace.hub.publish([client.room for client in calls], said)
+        namespace.hub.delivery.publish([client.room for client in calls], said)
         try:
             if calls:
                 await asyncio.wait(calls.values(), timeout=timeout)

@@ -20,7 +20,7 @@ from .errors import Disconnected, Refused
 from .message import ACK, EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
-from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset
+from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset, with_offset
 from .serial_queue import SerialQueue
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Client:
         self.send(Message(Kind.CONNECT, self.namespace.name, answer))
         self.answered = False
         # A CONNECT that was sent before the answer could be heard is read within these two turns of the loop.
-        call_soon = self.namespace.hub.call_soon
+        call_soon = self.namespace.hub.delivery.loop.call_soon
         call_soon(partial(call_soon, self._mark_answered))
 
     def _mark_answered(self) -> None:
@@ -268,7 +268,7 @@ class Client:
             self._deferred.append(partial(self._publish, said, is_event))
 
     def _publish(self, said: Sequence[Packet], is_event: bool) -> None:
-        self.namespace.hub.publish([self.room], said, event=is_event)
+        self.namespace.hub.delivery.publish([self.room], said, replayable=is_event)
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
         """Return what will be the client's answer to the event of this id."""
@@ -429,9 +429,9 @@ class Client:
     def subscribe(self, room: Room) -> None:
         """Read a room from now on; a client that is away will find there what it missed."""
         if self.trail is not None:
-            self.trail.enter(room, self.namespace.hub.offset)
+            self.trail.enter(room, self.namespace.hub.delivery.offset)
         if self.connected:
-            self.session.enter(room, stamped=self.trail is not None)
+            self.session.enter(room, with_offset if self.trail is not None else None)
 
     def unsubscribe(self, room: Room) -> None:
         """Read a room no more."""
@@ -560,7 +560,7 @@ class Client:
         self.connected = True
         had_left = hub.recovery.back(self)
         self.namespace.readmit(self)
-        self.session.keep(missed)
+        self.session.requeue(missed)
         hub.counters.recovered += 1
         hub.counters.deliveries += len(missed.entries)
         self._answer_connect({"sid": self.id, "pid": pid})

@@ -118,7 +118,7 @@ class Connection:
     def _refuse(self, name: str, refusal: Refused) -> None:
         said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload))
         self._remember_left(name)
-        self._hub.publish([self.session.room], said)
+        self._hub.delivery.publish([self.session.room], said)
 
     def _remember_left(self, name: str) -> None:
         if len(self._left_namespaces) < MAX_LEFT and len(name) <= MAX_NAME:

@@ -46,33 +46,34 @@ def _write_event(entry: Entry) -> str:
         return ""
     event, *args = message.data
     name = " ".join(str(event).splitlines())
-    id_ = f"id: {entry.offset}\n" if entry.recoverable else ""
+    id_ = f"id: {entry.offset}\n" if entry.replayable else ""
     return f"{id_}event: {name}\ndata: {dump(args[0] if len(args) == 1 else args, [])}\n\n"
 
 
 class EventStream(Reader):
     """One listener."""
 
-    __slots__ = ("_handler", "_writing")
+    __slots__ = ("_handler", "_hub", "_writing", "transport")
 
     def __init__(self, hub: Hub, handler: EventStreamHandler) -> None:
-        super().__init__(hub)
+        super().__init__(hub.delivery)
+        self.transport = self
+        self._hub = hub
         self._handler = handler
         self._writing = False
 
-    def deliver(self, said: Slice) -> bool:
-        """Send this, unless the socket has not taken what was sent before."""
+    @property
+    def ready(self) -> bool:
+        """Whether the socket has taken what was sent before."""
+        return not self._writing
+
+    def deliver(self, unread: Slice) -> bool:
+        """Send entries, unless the socket has not taken what was sent before; return whether they were sent."""
         if self._writing:
             return False
-        self.send(said.written(write_events))
+        if unread:
+            self.send(unread.written(write_events))
         return True
-
-    def write(self) -> None:
-        """Send what is unread, unless the socket has not taken what was sent before."""
-        if not self._writing:
-            unread = self.read()
-            if unread:
-                self.deliver(unread)
 
     def beat(self) -> None:
         """Send something, lest a proxy take the connection for dead."""
@@ -83,7 +84,7 @@ class EventStream(Reader):
         """End it; the listener's browser comes back by itself."""
         if self.reason is None:
             self.reason = reason
-            self.engine.counters.closed[reason] += 1
+            self._hub.counters.closed[reason] += 1
             self.leave_all()
             self._handler.end()
 
@@ -97,7 +98,7 @@ class EventStream(Reader):
         if sent.exception() is not None:
             self.close("transport error")
         elif self.reason is None:
-            self.engine.schedule(self)
+            self.delivery.schedule(self)
 
 
 class EventStreamHandler(Endpoint):
@@ -134,7 +135,7 @@ class EventStreamHandler(Endpoint):
         self._wait_for_receipts()
         offset = self.request.headers.get("Last-Event-ID", "")
         if offset.isdecimal() and room.forgotten <= int(offset[:20]):
-            self._stream.keep(Slice(room.after(int(offset[:20]))))
+            self._stream.requeue(Slice(room.after(int(offset[:20]))))
         self._stream.send(HEARTBEAT)
         await self._ended
 

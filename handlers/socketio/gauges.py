@@ -34,7 +34,7 @@ def read_gauges(hub: Hub) -> Gauges:
     behind = 0
     for session in hub.sessions.values():
         clients[session.transport.name] += 1
-        behind += session.late
+        behind += session.lagging
     clients["events"] += len(hub.streams)
     backlog = sum(room.size for room in _rooms(hub))
     namespaces = hub.namespaces.values()

@@ -123,7 +123,7 @@ class Hub(Engine):
             attempt(stream.beat)
         if not self.draining:
             # Whoever is away could not come back now.
-            self.recovery.beat(now, self.offset, self.late)
+            self.recovery.beat(now, self.delivery.offset, self.late)
 
     @property
     def idle_sessions(self) -> list[Session]:

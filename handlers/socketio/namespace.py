@@ -132,7 +132,7 @@ class Namespace:
         """Send a client what is kept in a room it has entered."""
         for events in self.kept.get(room, {}).values():
             for said in events:
-                self.hub.publish([client.room], said, event=True)
+                self.hub.delivery.publish([client.room], said, replayable=True)
 
     @property
     def idle(self) -> bool:

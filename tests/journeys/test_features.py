@@ -518,7 +518,7 @@ async def until(condition: Callable[[], object]) -> None:
 def streams_of(served: Served) -> list[Any]:
     """What is left in memory of the server's listeners."""
     gc.collect()
-    return [each for each in gc.get_objects() if type(each) is EventStream and each.engine is served.hub]
+    return [each for each in gc.get_objects() if type(each) is EventStream and each._hub is served.hub]
 
 
 async def test_the_stream_tells_what_is_said_to_everyone(serve):
@@ -644,7 +644,7 @@ async def test_a_listener_that_hangs_up_leaves_nothing_behind(serve, speaking):
                 served.hub.of("/").emit("news", "into the void")
             await until(lambda: not room.readers)
     assert not len(served.hub.streams)
-    assert room.awaited == 0
+    assert room.pending_readers == 0
     await until(lambda: not streams_of(served))
 
 
@@ -659,7 +659,7 @@ async def test_a_listener_that_does_not_read_is_parted_with_at_last(serve):
             if not room.readers:
                 break
         assert not room.readers
-        assert room._size <= 200_000
+        assert room.size <= 200_000
 
 
 async def test_the_stream_ends_when_the_server_stops(serve):

@@ -269,7 +269,7 @@ async def test_a_client_that_reads_slowly_hears_that_it_is_sent_away(compress: i
         client.stop_reading(for_good=False)
         (session,) = hub.sessions.values()
         said = 0
-        while not session.late:
+        while not session.lagging:
             hub.of("/").emit("said", "x" * 200_000)
             said += 1
             await asyncio.sleep(0.001)

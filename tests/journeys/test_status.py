@@ -350,9 +350,9 @@ async def test_where_nobody_looks_on_nothing_is_said() -> None:
         client.close()
         while len(hub.sessions) > 1:
             await server.request("GET", "/healthz")
-        said = hub.said
+        said = hub.delivery.published
         watched.look()
-        assert hub.said == said
+        assert hub.delivery.published == said
         assert [sample.online for sample in watched.samples] == [0, 1]
 
 

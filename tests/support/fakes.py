@@ -54,14 +54,14 @@ class FakeTransport:
         self.released = False
         self.probes_answered = 0
 
-    def deliver(self, said: Slice) -> bool:
-        if not self.stuck:
-            self._take(said)
+    @property
+    def ready(self) -> bool:
         return not self.stuck
 
-    def catch_up(self) -> None:
+    def deliver(self, unread: Slice) -> bool:
         if not self.stuck:
-            self._take(self.session.read())
+            self._take(unread)
+        return not self.stuck
 
     def answer_probe(self) -> None:
         self.probes_answered += 1

@@ -158,7 +158,7 @@ class StageHandler(PlainHandler):
         namespace = client_of(self).namespace
         text = f'51-{namespace.name},["photo",{{"_placeholder":true,"num":7}}]'
         said = [Packet(PacketType.MESSAGE, text), Packet(PacketType.MESSAGE, b"x")]
-        namespace.hub.publish([namespace.everyone], said, event=True)
+        namespace.hub.delivery.publish([namespace.everyone], said, replayable=True)
 
     # -- acknowledgements
 

@@ -61,7 +61,7 @@ class Clock:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
         """Seconds by which it is ahead."""
-        patch.setattr(Engine, "now", lambda engine: engine._running_loop().time() + self.ahead)
+        patch.setattr(Engine, "now", lambda engine: engine.delivery.loop.time() + self.ahead)
         patch.setattr(Engine, "period", 3600)
 
     async def beat(self, server: Server, ahead: float) -> None:

@@ -312,7 +312,7 @@ async def test_nothing_is_left_of_those_who_never_came_back() -> None:
     namespace = hub.namespaces["/"]
     assert not any((namespace.clients, namespace.known, namespace.rooms, namespace._members))
     assert namespace.everyone.start == namespace.everyone.end
-    assert namespace.everyone.retainers == 0
+    assert namespace.everyone.retain_count == 0
     assert len(hub.recovery) == 0
 
 

@@ -42,7 +42,7 @@ class Harness:
         return candidate
 
     def publish(self, *rooms: Room, text: str, volatile: bool = False) -> None:
-        self.engine.publish(list(rooms), [Packet(MESSAGE, text)], volatile=volatile)
+        self.engine.delivery.publish(list(rooms), [Packet(MESSAGE, text)], volatile=volatile)
 
     def closed(self, transport: FakeTransport) -> list[str]:
         return list(self.recorders[transport.session].closed)
@@ -118,7 +118,7 @@ def test_a_stuck_transport_reads_on_from_its_place(harness: Harness) -> None:
         harness.loop.turn()
     assert (stuck.received, quick.received) == ([], ["1", "2", "3"])
     stuck.stuck = False
-    harness.engine.schedule(stuck.session)
+    harness.engine.delivery.schedule(stuck.session)
     harness.publish(lobby, text="4")
     harness.loop.turn()
     assert stuck.received == quick.received == ["1", "2", "3", "4"]
@@ -133,7 +133,7 @@ def test_a_room_forgets_what_everybody_has_read(harness: Harness) -> None:
     harness.loop.turn()
     assert (lobby.start, lobby.end) == (0, 1)
     stuck.stuck = False
-    harness.engine.schedule(stuck.session)
+    harness.engine.delivery.schedule(stuck.session)
     harness.loop.turn()
     assert (lobby.start, lobby.end) == (1, 1)
 
@@ -158,7 +158,7 @@ def test_volatile_messages_are_for_those_who_can_read_at_once(harness: Harness) 
     harness.publish(lobby, text="volatile", volatile=True)
     harness.loop.turn()
     stuck.stuck = False
-    harness.engine.schedule(stuck.session)
+    harness.engine.delivery.schedule(stuck.session)
     harness.loop.turn()
     assert quick.received == ["kept", "volatile"]
     assert stuck.received == ["kept"]
@@ -480,7 +480,7 @@ def test_nothing_is_left_of_sessions_that_are_over(harness: Harness) -> None:
     assert not harness.engine.sessions
     assert not harness.engine.upgrading
     assert not harness.engine._heartbeat
-    assert not harness.engine._awake
+    assert not harness.engine.delivery._queue
 
 
 def test_a_long_tick_with_many_rooms_leaves_others_their_turn(harness: Harness) -> None:
@@ -492,7 +492,6 @@ def test_a_long_tick_with_many_rooms_leaves_others_their_turn(harness: Harness) 
 
     for client in clients:
         client.deliver = partial(slowly, client.deliver)
-        client.catch_up = partial(slowly, client.catch_up)
         client.session.send("1")
     harness.loop._soon.pop(0)()
     assert 0 < sum(bool(client.received) for client in clients) < 50
@@ -513,7 +512,6 @@ def test_a_long_tick_leaves_others_their_turn(harness: Harness, rooms: int) -> N
 
     for client in clients:
         client.deliver = partial(slowly, client.deliver)
-        client.catch_up = partial(slowly, client.catch_up)
     for lobby in lobbies:
         harness.publish(lobby, text="1")
     harness.loop._soon.pop(0)()
@@ -533,7 +531,6 @@ def test_whoever_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness
 
     for client in clients:
         client.deliver = partial(slowly, client.deliver)
-        client.catch_up = partial(slowly, client.catch_up)
     harness.publish(lobby, text="news")
     harness.loop._soon.pop(0)()
     clients[-1].session.send("answer")
@@ -542,6 +539,41 @@ def test_whoever_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness
     assert sum(bool(client.received) for client in clients) < 100
     harness.loop.turn()
     assert all(client.received == ["news"] for client in clients[:-1])
+
+
+def test_what_is_published_while_others_are_served_does_not_overtake(harness: Harness) -> None:
+    lobby, hall, kitchen = Room("lobby"), Room("hall"), Room("kitchen")
+    failing, client = harness.connect(), harness.connect()
+    failing.session.enter(lobby)
+    client.session.enter(hall)
+    client.session.enter(kitchen)
+
+    def fail(*_: Any) -> bool:
+        harness.publish(kitchen, text="2")
+        harness.publish(hall, text="3")
+        raise OSError
+
+    failing.deliver = fail
+    harness.publish(lobby, text="1")
+    harness.publish(hall, text="1")
+    harness.loop.turn()
+    assert client.received == ["1", "2", "3"]
+
+
+def test_a_reader_that_ends_while_others_are_served_leaves_nothing_pending(harness: Harness) -> None:
+    lobby = Room("lobby")
+    failing, other = harness.connect(), harness.connect()
+    for client in (failing, other):
+        client.session.enter(lobby)
+
+    def fail(*_: Any) -> bool:
+        other.session.close("forced close")
+        raise OSError
+
+    failing.deliver = fail
+    harness.publish(lobby, text="1")
+    harness.loop.turn()
+    assert (lobby.pending_readers, lobby.end - lobby.start) == (0, 0)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -589,7 +621,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(client=sampled_from(clients))
     def go_on(self, client: int) -> None:
         self.lines[client].stuck = False
-        self.harness.engine.schedule(self.lines[client].session)
+        self.harness.engine.delivery.schedule(self.lines[client].session)
 
     @rule()
     def turn(self) -> None:

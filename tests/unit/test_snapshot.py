@@ -205,7 +205,7 @@ async def test_a_listener_resumes_at_the_next_server() -> None:
     everyone = hub.namespace("/").everyone
     hub.recovery.retain(everyone)
     hub.of("/").emit("said", 1)
-    heard = hub.offset
+    heard = hub.delivery.offset
     hub.of("/").emit("said", 2)
     hub = await restarted(hub)
     everyone = hub.namespace("/").everyone
@@ -214,19 +214,19 @@ async def test_a_listener_resumes_at_the_next_server() -> None:
     stream = EventStream(hub, None)  # type: ignore[arg-type]
     stream.enter(everyone)
     hub.of("/").emit("said", 3)
-    hub.offer_pending()
+    hub.delivery.offer_pending()
     assert [entry.packets[0].data for entry in stream.read().entries] == ['2["said",3]']
 
 
 async def test_new_stamps_are_above_the_old_ones_whatever_the_clock_says() -> None:
     hub = diary()
-    hub.offset = 10**15
+    hub.delivery.offset = 10**15
     hub.of("/").emit("said", 1)
     data = await ended(hub)
     for now in (TAKEN_AT - 1e6, TAKEN_AT, TAKEN_AT + 1e6):
         following = diary()
         following.restore(data, now)
-        assert (following.offset, following.said) == (10**15 + 1, 0)
+        assert (following.delivery.offset, following.delivery.published) == (10**15 + 1, 0)
 
 
 async def test_what_a_client_said_of_itself_is_there_for_its_hooks() -> None:
@@ -358,7 +358,7 @@ async def test_nothing_is_left_of_those_who_never_came_back() -> None:
     namespace = hub.namespaces["/"]
     assert not any((namespace.clients, namespace.known, namespace.rooms, namespace._members, hub.sessions))
     assert namespace.everyone.start == namespace.everyone.end
-    assert namespace.everyone.retainers == 0
+    assert namespace.everyone.retain_count == 0
     assert len(hub.recovery) == 0
 
 
@@ -512,7 +512,7 @@ async def saved() -> dict[str, Any]:
 
 
 def state(hub: Hub) -> Any:
-    return hub.snapshot(TAKEN_AT), hub.offset, list(hub.namespaces), dict(hub._by_name), len(hub.recovery)
+    return hub.snapshot(TAKEN_AT), hub.delivery.offset, list(hub.namespaces), dict(hub._by_name), len(hub.recovery)
 
 
 async def test_a_restored_hub_has_what_the_other_had() -> None:

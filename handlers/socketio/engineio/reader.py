@@ -1,133 +1,156 @@
-"""A reader: places in rooms, and what is behind them still to be read."""
+"""A reader: positions in rooms, and the transport that sends what is read."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from .reasons import CloseReason
-from .room import EMPTY, Room, Slice, merge
+from .room import EMPTY, Entry, Room, Slice, merge
 
-if TYPE_CHECKING:
-    from .engine import Engine
+View = Callable[[Entry], Entry]
+"""What a reader sees of an entry, where that is not the entry itself."""
+
+
+class Sender(Protocol):
+    """What sends for a reader."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the last that was delivered has been sent."""
+
+    def deliver(self, unread: Slice) -> bool:
+        """Send entries, unless the last are still on their way; return whether they were sent."""
+
+
+class Scheduler(Protocol):
+    """What lets readers catch up."""
+
+    def schedule(self, reader: Reader) -> None:
+        """Have a reader catch up in the next tick."""
+
+    def offer_pending(self) -> None:
+        """Notify readers of what was published."""
 
 
 class Reader(ABC):
-    """Somebody who is in rooms and reads what is said there, in order, when the engine lets it catch up.
+    """Reads what is published in its rooms, in order, when it is scheduled.
 
-    Of most rooms it has read all that was offered to their readers; only for the others it keeps a place.
+    Of most rooms it has read all that was offered; it keeps a position only for the others.
     """
 
-    __slots__ = ("_kept", "_rooms", "_stamped", "awake", "began", "behind", "engine", "late", "reason")
+    __slots__ = (
+        "_requeued", "_rooms", "_views", "delivery", "joined_at", "lagging", "reason", "scheduled", "transport",
+        "unread_from",
+    )  # fmt: skip
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    transport: Sender
+
+    def __init__(self, delivery: Scheduler) -> None:
+        self.delivery = delivery
         self.reason: CloseReason | None = None
-        """Why it is over; None while it is not."""
-        self.behind: dict[Room, int] = {}
-        """Rooms that hold something unread, and from which place on."""
-        self.began: dict[Room, int] | None = None
-        """Rooms that were entered behind something that was not offered yet, and the place after it."""
-        self.awake = False
-        """Whether the engine is about to let it catch up."""
-        self.late = False
-        """Whether it could not read when it was told to."""
+        """Why it ended; None while it is open."""
+        self.unread_from: dict[Room, int] = {}
+        """Rooms with unread entries → position of the first."""
+        self.joined_at: dict[Room, int] | None = None
+        """Rooms joined while entries were pending → first position to read."""
+        self.scheduled = False
+        """Whether it will catch up in this tick, or the next."""
+        self.lagging = False
+        """Whether it was not ready when it was asked to catch up."""
         self._rooms: set[Room] = set()
-        self._stamped: set[Room] | None = None
-        self._kept: list[Slice] = []
+        self._views: dict[Room, View] | None = None
+        self._requeued: list[Slice] = []
 
-    def enter(self, room: Room, stamped: bool = False) -> None:
-        """Read a room from now on; `stamped`: with the stamp of each event as its last argument."""
+    def enter(self, room: Room, view: View | None = None) -> None:
+        """Read a room from now on; `view`: as this function shows its entries."""
         if room in self._rooms or self.reason is not None:
             return
         self._rooms.add(room)
         room.readers[self] = None
-        if room.stirred:
-            self.began = self.began or {}
-            self.began[room] = room.end
-        if stamped:
-            self._stamped = self._stamped or set()
-            self._stamped.add(room)
+        if room.has_unoffered:
+            self.joined_at = self.joined_at or {}
+            self.joined_at[room] = room.end
+        if view is not None:
+            self._views = self._views or {}
+            self._views[room] = view
 
     def leave(self, room: Room) -> None:
-        """Read a room no more; what was said there so far is kept for this reader."""
+        """Stop reading a room; what was published there so far is still delivered."""
         if room not in self._rooms:
             return
-        if room.stirred:
-            self.engine.offer_pending()
-        self.keep(self._take(room))
+        if room.has_unoffered:
+            self.delivery.offer_pending()
+        self.requeue(self._read_room(room))
         self._rooms.remove(room)
         del room.readers[self]
-        if self._stamped is not None:
-            self._stamped.discard(room)
+        if self._views is not None:
+            self._views.pop(room, None)
 
-    def keep(self, unread: Slice) -> None:
-        """Put something aside that is to be read besides what the rooms hold."""
+    def requeue(self, unread: Slice) -> None:
+        """Deliver these entries later, in their order among what the rooms hold."""
         if unread:
-            self._kept.append(unread)
-            self.engine.schedule(self)
+            self._requeued.append(unread)
+            self.delivery.schedule(self)
 
-    def lags(self, room: Room) -> bool:
-        """Whether the room has forgotten what this reader has not read."""
-        return self.behind.get(room, room.end) < room.start
+    def has_gap(self, room: Room) -> bool:
+        """Whether the room has forgotten something that this reader has not read."""
+        return self.unread_from.get(room, room.end) < room.start
 
-    def offer(self, room: Room, place: int) -> None:
-        """Take note that what was said in a room since this place is to be read."""
-        if room not in self.behind:
-            if self.began is not None:
-                place = self.began.pop(room, place)
-                self.began = self.began or None
-            self.behind[room] = place
-            room.awaited += 1
+    def notify(self, room: Room, position: int) -> None:
+        """Remember that a room has entries to read from this position on."""
+        if room not in self.unread_from:
+            if self.joined_at is not None:
+                position = self.joined_at.pop(room, position)
+                self.joined_at = self.joined_at or None
+            self.unread_from[room] = position
+            room.pending_readers += 1
 
-    def take(self, room: Room, said: Slice) -> bool:
-        """Write what was just said in a room; return False where there is more to read, or the last is on its way."""
-        if self.behind or self._kept or self.began is not None or self.reason is not None:
+    def deliver_now(self, room: Room, published: Slice) -> bool:
+        """Deliver what was just published; return False where something is unread, or the last is on its way."""
+        if self.unread_from or self._requeued or self.joined_at is not None or self.reason is not None:
             return False
-        return self.deliver(said.stamped if self._stamped is not None and room in self._stamped else said)
+        if self._views is not None and room in self._views:
+            published = published.seen_by(self._views[room])
+        return self.transport.deliver(published)
 
     def catch_up(self) -> None:
-        """Let whatever carries this reader read; called by the engine alone, once all rooms have offered."""
-        self.awake = False
-        if self.reason is None:
-            self.write()
-            self.late = bool(self.behind or self._kept)
+        """Deliver what is unread, if the transport is ready; called once all rooms have offered."""
+        self.scheduled = False
+        if self.reason is not None:
+            return
+        if self.transport.ready:
+            self.transport.deliver(self.read())
+        self.lagging = bool(self.unread_from or self._requeued)
 
-    @abstractmethod
-    def deliver(self, said: Slice) -> bool:
-        """Write this, unless the last is still on its way; return whether it was written."""
-
-    @abstractmethod
-    def write(self) -> None:
-        """Read, and write what was read, unless the last is still on its way."""
+    def read(self) -> Slice:
+        """Return what was offered since the last time, in order."""
+        if len(self.unread_from) == 1 and not self._requeued:
+            (room,) = self.unread_from
+            unread = self._read_room(room)
+        elif self.unread_from or self._requeued:
+            parts = self._requeued + [self._read_room(room) for room in list(self.unread_from)]
+            self._requeued = []
+            unread = merge(parts)
+        else:
+            return EMPTY
+        return unread.without_volatile() if self.lagging else unread
 
     @abstractmethod
     def close(self, reason: CloseReason) -> None:
         """End this reader; only the first reason counts."""
 
-    def read(self) -> Slice:
-        """Take what was offered since the last time, in order."""
-        if len(self.behind) == 1 and not self._kept:
-            (room,) = self.behind
-            unread = self._take(room)
-        elif self.behind or self._kept:
-            parts = self._kept + [self._take(room) for room in list(self.behind)]
-            self._kept = []
-            unread = merge(parts)
-        else:
-            return EMPTY
-        return unread.without_volatile() if self.late else unread
-
     def leave_all(self) -> None:
-        """Read nothing any more."""
+        """Leave all rooms, and forget what is unread."""
         for room in list(self._rooms):
             self.leave(room)
-        self._kept = []
+        self._requeued = []
 
-    def _take(self, room: Room) -> Slice:
-        place = self.behind.pop(room, None)
-        if place is None:
+    def _read_room(self, room: Room) -> Slice:
+        position = self.unread_from.pop(room, None)
+        if position is None:
             return EMPTY
-        unread = room.since(place)
-        room.taken()
-        return unread.stamped if self._stamped is not None and room in self._stamped else unread
+        unread = room.since(position)
+        room.reader_done()
+        return unread.seen_by(self._views[room]) if self._views is not None and room in self._views else unread

@@ -20,7 +20,7 @@ from tornado.httputil import parse_cookie
 from .codec.packet import MESSAGE, Packet, PacketType
 from .errors import BadRequest, ProtocolError, attempt
 from .limits import GRACE, TokenBucket
-from .reader import Reader
+from .reader import Reader, Sender
 from .reasons import CloseReason
 from .room import EMPTY, Room, Slice
 
@@ -63,16 +63,10 @@ class Handshake:
         return cookies
 
 
-class Transport(Protocol):
-    """What reads for a session."""
+class Transport(Sender, Protocol):
+    """What sends for a session, and brings what the client sends."""
 
     name: str
-
-    def deliver(self, said: Slice) -> bool:
-        """Send this, unless the last that was sent is still on its way; return whether it was sent."""
-
-    def catch_up(self) -> None:
-        """Read what is unread and send it, unless the last that was sent is still on its way."""
 
     def release(self) -> None:
         """Let go of a session that goes on with another transport."""
@@ -115,6 +109,7 @@ class Session(Reader):
         "_allowance",
         "_candidate",
         "closed_by_client",
+        "engine",
         "fault",
         "handshake",
         "listener",
@@ -122,13 +117,13 @@ class Session(Reader):
         "probed",
         "room",
         "sid",
-        "transport",
     )
 
     def __init__(self, engine: Engine, sid: str, transport: Transport, handshake: Handshake, now: float) -> None:
-        super().__init__(engine)
+        super().__init__(engine.delivery)
+        self.engine = engine
+        self.transport: Transport = transport
         self.sid = sid
-        self.transport = transport
         self.listener: Listener = Silence()
         self.handshake = handshake
         self.opened_at = now
@@ -158,27 +153,7 @@ class Session(Reader):
 
     def send(self, data: str | bytes) -> None:
         """Send one message to this client."""
-        self.engine.publish([self.room], [Packet(MESSAGE, data)])
-
-    def deliver(self, said: Slice) -> bool:
-        """Let the transport send this."""
-        try:
-            return self.transport.deliver(said)
-        except Exception:
-            self._end_failed()
-            return True
-
-    def write(self) -> None:
-        """Let the transport read."""
-        try:
-            self.transport.catch_up()
-        except Exception:
-            self._end_failed()
-
-    def _end_failed(self) -> None:
-        """End the session, whose transport has raised, so that the others have their turn."""
-        logger.exception("the transport of %r failed", self)
-        self.close("transport error")
+        self.engine.delivery.publish([self.room], [Packet(MESSAGE, data)])
 
     # -- receiving
 
@@ -265,7 +240,7 @@ class Session(Reader):
         if packet == (PacketType.PING, "probe"):
             self.probed = True
             candidate.answer_probe()
-            self.engine.schedule(self)
+            self.delivery.schedule(self)
         elif packet.type is PacketType.UPGRADE:
             self._complete_upgrade(candidate)
         else:
@@ -276,7 +251,7 @@ class Session(Reader):
         self.engine.counters.upgraded += 1
         self._end_upgrade()
         old.release()
-        self.engine.schedule(self)
+        self.delivery.schedule(self)
 
     def abandon_upgrade(self) -> None:
         """Part with the candidate; the transport that carries the session goes on with it."""
@@ -302,9 +277,9 @@ class Session(Reader):
         """End the session; only the first reason counts. What was said to it before still goes out where it can."""
         if self.reason is not None:
             return
-        self.engine.offer_pending()
+        self.delivery.offer_pending()
         if reason == "slow consumer":
-            self.fault = f"more than {self.engine.max_backlog} bytes unread (--max-backlog)"
+            self.fault = f"more than {self.engine.delivery.max_backlog} bytes unread (--max-backlog)"
         # What is left to a slow consumer has a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason

@@ -92,7 +92,7 @@ def _messages(hub: Hub) -> Iterator[Family]:
     yield _counter(
         "socketio_messages_total",
         "What the server said: events, answers and the protocol's own; a broadcast counts once.",
-        Sample(hub.said),
+        Sample(hub.delivery.published),
     )
     yield _counter(
         "socketio_deliveries_total",

@@ -11,6 +11,7 @@ Source: Socket.IO, "Connection state recovery"; the wire format is that of Node'
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import deque
 from collections.abc import Mapping
@@ -31,6 +32,19 @@ BEATS = 10
 """In how many beats all clients' rooms are looked through for what is too old, so that none takes long."""
 PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
 """What clients say of their recovery in their auth; it is not the application's."""
+
+
+EVENT = re.compile(r"(?:2|5\d+-)(?:/[^,]*,)?\[")
+"""How an event begins that asks for no acknowledgement: its type, its attachments, its namespace."""
+
+
+def with_offset(entry: Entry) -> Entry:
+    """Return an event with its offset as one more, last argument; return any other entry as it is."""
+    text, *attachments = entry.packets
+    if not isinstance(text.data, str) or not EVENT.match(text.data):
+        return entry
+    marked = text._replace(data=f'{text.data[:-1]},"{entry.offset}"]')
+    return Entry(entry.offset, [marked, *attachments], entry.volatile)
 
 
 class RecoveryTrail:
@@ -82,7 +96,7 @@ class RecoveryTrail:
                 return None
             entries += room.after(since)
         entries.sort(key=lambda entry: entry.offset)
-        return Slice([entry.stamped for entry in entries])
+        return Slice([entry.derive(with_offset) for entry in entries])
 
 
 class Recovery:

@@ -37,7 +37,13 @@ def snapshot(hub: Hub, taken_at: float) -> dict[str, Any]:
     writer = _Writer(hub)
     namespaces = {namespace.name: writer.namespace(namespace) for namespace in hub.namespaces.values()}
     said = [[offset, *_parts(writer.said[offset].packets)] for offset in sorted(writer.said)]
-    return {"format": FORMAT, "taken_at": taken_at, "stamp": hub.offset, "namespaces": namespaces, "said": said}
+    return {
+        "format": FORMAT,
+        "taken_at": taken_at,
+        "stamp": hub.delivery.offset,
+        "namespaces": namespaces,
+        "said": said,
+    }
 
 
 def restore(hub: Hub, data: Any, now: float) -> int:
@@ -47,7 +53,7 @@ def restore(hub: Hub, data: Any, now: float) -> int:
     found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
     parts = [(namespace, part) for namespace, part in found if namespace is not None]
     absent = _make_absent(hub, parts)
-    hub.skip_offsets_to(saved.offset)
+    hub.delivery.skip_offsets_to(saved.offset)
     for namespace, part in parts:
         hub.namespaces[namespace.name] = namespace
         _fill(namespace, part)
@@ -96,7 +102,7 @@ class _Writer:
         }
 
     def _log(self, room: Room) -> dict[str, Any]:
-        return {"forgotten": room.forgotten, "log": self._stamps(room.after(0) if room.retainers else [])}
+        return {"forgotten": room.forgotten, "log": self._stamps(room.after(0) if room.retain_count else [])}
 
     def _stamps(self, entries: Iterable[Entry]) -> list[int]:
         entries = list(entries)
@@ -150,17 +156,16 @@ def _parts(packets: Sequence[Packet]) -> list[str]:
 # -- giving
 
 
-class _Nothing:
+class NullTransport:
     """What carries the session of a client that is away."""
 
     name = "nothing"
 
-    def deliver(self, said: Slice) -> bool:
+    ready = False
+
+    def deliver(self, unread: Slice) -> bool:
         """Send nothing."""
         return False
-
-    def catch_up(self) -> None:
-        """Read nothing."""
 
     def release(self) -> None:
         """Hold nothing."""
@@ -194,7 +199,7 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
 
 def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
     query = {name: [value.encode()] for name, value in was.query.items()}
-    session = Session(hub, "", _Nothing(), Handshake({}, was.remote_ip, query), hub.now())
+    session = Session(hub, "", NullTransport(), Handshake({}, was.remote_ip, query), hub.now())
     session.reason = ENDED
     return Connection(hub, session)
 
@@ -234,7 +239,7 @@ def _rooms(namespace: Namespace, part: SavedNamespace) -> Iterable[tuple[Room, S
 def _tell(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
     room.forgotten = forgotten
     for entry in log:
-        room.publish(entry)
+        room.append(entry)
     room.offer()
 
 

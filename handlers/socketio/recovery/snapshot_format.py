@@ -130,7 +130,7 @@ class _Reader:
                 raise ValueError("'said' is out of order")
             last = offset
             namespace, packets = _event(parts)
-            self._said[offset] = (namespace, Entry(offset, packets, event=True))
+            self._said[offset] = (namespace, Entry(offset, packets, replayable=True))
 
     def namespace(self, name: str, data: Any) -> SavedNamespace:
         """Read a namespace; each of its rooms has a reason to be there."""

@@ -26,7 +26,11 @@ TOGETHER = 0.1
 
 def write_payload(entries: Sequence[Entry]) -> bytes:
     """Write entries as the body of a poll."""
-    return SEPARATOR.join([entry.payload for entry in entries]).encode()
+    return SEPARATOR.join([entry.derive(_payload) for entry in entries]).encode()
+
+
+def _payload(entry: Entry) -> str:
+    return encode_payload(entry.packets)
 
 
 class Poll(Protocol):
@@ -75,7 +79,7 @@ class PollingTransport:
             self._close()
             return
         self.session.resume()
-        self.session.engine.schedule(self.session)
+        self.session.delivery.schedule(self.session)
 
     def begin_post(self) -> None:
         """Take note of a POST."""
@@ -114,22 +118,20 @@ class PollingTransport:
     def _close(self) -> None:
         self.session.lost(self, "transport close")
 
-    def deliver(self, said: Slice) -> bool:
-        """Answer the poll that is held, if one is."""
+    @property
+    def ready(self) -> bool:
+        """Whether a poll is held."""
+        return self._poll is not None
+
+    def deliver(self, unread: Slice) -> bool:
+        """Answer the poll that is held, if there is something to read, or the client is about to upgrade."""
         if self._poll is None:
             return False
-        self._answer(said.written(write_payload))
-        return True
-
-    def catch_up(self) -> None:
-        """Answer the poll that is held, if there is something to say."""
-        if self._poll is None:
-            return
-        unread = self.session.read()
         if unread:
-            self.deliver(unread)
+            self._answer(unread.written(write_payload))
         elif self.session.probed:
             self._answer(NOOP)
+        return True
 
     def release(self) -> None:
         """Let the client's last poll go: it listens elsewhere."""
@@ -148,7 +150,7 @@ class PollingTransport:
             # The next poll is told that there is no such session (Engine.IO's own test suite).
             self._answer(farewell.written(write_payload) if farewell else CLOSE)
             return
-        self.session.keep(farewell)
+        self.session.requeue(farewell)
         if self._poll is None:
             self.session.engine.linger(self.session)
         else:

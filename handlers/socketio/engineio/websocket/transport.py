@@ -9,13 +9,13 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Sequence
-from operator import methodcaller
+from functools import cache
 from typing import ClassVar
 
 from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketHandler
 
-from ..codec.deflate import AGREED, agrees
+from ..codec.deflate import AGREED, agrees, deflate
 from ..codec.frames import WebSocketProtocolError
 from ..codec.packet import Packet, PacketType, decode, frame
 from ..endpoint import Endpoint, parameter
@@ -55,13 +55,33 @@ def is_key(text: str) -> bool:
         return False
 
 
-def write_text(said: Slice) -> bytes:
+Write = Callable[[Sequence[Entry]], bytes]
+
+
+def write_frames(entries: Sequence[Entry]) -> bytes:
+    """Write entries as WebSocket frames."""
+    return entries[0].derive(_frames) if len(entries) == 1 else b"".join([entry.derive(_frames) for entry in entries])
+
+
+def _frames(entry: Entry) -> bytes:
+    packets = entry.packets
+    return frame(packets[0]) if len(packets) == 1 else b"".join(map(frame, packets))
+
+
+def write_text(entries: Sequence[Entry]) -> bytes:
     """Write entries for a client that asks for base64 (`b64` in its address): it takes no binary frames."""
-    return said.written(_write_text)
-
-
-def _write_text(entries: Sequence[Entry]) -> bytes:
     return b"".join([frame(packet, binary=False) for entry in entries for packet in entry.packets])
+
+
+@cache
+def compressing(threshold: int) -> Write:
+    """Return what writes entries as frames, and compresses those of `threshold` bytes and more."""
+
+    def compressed_frames(entry: Entry) -> bytes:
+        parts = [frame(packet, deflate if len(packet.data) >= threshold else None) for packet in entry.packets]
+        return b"".join(parts)
+
+    return lambda entries: b"".join([entry.derive(compressed_frames) for entry in entries])
 
 
 class WebSocketTransport(Endpoint, WebSocketHandler):
@@ -114,9 +134,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         compressed = threshold > 0 and not in_base64 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
         if compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
-        self._write: Callable[[Slice], bytes] | None = (
-            write_text if in_base64 else methodcaller("deflated", threshold) if compressed else None
-        )
+        self._write: Write = write_text if in_base64 else compressing(threshold) if compressed else write_frames
         traffic = self.engine.counters.traffic[self.name]
         return WebSocketProtocol(self, self, self.max_message_size, compressed, traffic)
 
@@ -187,30 +205,28 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     # -- the transport
 
-    def deliver(self, said: Slice, urgent: bool = False) -> bool:
-        """Send this, unless the socket has not taken what was sent before; `urgent`: behind that."""
-        connection = self._connection
-        if connection.busy and not urgent:
-            return False
-        connection.send(said.frames if self._write is None else self._write(said))
-        return True
+    @property
+    def ready(self) -> bool:
+        """Whether the socket has taken what was sent before."""
+        return not self._connection.busy
 
-    def catch_up(self) -> None:
-        """Send what is unread, unless the socket has not taken what was sent before."""
-        if not self._connection.busy and self.session is not None:
-            slow = self.session.late
-            unread = self.session.read()
-            if slow:
-                # What is written is this reader's alone, and waits for as long as it does not read.
-                unread, rest = unread.split(CHUNK)
-                self.session.keep(rest)
-            if unread.entries:
-                self.deliver(unread)
+    def deliver(self, unread: Slice) -> bool:
+        """Send entries, unless the socket has not taken what was sent before; return whether they were sent."""
+        connection = self._connection
+        if connection.busy or self.session is None:
+            return False
+        if self.session.lagging:
+            # What is written is this reader's alone, and waits for as long as it does not read.
+            unread, rest = unread.split(CHUNK)
+            self.session.requeue(rest)
+        if unread.entries:
+            connection.send(unread.written(self._write))
+        return True
 
     def drained(self) -> None:
         """Read on: the socket has taken what was sent."""
         if self.session is not None:
-            self.engine.schedule(self.session)
+            self.session.delivery.schedule(self.session)
 
     def answer_probe(self) -> None:
         """Answer `2probe`."""
@@ -222,8 +238,9 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
         """Close: the session is over."""
-        if farewell:
-            # A client that reads slowly and misses its DISCONNECT would connect again.
-            self.deliver(farewell, urgent=reason == "forced close" and not self._line.is_closing())
+        # A client that reads slowly and misses its DISCONNECT would connect again.
+        is_urgent = reason == "forced close" and not self._line.is_closing()
+        if farewell and (is_urgent or self.ready):
+            self._connection.send(farewell.written(self._write))
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)

@@ -1,0 +1,229 @@
+"""Delivery: what is published in rooms reaches their readers one tick later, in one order for all.
+
+However much was published in a tick, a reader is asked once to catch up. Most broadcasts find their readers with
+nothing else to read: these are handed the new entries at once, which is half the work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from .codec.packet import Packet
+from .counters import Counters
+from .errors import attempt
+from .reader import Reader
+from .room import Entry, Room
+
+logger = logging.getLogger(__name__)
+
+TIME_SLICE = 0.01
+"""Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+BATCH = 16
+"""How many readers catch up between two looks at the clock."""
+
+
+class Loop(Protocol):
+    """What the engine needs of an event loop."""
+
+    def time(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def call_soon(self, callback: Callable[[], Any], /) -> Any:
+        """Call back in the next round."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], Any], /) -> Any:
+        """Call back in the next round, from another thread."""
+
+
+class NoLoop:
+    """Stands for the loop of an engine that was not started."""
+
+    def time(self) -> float:
+        """Raise RuntimeError."""
+        raise RuntimeError("the engine has no event loop yet: it starts with the first client, or by start_clock(hub)")
+
+    def call_soon(self, _: Callable[[], Any], /) -> None:
+        """Raise RuntimeError."""
+        self.time()
+
+    def call_soon_threadsafe(self, _: Callable[[], Any], /) -> None:
+        """Do nothing: there is nobody yet."""
+
+
+class BacklogTrim:
+    """Queued after a room's readers: trims the log once each had a chance to read."""
+
+    __slots__ = ("_limit", "_offered_end", "_room")
+
+    def __init__(self, room: Room, limit: int) -> None:
+        self._room = room
+        self._offered_end = room.offered_end
+        self._limit = limit
+
+    def catch_up(self) -> None:
+        """Forget what exceeds the limit, and close the readers that have still to read it."""
+        room = self._room
+        if (room.pending_readers or room.retain_count) and room.trim(self._limit, self._offered_end):
+            for reader in [reader for reader in room.readers if reader.has_gap(room)]:
+                attempt(reader.close, "slow consumer")
+
+
+class Delivery:
+    """Publishes entries in rooms, and has their readers read.
+
+    max_backlog: bytes that a room keeps for readers that are behind.
+    """
+
+    def __init__(self, max_backlog: int) -> None:
+        self.max_backlog = max_backlog
+        self.loop: Loop = NoLoop()
+        self.start(self.loop, 0, Counters())
+
+    def start(self, loop: Loop, offset: int, counters: Counters) -> None:
+        """Begin on a loop, with nothing published.
+
+        offset: first offset; must exceed every offset of earlier runs, so that clients cannot confuse them.
+        """
+        self.loop = loop
+        self.offset = self._first = offset
+        """The offset of the newest entry."""
+        self._counters = counters
+        self._unoffered: deque[Room] = deque()
+        self._queue: deque[Reader | BacklogTrim] = deque()
+        self._is_scheduled = False
+
+    @property
+    def published(self) -> int:
+        """How many entries have been published."""
+        return self.offset - self._first
+
+    def skip_offsets_to(self, offset: int) -> None:
+        """Give every later entry an offset above this one, which an earlier run has used."""
+        ahead = max(0, offset - self.offset)
+        self.offset += ahead
+        self._first += ahead
+
+    def publish(
+        self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, replayable: bool = False
+    ) -> None:
+        """Append one entry to rooms that have no reader in common. Every entry is published here.
+
+        Raises RuntimeError where the engine was not started.
+        """
+        self.offset += 1
+        entry = Entry(self.offset, packets, volatile, replayable)
+        for room in rooms:
+            if not (room.readers or room.retain_count):
+                continue
+            room.append(entry)
+            self._counters.deliveries += len(room.readers)
+            if not room.has_unoffered:
+                room.has_unoffered = True
+                self._unoffered.append(room)
+        if self._unoffered and not self._is_scheduled:
+            self.loop.call_soon(self._tick)
+            self._is_scheduled = True
+
+    def schedule(self, reader: Reader) -> None:
+        """Have one reader catch up in the next tick: it may be ready now, or has something to read."""
+        if not reader.scheduled:
+            reader.scheduled = True
+            self._queue.append(reader)
+        self._schedule_tick()
+
+    def offer_pending(self) -> None:
+        """Notify readers of what was published, without letting them read yet."""
+        rooms, self._unoffered = self._unoffered, deque()
+        for room in rooms:
+            self._notify(room, room.offer().count, room.readers)
+
+    def _notify(self, room: Room, count: int, readers: Iterable[Reader]) -> None:
+        """Have readers read the newest `count` entries of a room in their turn."""
+        for reader in readers:
+            if reader not in room.readers:  # it left, or ended, while others were served
+                continue
+            reader.notify(room, room.offered_end - count)
+            if not reader.scheduled:
+                reader.scheduled = True
+                self._queue.append(reader)
+        if room.size > self.max_backlog:
+            self._queue.append(BacklogTrim(room, self.max_backlog))
+
+    def _schedule_tick(self) -> None:
+        if not self._is_scheduled:
+            self.loop.call_soon(self._tick)
+            self._is_scheduled = True
+
+    def _tick(self) -> None:
+        self._is_scheduled = False
+        until, newest = self.loop.time() + TIME_SLICE, self.offset
+        rooms = list(self._unoffered)
+        in_several = readers_of_several(rooms) if len(rooms) > 1 else set()
+        for number, room in enumerate(rooms):
+            late = number % BATCH == BATCH - 1 and self.loop.time() > until
+            if late or self.offset != newest:
+                # What was published meanwhile must not overtake what waits in another room.
+                self.offer_pending()
+                break
+            self._unoffered.popleft()
+            self._broadcast(room, in_several, until)
+        if len(self._queue) > BATCH:
+            self._deliver_direct_first(rooms, until)
+        self._catch_up(until)
+
+    def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
+        """Deliver what is new in a room to each reader that has nothing else to read; notify the others."""
+        published, readers, missed = room.offer(), list(room.readers), []
+        for number, reader in enumerate(readers):
+            if number % BATCH == 0 and number and self.loop.time() > until:
+                missed += readers[number:]
+                break
+            try:
+                if reader in in_several or not reader.deliver_now(room, published):
+                    missed.append(reader)
+            except Exception:
+                self._end_failed(reader)
+        if missed or room.size > self.max_backlog:
+            self._notify(room, published.count, missed)
+        room.forget_read()
+
+    def _deliver_direct_first(self, rooms: Sequence[Room], until: float) -> None:
+        """Serve rooms of one reader before the queue: it has asked; the others hear what everyone is told."""
+        for room in rooms:
+            if len(room.readers) == 1 and self.loop.time() <= until:
+                (reader,) = room.readers
+                self._catch_up_one(reader)
+
+    def _catch_up(self, until: float) -> None:
+        queue = self._queue
+        while queue:
+            for _ in range(min(len(queue), BATCH)):
+                self._catch_up_one(queue.popleft())
+            if queue and self.loop.time() > until:
+                self._schedule_tick()
+                return
+
+    def _catch_up_one(self, reader: Reader | BacklogTrim) -> None:
+        try:
+            reader.catch_up()
+        except Exception:
+            self._end_failed(reader)
+
+    def _end_failed(self, reader: Reader | BacklogTrim) -> None:
+        """End a reader whose transport has raised, so that the others have their turn."""
+        logger.exception("the transport of %r failed", reader)
+        if isinstance(reader, Reader):
+            attempt(reader.close, "transport error")
+
+
+def readers_of_several(rooms: Iterable[Room]) -> set[Reader]:
+    """Return the readers that are in more than one of these rooms."""
+    seen: set[Reader] = set()
+    several: set[Reader] = set()
+    for room in rooms:
+        several.update(seen.intersection(room.readers))
+        seen.update(room.readers)
+    return several
