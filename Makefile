@@ -1,4 +1,5 @@
-# Two commands do all the set-up: `make run` and `make test`. docs/operating.md says what `make install` does.
+# `make` lists what there is. Two commands do all the set-up: `make run` and `make test`. docs/operating.md says what
+# `make install` does.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -15,7 +16,18 @@ UNITS  := message-board.service message-board.socket
 # Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
-.PHONY: run test dist check tools soak bench profile install uninstall clean
+# What needs no browser, no Node.js, no root and no other machine, and takes a few seconds a file.
+QUICK  := admin admission board coming_back drain engine headers leaving metrics origins send_away socketio status websocket
+FAST   := tests/unit $(QUICK:%=tests/journeys/test_%.py)
+# What needs none of that either, but takes its time.
+SLOWER := disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
+          sockets systemd tls upgrade
+
+.PHONY: help run test test-fast coverage check format tools dist soak bench profile install uninstall clean
+
+help:                      ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | \
+	  while IFS="$$(printf '\t')" read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
@@ -23,13 +35,24 @@ run: $(VENV)/.run          ## serve the board on port 3000
 test: check tools          ## install what the tests need, then run all of them
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+test-fast: $(VENV)/.test   ## the unit tests and the quick journeys, in less than a minute
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(FAST) $(ARGS)
+
+coverage: $(VENV)/.test    ## lines and branches that no test without a browser or Node.js runs
+	ASYNC_TEST_TIMEOUT=60 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term-missing:skip-covered \
+	  $(FAST) $(SLOWER:%=tests/journeys/test_%.py) $(ARGS)
+
+format: $(VENV)/.test      ## write the code as ruff wants it
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
 check: $(VENV)/.test       ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers examples benchmarks $(filter-out tests/js/,$(wildcard tests/*/)) tests/conftest.py
 
-tools: $(VENV)/.test tests/js/node_modules/.installed
+tools: $(VENV)/.test tests/js/node_modules/.installed  ## Node.js, a browser, proxies and other Pythons, for the tests
 	VENV=$(VENV) tests/support/install-tools
 	$(BIN)/python tests/support/pythons.py
 
@@ -71,7 +94,7 @@ profile: $(VENV)/.test     ## where the time of our server goes, by py-spy
 	$(BIN)/pip install -q --disable-pip-version-check py-spy
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/profile.py $(ARGS)
 
-clean:
+clean:                     ## remove the virtual environment and the packages of Node.js
 	rm -rf $(VENV) tests/js/node_modules
 
 $(VENV)/bin/python:

@@ -16,14 +16,21 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from hypothesis import settings
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from handlers.socketio.engineio import http_server
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, BrowserContext, Page, Playwright
+
+# For the unit tests on other Pythons, which try what differs there and not every input again.
+settings.register_profile("few", max_examples=10)
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
@@ -260,6 +267,9 @@ def find_chromium(playwright: Playwright) -> str:
 @pytest.fixture(scope="module")
 def launch(io_loop: IOLoop) -> Iterator[Callable[[], Awaitable[Browser]]]:
     """Starts a browser; it ends with the module."""
+    # Here, because the unit tests run on Pythons that have no Playwright, too.
+    from playwright.async_api import async_playwright
+
     playwright = io_loop.run_sync(async_playwright().start)
 
     async def launch() -> Browser:

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 from conftest import PATIENCE, ROOT, Server, wait_until
 from playwright.async_api import Page
-from pythons import PROMISED, environments, find, tornado
+from pythons import ends, find, tornado
 from service_helpers import free_port, running
 from socketio import AsyncSimpleClient
 
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 LIBRARY = ROOT / "handlers" / "socketio"
 Record = Callable[[str, object], None]
 Visit = Callable[[str], Awaitable[Page]]
-OLDEST, NEWEST = f"{PROMISED[0]}-oldest", environments()[-1]
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -93,7 +92,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[OLDEST, NEWEST])
+@pytest.fixture(scope="module", params=ends())
 def python(request: pytest.FixtureRequest, dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with the wheel, and nothing else of ours."""
     version, which = request.param.split("-")

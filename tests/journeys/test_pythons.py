@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import pythons
 from conftest import ROOT
 from conftest import Server as Process
-from pythons import HOME, MISSING, PROMISED, environments, tornado
+from pythons import HOME, MISSING, PROMISED, ends, environments, tornado
 from raw_client import (
     JOURNEY,
     Client,
@@ -98,6 +99,18 @@ def test_every_module_is_imported_without_a_warning(environment: str, record_pro
     record_property("run", f"Python {version} with Tornado {of_tornado}")
     assert version.startswith(f"{environment.partition('-')[0]}.")
     assert of_tornado == tornado("oldest").partition("==")[2] or not environment.endswith("oldest")
+
+
+@pytest.mark.parametrize("environment", ends())
+def test_the_unit_tests_pass_on_the_oldest_and_the_newest(environment: str, record_property: Record) -> None:
+    options = ("-m", "not slow", "--hypothesis-profile=few", "-p", "no:cacheprovider")
+    command = [python(environment), "-m", "pytest", "tests/unit", *options]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"^(\d+) passed", done.stdout, re.MULTILINE)
+    assert passed
+    record_property("run", f"Python {environment.replace('-', ' with the ')} Tornado: {passed[1]} unit tests")
 
 
 @pytest.fixture(scope="module", params=environments())

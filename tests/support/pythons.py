@@ -5,6 +5,7 @@ the machine, apt's packages of it are unpacked into the venv, of this release or
 installed into the system.
 
 Each Python that is found has an environment with the newest Tornado; the oldest Python has one with the oldest, too.
+The oldest and the newest environment also have what the unit tests need.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -136,17 +138,30 @@ def tornado(which: str) -> str:
     return f"tornado=={allowed[1]}" if which == "oldest" else allowed[0]
 
 
-def make(python: Path, version: str, which: str) -> None:
-    """Make the environment of a Python and a Tornado, if it is not there."""
-    home, requirement = HOME / f"{version}-{which}", tornado(which)
+def for_units() -> list[str]:
+    """Return the requirements of the unit tests, as the requirements.txt have them."""
+    lines = [line for folder in (ROOT, ROOT / "tests") for line in (folder / "requirements.txt").open()]
+    found = {re.split("[<>=]", line)[0]: line.split()[0] for line in lines}
+    return [found[name] for name in ("pytest", "pytest-tornado", "setuptools", "hypothesis")]
+
+
+def make(python: Path, version: str, which: str, tools: Sequence[str] = ()) -> None:
+    """Make the environment of a Python, a Tornado and some tools, if it is not there."""
+    home, requirements = HOME / f"{version}-{which}", [tornado(which), *tools]
     note = home / "requirement"
-    if note.exists() and note.read_text() == requirement and runs(home / "bin" / "python", version):
+    if note.exists() and note.read_text().split() == requirements and runs(home / "bin" / "python", version):
         return
     shutil.rmtree(home, ignore_errors=True)
     subprocess.run([python, "-m", "venv", "--without-pip", home], check=True)
     pip = [sys.executable, "-m", "pip", "--python", home, "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, requirement], check=True)
-    note.write_text(requirement)
+    subprocess.run([*pip, *requirements], check=True)
+    note.write_text("\n".join(requirements))
+
+
+def ends() -> tuple[str, str]:
+    """Return the environments of the oldest Python and Tornado, and of the newest."""
+    newest = max((name.partition("-")[0] for name in environments()), key=PROMISED.index)
+    return f"{PROMISED[0]}-oldest", f"{newest}-newest"
 
 
 def environments() -> list[str]:
@@ -181,7 +196,8 @@ def main() -> None:
         if tuple(name.split("-")) not in wanted:
             shutil.rmtree(HOME / name)
     for version, which in wanted:
-        make(found[version], version, which)
+        at_the_end = (version, which) in ((oldest, "oldest"), (newest, "newest"))
+        make(found[version], version, which, for_units() if at_the_end else ())
     MISSING.write_text(json.dumps({version: why_not(version, newest) for version in PROMISED if version not in found}))
 
 

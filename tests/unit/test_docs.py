@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_the_options_of_the_hub_are_those_documented() -> None:
     for option in (*options, "presence_grace"):
         assert option in page
         assert option in parameters
+
+
+def test_make_lists_every_target() -> None:
+    listed = subprocess.run(["make", "-s"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    (targets,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"^make (\S+) +\w", listed, re.MULTILINE)) == sorted(targets.split())
 
 
 def test_the_options_of_the_server_are_those_documented() -> None:

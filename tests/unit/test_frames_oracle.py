@@ -121,6 +121,7 @@ def clients(compresses: bool, kinds: list[tuple[int, bytes]]) -> Strategy[Client
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(clients(False, PLAIN) | clients(True, PLAIN + SQUEEZED))
 def test_any_bytes_mean_the_same_to_tornado_wherever_they_are_cut(client: Client) -> None:

@@ -553,6 +553,7 @@ async def visit(hub: Hub, number: int) -> None:
         await asking
 
 
+@pytest.mark.slow
 @pytest.mark.gen_test(timeout=60)
 async def test_nothing_is_left_of_ten_thousand_visits() -> None:
     hub = chat(recovery=0)
