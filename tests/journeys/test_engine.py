@@ -1,33 +1,33 @@
-"""Engine.IO without Socket.IO: the echo server of the README, over both transports."""
+"""Engine.IO without Socket.IO: the echo server of ARCHITECTURE.md, over both transports."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from typing import Any
 
+from conftest import ROOT
 from tornado.httpclient import HTTPRequest
 from tornado.tcpclient import TCPClient
 from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import websocket_connect
 
-from handlers.socketio import Engine, routes
-from handlers.socketio.engineio.reasons import CloseReason
-from handlers.socketio.engineio.session import Session
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
 
 
-class Echo:
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def on_message(self, data: str | bytes) -> None:
-        self.session.send(data)
-
-    def on_close(self, reason: CloseReason) -> None: ...
+def echo() -> Application:
+    """The application of the page."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace("tornado_socketio", "handlers.socketio"), names)
+    application: Application = names["app"]
+    return application
 
 
 class EchoTest(AsyncHTTPTestCase):
     def get_app(self) -> Application:
-        return Application(routes(Engine(Echo)))
+        return echo()
 
     @gen_test
     async def test_an_echo_over_websocket(self) -> None:

@@ -77,8 +77,16 @@ def test_the_words_of_the_test_kit_are_there() -> None:
             assert hasattr(TestClient, name) or f"self.{name}" in inspect.getsource(TestClient), name
 
 
+def test_the_map_has_every_module_and_nothing_else() -> None:
+    (tree,) = re.findall(r"^## The tree\n.*?^```\n(.*?)^```", (ROOT / "ARCHITECTURE.md").read_text(), re.M | re.S)
+    modules = (file for file in (ROOT / "handlers").rglob("*.py") if file.name != "__init__.py")
+    assert {*re.findall(r"\b\w+\.py\b", tree)} == {"server.py", *(file.name for file in modules)}
+    for folder in re.findall(r"^ *([\w/]+/)", tree, re.MULTILINE):
+        assert any(path.is_dir() for path in [ROOT / folder, *(ROOT / "handlers" / "socketio").rglob(folder)]), folder
+
+
 def test_links_between_pages_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")]
+    pages = [*ROOT.glob("*.md"), ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
             assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"

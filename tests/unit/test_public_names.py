@@ -153,6 +153,7 @@ def test_every_public_name_is_there_and_in_the_reference() -> None:
 
 def test_the_version_is_in_one_place() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", library.__version__)
+    assert f"\n## {library.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
     assert '\nversion = "' not in (ROOT / "pyproject.toml").read_text()
 
 
