@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
 
+from .engineio.access import Access
 from .engineio.endpoint import Endpoint
 from .engineio.engine import Engine
 from .engineio.origins import Origins, check_bytes
@@ -101,22 +103,27 @@ class EventStream(Reader):
             self.delivery.schedule(self)
 
 
+class EventStreamAccess(Access):
+    """The checks of requests for a stream."""
+
+    def admit(self, request: HTTPServerRequest) -> None:
+        """Raise RequestRefused where a page may not listen."""
+        check_bytes(request.headers.get("Origin"))
+        self.check_origin(request)
+        self.check_limits(request)
+
+
 class EventStreamHandler(Endpoint):
     """A request for a stream."""
 
     transport_name = "events"
+    access_kind = EventStreamAccess
     engine: Hub
 
     def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool, namespace: str = "/") -> None:
         """Take what `event_stream` passes."""
         super().initialize(engine, origins, trust_proxy)
         self.namespace = namespace
-
-    def admit(self) -> None:
-        """Raise Refusal where a page may not listen."""
-        check_bytes(self.request.headers.get("Origin"))
-        self.origins.check(self.request.headers.get("Origin"), self.host, self.request.protocol)
-        self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
 
     async def get(self) -> None:
         """Send what is said, until the listener leaves."""

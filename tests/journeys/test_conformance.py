@@ -38,7 +38,7 @@ async def test_the_time_of_a_pong_begins_when_the_ping_was_due(method: str, monk
         silent, lively = await server.poll(), await server.poll()
         for client in (silent, lively):
             await join(client)
-        await clock.beat(server, 40)
+        clock.beat(40)
         for client in (silent, lively):
             assert await client.get() == ["2"]
         assert (await lively.post("3")).text == "ok"
@@ -55,11 +55,11 @@ async def test_a_poll_that_is_held_at_the_ping_timeout_is_told_and_the_next_is_r
     async with serve(conformance_server.make_app()) as server:
         client = await server.poll()
         await join(client)
-        await clock.beat(server, 25)
+        clock.beat(25)
         assert await client.get() == ["2"]
         held = await client.begin_get()
         assert (await client.post("6")).text == "ok"
-        clock.ahead = 45
+        clock.beat(45)
         await client.forgotten()
         assert (await held.answer()).packets == ["1"]
 

@@ -119,7 +119,7 @@ async def test_a_session_that_owes_a_pong_is_over_between_two_beats_as_well(
     clock = Clock(monkeypatch)
     async with polling(kind=kind) as (client, line):
         await say(client, line, "hello again, by heads that are known now")
-        await clock.beat(client.server, 26)
+        clock.beat(26)
         assert await client.get() == ["2"]
         line.write(get(client))
         await client.post('4298["echo","not over"]')

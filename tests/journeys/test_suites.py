@@ -210,7 +210,7 @@ async def test_a_session_that_does_not_poll_is_over_at_the_ping_timeout(
     async with serve(lively) as server:
         client = await server.poll()
         # The beat that pings comes late; what the client is given begins when it should have come.
-        await clock.beat(server, 0.45)
+        clock.beat(0.45)
         clock.ahead = 0.5
         assert await status_of(server, sid=client.sid) == 400
         assert await status_of(server, "POST", b"3", sid=client.sid) == 400

@@ -236,6 +236,7 @@ def test_a_server_that_stood_still_reads_what_came_before_it_judges(harness: Har
     harness.loop.now += 60
     assert harness.engine.find(alive.session.sid) is alive.session
     assert harness.engine.find(silent.session.sid) is silent.session
+    harness.engine.beat()
     alive.brings_packet(PacketType.PONG)
     harness.loop.turn()
     assert resting.received == ["PING", "PING"], "it is pinged at once: it waits for that"
@@ -247,12 +248,14 @@ def test_a_session_is_over_between_two_beats_unless_the_server_stood_still(harne
     client = harness.connect()
     harness.loop.advance(25, harness.engine)
     harness.loop.now += 60
-    harness.engine.look_after(client.session)
-    assert harness.closed(client) == []
+    assert not harness.engine.is_overdue(client.session)
+    harness.engine.beat()
     harness.loop.advance(19.95, harness.engine)
+    assert not harness.engine.is_overdue(client.session)
     harness.loop.now += 0.06
-    assert harness.closed(client) == []
-    harness.engine.look_after(client.session)
+    assert harness.engine.is_overdue(client.session)
+    assert harness.closed(client) == [], "a look ends nothing"
+    harness.engine.beat()
     assert harness.closed(client) == ["ping timeout"]
 
 

@@ -1,30 +1,21 @@
-"""What both transports have in common as Tornado handlers: who is let in, and how the others are refused.
-
-Source: Engine.IO protocol, revision 4, "Handshake"; the codes and the order of checks are those of Node's engine.io.
-"""
+"""What both transports have in common as Tornado handlers, and how a request is refused."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from asyncio import AbstractEventLoop, get_running_loop
+from asyncio import get_running_loop
 
-from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
+from .access import Access, NoTransport
 from .engine import Engine
-from .errors import (
-    BadHandshakeMethod,
-    BadRequest,
-    RequestRefused,
-    ServerShuttingDown,
-    TransportUnknown,
-    UnsupportedVersion,
-)
-from .origins import Origins, check_bytes
+from .errors import RequestRefused
+from .origins import Origins
 from .polling.exchange import bound_idle_time
 from .session import Handshake, Session
+from .timer import RepeatingTimer
 
 PROTOCOL_PARAMETERS = frozenset({"EIO", "transport", "sid", "t", "b64"})
 
@@ -37,41 +28,31 @@ def start_clock(engine: Engine) -> None:
     The first request does so; a server that restores a snapshot does it before.
     """
     loop = get_running_loop()
-    if engine.loop is not loop:
-        engine.start(loop, time.time_ns() // 1000)
-        _beat(engine, loop)
-
-
-def _beat(engine: Engine, loop: AbstractEventLoop) -> None:
-    # Tornado's PeriodicCallback goes by the time of day: it would rest for an hour if that is set back by an hour.
     if engine.loop is loop:
-        loop.call_later(engine.period, _beat, engine, loop)
-        engine.beat()
+        return
+    engine.start(loop, time.time_ns() // 1000)
 
+    def beat() -> None:
+        if engine.loop is loop:
+            engine.beat()
+        else:
+            timer.stop()
 
-def parameter(request: HTTPServerRequest, name: str) -> str:
-    """Return the last value of a query parameter, "" where there is none."""
-    values = request.query_arguments.get(name)
-    return values[-1].decode("utf-8", "replace") if values else ""
-
-
-def host_of(request: HTTPServerRequest, trust_proxy: bool) -> str:
-    """Return the host that the client asked for, as a trusted proxy tells it."""
-    forwarded = request.headers.get("X-Forwarded-Host") if trust_proxy else None
-    return forwarded.rpartition(",")[2].strip() if forwarded else request.host
+    timer = RepeatingTimer(beat, engine.period)
+    timer.start()
 
 
 class Endpoint(RequestHandler):
     """A request to the path of the engine: refused here, unless a transport that derives from this takes it."""
 
     transport_name = ""
+    access_kind: type[Access] = NoTransport
     session: Session | None
 
     def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
         """Take what `routes` passes to every request."""
         self.engine = engine
-        self.origins = origins
-        self.trust_proxy = trust_proxy
+        self.access = self.access_kind(engine, origins, trust_proxy)
 
     def set_default_headers(self) -> None:
         """Called by Tornado before each answer; it would name its version."""
@@ -92,43 +73,8 @@ class Endpoint(RequestHandler):
             self.refuse(refusal)
 
     def admit(self) -> Session | None:
-        """Return the session this request is for, None where it may open one; raise Refusal elsewhere."""
-        if not self.transport_name:
-            raise TransportUnknown(
-                f"transport={parameter(self.request, 'transport')[:40]!r} is neither polling nor websocket"
-            )
-        sid, version = parameter(self.request, "sid"), parameter(self.request, "EIO")
-        check_bytes(self.request.headers.get("Origin"))
-        if sid:
-            session = self.find(sid)
-            self.check_fits(session, version)
-        else:
-            session = None
-            self.check_opens()
-        self.origins.check(self.request.headers.get("Origin"), self.host, self.request.protocol)
-        if version != "4":
-            raise UnsupportedVersion(version)
-        if session is None:
-            self.engine.admission.check(self.request.remote_ip or "", self.engine.now)
-        return session
-
-    def find(self, sid: str) -> Session:
-        """Return the session of this sid; raise SessionUnknown where there is none."""
-        return self.engine.find(sid)
-
-    def check_fits(self, session: Session, version: str) -> None:
-        """Raise BadRequest where the request does not fit the session it names."""
-        if version != "4":
-            raise BadRequest(f"EIO={version[:10]!r} for a session that began with EIO=4")
-        if self.request.method not in ("GET", "POST"):
-            raise BadRequest(f"{self.request.method} is no method of the protocol")
-
-    def check_opens(self) -> None:
-        """Raise Refusal where the request cannot open a session."""
-        if self.request.method != "GET":
-            raise BadHandshakeMethod(f"{self.request.method} without a sid")
-        if self.engine.draining:
-            raise ServerShuttingDown("the server was told to end")
+        """Return the session this request is for, None where it may open one; raise RequestRefused elsewhere."""
+        return self.access.admit(self.request)
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Answer a request that is not served; the hint is for the log."""
@@ -143,11 +89,6 @@ class Endpoint(RequestHandler):
             self.set_header("Connection", "close")
         self.finish(refusal.body)
 
-    @property
-    def host(self) -> str:
-        """The host that the client asked for."""
-        return host_of(self.request, self.trust_proxy)
-
     def handshake(self) -> Handshake:
         """Return what the application may see of this request."""
         request = self.request
@@ -159,13 +100,15 @@ class Endpoint(RequestHandler):
         }
         # All clients share the text of the path: the route has one or two.
         path = sys.intern(request.path)
-        return Handshake(request.headers, request.remote_ip or "", query, self.host, request.protocol, path)
+        return Handshake(
+            request.headers, request.remote_ip or "", query, self.access.host(request), request.protocol, path
+        )
 
     def _allow_origin(self) -> None:
         """Let a page of another origin that is let in read the answer. Source: Fetch standard, "CORS protocol"."""
-        origin = self.request.headers.get("Origin")
+        origin = self.access.reader_of(self.request)
         self.set_header("Vary", "Origin")
-        if origin is not None and self.origins.allows(origin, self.host, self.request.protocol):
+        if origin is not None:
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
 

@@ -161,10 +161,9 @@ class Engine:
         return Packet(PacketType.OPEN, json.dumps(opening, separators=(",", ":")))
 
     def find(self, sid: str) -> Session:
-        """Return the open session of this sid; raise SessionUnknown where there is none."""
-        self.beat()
+        """Return the open session of this sid; raise SessionUnknown where there is none, or its time is over."""
         session = self.sessions.get(sid)
-        if session is None:
+        if session is None or self.is_overdue(session):
             raise SessionUnknown(f"no session {sid[:40]!r}: it ended, or the server was restarted")
         return session
 
@@ -187,7 +186,7 @@ class Engine:
         self._lingering[session.sid] = session
         self._lingering_deadlines.begin(session, self.now())
 
-    def pop_lingering(self, sid: str) -> Session | None:
+    def lingering(self, sid: str) -> Session | None:
         """Return the session of this sid whose client has still to be told that it is over."""
         return self._lingering.get(sid)
 
@@ -232,10 +231,12 @@ class Engine:
         for session in self._lingering_deadlines.due(now, self.late):
             del self._lingering[session.sid]
 
-    def look_after(self, session: Session) -> None:
-        """Beat now if the time of this session is over: its client must not see the period of the beats."""
-        if self._heartbeat.is_overdue(session, self.now()):
-            self.beat()
+    def is_overdue(self, session: Session) -> bool:
+        """Whether the next beat will end this session: its client must not see the period of the beats."""
+        now = self.now()
+        return self._heartbeat.is_overdue(session, now) and not self._heartbeat.forgives(
+            now - self._beaten - self.period
+        )
 
     def pong(self, session: Session) -> None:
         """Take note that a client is alive."""

@@ -103,6 +103,10 @@ class Heartbeat(Generic[T]):
         """Whether one owes a pong for too long, unless the beat that will say so comes late."""
         return self._owing.is_due(who, now)
 
+    def forgives(self, late: float) -> bool:
+        """Whether a beat that comes late by these seconds restarts the deadlines of pongs: they may lie unread."""
+        return late >= self._owing.wait / 2
+
     def forget(self, who: T) -> None:
         """End with one."""
         if not self._resting.end(who):
@@ -117,5 +121,5 @@ class Heartbeat(Generic[T]):
         rested = self._resting.take_due(now)
         for who, due in rested.items():
             # The client's time begins when the ping was due, unless nobody could have sent it then.
-            self._owing.begin(who, now if late >= self._owing.wait / 2 else due)
+            self._owing.begin(who, now if self.forgives(late) else due)
         return gone, list(rested)

@@ -187,7 +187,7 @@ class Session(Reader):
         candidate = self._candidate
         if candidate is None or transport is not candidate or self.reason is None:
             return
-        if packet.type is PacketType.UPGRADE and self.engine.pop_lingering(self.sid):
+        if packet.type is PacketType.UPGRADE and self.engine.lingering(self.sid):
             candidate.end(self.read(), self.reason)
             self.engine.told(self)
             self.engine.counters.not_upgraded += 1

@@ -8,12 +8,12 @@ Source: sd_notify(3), sd_watchdog_enabled(3).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
 
+from ..engineio.timer import RepeatingTimer
 from .errors import exit_with
 
 STATUS_PERIOD = 2.0
@@ -46,24 +46,14 @@ class SystemdNotifier:
         self._socket.setblocking(False)
         self._counted = self._count()
         self._tell(READY="1", STATUS=self._status())
-        self._repeat(STATUS_PERIOD, self._look)
+        RepeatingTimer(self._look, STATUS_PERIOD).start()
         if self._patience:
-            self._repeat(self._patience / 2, lambda: self._tell(WATCHDOG="1"))
+            RepeatingTimer(lambda: self._tell(WATCHDOG="1"), self._patience / 2).start()
 
     def stopping(self) -> None:
         """Say that the server ends."""
         if self._address:
             self._tell(STOPPING="1")
-
-    def _repeat(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something every so often. Tornado's PeriodicCallback goes by the time of day, which may be set back."""
-
-        def turn() -> None:
-            loop.call_later(seconds, turn)
-            action()
-
-        loop = asyncio.get_running_loop()
-        loop.call_later(seconds, turn)
 
     def _look(self) -> None:
         count = self._count()

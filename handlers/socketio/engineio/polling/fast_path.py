@@ -9,6 +9,7 @@ Source: RFC 9112.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,7 +64,7 @@ class TornadoExchange:
         self._connection = request.connection
         self._router = router
         self._settled = False
-        self._timer: object | None = None
+        self._timer: asyncio.TimerHandle | None = None
         bound_idle_time(request)
         if request.method == "POST":
             # The size of the body is our own affair: Tornado would answer a bare 400.
@@ -78,12 +79,11 @@ class TornadoExchange:
     def wait_on(self) -> None:
         """Wait for the next part of the body: Tornado's own server would wait for ever."""
         self._stop_waiting()
-        loop = self._connection.stream.io_loop
-        self._timer = loop.call_later(BODY, self._connection.close)
+        self._timer = asyncio.get_running_loop().call_later(BODY, self._connection.close)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
-            self._connection.stream.io_loop.remove_timeout(self._timer)
+            self._timer.cancel()
             self._timer = None
 
     def request_received(self, request: HTTPMessageDelegate) -> Exchange:
@@ -117,6 +117,7 @@ class LentConnection:
 
     __slots__ = (
         "_address",
+        "_clock",
         "_heads",
         "_lender",
         "_loop",
@@ -155,8 +156,9 @@ class LentConnection:
         if self._socket.family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
-        self._since = self._loop.time()
-        self._timer = self._loop.call_later(host.idle, self._check_idle)
+        self._clock = asyncio.get_running_loop()  # Tornado's own goes by the time of day
+        self._since = self._clock.time()
+        self._timer = self._clock.call_later(host.idle, self._check_idle)
         host.lent.add(self)
 
     # -- for requests
@@ -171,7 +173,7 @@ class LentConnection:
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer, and wait for the next request."""
         self._request = None
-        self._since = self._loop.time()
+        self._since = self._clock.time()
         answer = response(status, kind, origin, body)
         try:
             sent = self._socket.send(answer)
@@ -258,14 +260,14 @@ class LentConnection:
     def _check_idle(self) -> None:
         end = self._since + self._lender.idle
         if self._request is not None:
-            end = self._loop.time() + self._lender.idle
-        elif self._loop.time() >= end:
+            end = self._clock.time() + self._lender.idle
+        elif self._clock.time() >= end:
             self.close()
             return
-        self._timer = self._loop.call_at(end, self._check_idle)
+        self._timer = self._clock.call_at(end, self._check_idle)
 
     def _detach(self) -> None:
         self.closed = True
-        self._loop.remove_timeout(self._timer)
+        self._timer.cancel()
         self._loop.remove_handler(self._socket)
         self._lender.lent.discard(self)

@@ -9,9 +9,10 @@ from tornado.web import stream_request_body
 
 from ..codec.packet import encode_payload
 from ..endpoint import Endpoint
-from ..errors import BadRequest, RequestRefused
+from ..errors import RequestRefused
 from ..session import Session
-from .requests import TEXT, announced_size, too_large
+from .access import PollingAccess
+from .requests import TEXT
 from .transport import PollingTransport
 
 
@@ -20,32 +21,17 @@ class PollHandler(Endpoint):
     """Any other request: the first of a session, the last, or one that is refused, whatever its body."""
 
     transport_name = PollingTransport.name
-
-    def check_fits(self, session: Session, version: str) -> None:
-        """Besides: a session that has left polling does not come back."""
-        super().check_fits(session, version)
-        transport = session.transport
-        if not isinstance(transport, PollingTransport):
-            raise BadRequest(f"{session.sid} has upgraded to {transport.name}")
-        self._transport = transport
-
-    def find(self, sid: str) -> Session:
-        """Besides: a client that has still to be told that its session is over is answered."""
-        return self.engine.pop_lingering(sid) or super().find(sid)
+    access_kind = PollingAccess
 
     def admit(self) -> Session | None:
-        """Besides: a POST is not too large, and a client asks for one thing at a time."""
+        """Also check that a client asks for one thing at a time."""
         session = super().admit()
         if session is not None:
-            self._check_size()
+            assert isinstance(session.transport, PollingTransport)
+            self._transport = session.transport
             if session.reason is None:
                 self._transport.check_idle(str(self.request.method))
         return session
-
-    def _check_size(self) -> None:
-        size = announced_size(self.request)
-        if size > self.engine.max_payload:
-            raise too_large(size, self.engine.max_payload)
 
     def refuse(self, refusal: RequestRefused) -> None:
         """Besides: no body is waited for, so that the connection closes, which whoever has more to ask should know."""

@@ -17,10 +17,10 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 
 from ..codec.packet import decode_payload
-from ..endpoint import host_of, parameter, start_clock
 from ..engine import Engine
-from ..errors import BadRequest, PayloadTooLarge, RequestRefused, TooManyRequests
+from ..errors import BadRequest, RequestRefused, TooManyRequests
 from ..origins import Origins
+from .access import PollingAccess, too_large
 from .exchange import Exchange
 from .fast_path import TornadoExchange
 from .transport import PollingTransport
@@ -40,60 +40,38 @@ class PollRequest(NamedTuple):
     transport: PollingTransport
 
 
-def announced_size(request: HTTPServerRequest) -> int:
-    """Return the bytes of a body as far as the request tells; 0 where it comes in chunks."""
-    length = request.headers.get("Content-Length", "")
-    return int(length[:20]) if length.isdecimal() else 0
-
-
-def too_large(size: int, limit: int) -> PayloadTooLarge:
-    """Return the refusal of a body."""
-    return PayloadTooLarge(f"{size} bytes, where {limit} are allowed by --max-payload")
-
-
 class PollRequests(Router):
-    """Finds what takes a request of an open session; None for every other."""
+    """Finds what takes a request of an open session; None for every other, which is left to PollHandler."""
 
     def __init__(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
         self._engine = engine
-        self._origins = origins
-        self._trust_proxy = trust_proxy
+        self._access = PollingAccess(engine, origins, trust_proxy)
         self.max_payload = engine.max_payload
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
-        """Return what answers a request that needs no refusal. The order of refusals is PollHandler's affair."""
-        ask = self.admit(request)
-        return None if ask is None else self.begin(ask, TornadoExchange(request, self))
+        """Return what takes the body of a request and answers it; None where it is not a poll to be served."""
+        poll_request = self.admit(request)
+        return None if poll_request is None else self.begin(poll_request, TornadoExchange(request, self))
 
     def admit(self, request: HTTPServerRequest) -> PollRequest | None:
         """Return what a request asks for; None where it is not one of an open session, or is to be refused."""
-        method = request.method
-        if method not in ("GET", "POST") or announced_size(request) > self._engine.max_payload:
+        if "sid" not in request.query_arguments:
             return None
-        transport = self._transport(request)
-        if transport is None or parameter(request, "EIO") != "4":
-            return None
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._origins.allows(
-            origin, host_of(request, self._trust_proxy), request.protocol
-        ):
-            return None
-        return PollRequest(method, origin, transport)
-
-    def begin(self, ask: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
-        """Return what takes the body of a request and answers it; None where the session does not listen there now."""
-        self._engine.look_after(ask.transport.session)
-        if not ask.transport.accepts(ask.method):
-            return None
-        return HeldGet(ask, exchange) if ask.method == "GET" else PacketPost(ask, exchange)
-
-    def _transport(self, request: HTTPServerRequest) -> PollingTransport | None:
-        start_clock(self._engine)
         try:
-            transport = self._engine.find(parameter(request, "sid")).transport
+            session = self._access.admit(request)
         except RequestRefused:
             return None
-        return transport if isinstance(transport, PollingTransport) else None
+        if session is None or not isinstance(session.transport, PollingTransport):
+            return None
+        return PollRequest(str(request.method), request.headers.get("Origin"), session.transport)
+
+    def begin(self, poll_request: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
+        """Return what takes the body of a request and answers it; None where the session cannot take it now."""
+        transport = poll_request.transport
+        if not transport.accepts(poll_request.method) or self._engine.is_overdue(transport.session):
+            return None
+        kind = HeldGet if poll_request.method == "GET" else PacketPost
+        return kind(poll_request, exchange)
 
 
 class OpenSessionRequest(HTTPMessageDelegate):

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import ClassVar
 
-from tornado.httputil import HTTPHeaders
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.websocket import WebSocketHandler
 
+from ..access import Access, parameter
 from ..codec.deflate import AGREED, agrees, deflate
 from ..codec.frames import WebSocketProtocolError
 from ..codec.packet import Packet, PacketType, decode, frame
-from ..endpoint import Endpoint, parameter
+from ..endpoint import Endpoint
 from ..errors import BadRequest, ProtocolError
 from ..reasons import CloseReason
 from ..room import Entry, Slice
@@ -84,10 +85,32 @@ def compressing(threshold: int) -> Write:
     return lambda entries: b"".join([entry.derive(compressed_frames) for entry in entries])
 
 
+class WebSocketAccess(Access):
+    """The checks of requests for a WebSocket: they begin with an Upgrade."""
+
+    def check_fits(self, request: HTTPServerRequest, session: Session) -> None:
+        """Also check the Upgrade."""
+        super().check_fits(request, session)
+        _check_upgrades(request)
+
+    def check_opens(self, request: HTTPServerRequest) -> None:
+        """Also check the Upgrade."""
+        super().check_opens(request)
+        _check_upgrades(request)
+
+
+def _check_upgrades(request: HTTPServerRequest) -> None:
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        raise BadRequest("transport=websocket without an Upgrade header: a proxy may have removed it")
+    if not is_key(request.headers.get("Sec-WebSocket-Key", "")):
+        raise BadRequest("a Sec-WebSocket-Key that is not 16 bytes in base64 (RFC 6455, section 4.2.1)")
+
+
 class WebSocketTransport(Endpoint, WebSocketHandler):
     """One WebSocket. Each server has a subclass of its own, so that two servers in one process never mix."""
 
     name = transport_name = "websocket"
+    access_kind = WebSocketAccess
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
     broken = closed_by_peer = False
@@ -99,22 +122,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         cls.live = set()
 
     # -- the request
-
-    def check_fits(self, session: Session, version: str) -> None:
-        """Besides: a WebSocket begins with an Upgrade."""
-        super().check_fits(session, version)
-        self._check_upgrades()
-
-    def check_opens(self) -> None:
-        """Besides: a WebSocket begins with an Upgrade."""
-        super().check_opens()
-        self._check_upgrades()
-
-    def _check_upgrades(self) -> None:
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            raise BadRequest("transport=websocket without an Upgrade header: a proxy may have removed it")
-        if not is_key(self.request.headers.get("Sec-WebSocket-Key", "")):
-            raise BadRequest("a Sec-WebSocket-Key that is not 16 bytes in base64 (RFC 6455, section 4.2.1)")
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Return the first that is offered, as Node does: without one a browser ends the connection."""

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tornado.ioloop import PeriodicCallback
-
 from ... import Hub, Origins, Refused, SocketIOHandler, read_gauges
+from ...engineio.timer import RepeatingTimer
 from ..addresses import Addresses
 from ..admin import AdminHandler
 from ..lag import LoopLag
@@ -112,7 +111,7 @@ class Status:
 
     def start(self) -> None:
         """Begin to look, on the loop that is running."""
-        self._timer = PeriodicCallback(self.look, PERIOD * 1000)
+        self._timer = RepeatingTimer(self.look, PERIOD)
         self._timer.start()
         self.look()
 
