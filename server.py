@@ -7,13 +7,12 @@ returns.
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from pathlib import Path
 from typing import Any
 
 from tornado.options import options
-from tornado.web import Application, RequestHandler
+from tornado.web import Application
 
 from handlers.board.handler import BoardHandler
 from handlers.board.history import History
@@ -31,6 +30,7 @@ from handlers.socketio.operations import (
     listening_socket,
     listening_sockets,
     load_snapshot,
+    log_request,
     read_certificate,
     renew_certificate,
     save_snapshot,
@@ -41,18 +41,6 @@ HERE = Path(__file__).parent
 
 NAMESPACES: dict[str, type[SocketIOHandler]] = {"/": BoardHandler, "/status": StatusNamespace}
 PAGES = [(r"/", HomeHandler)]
-
-
-def log_request(handler: RequestHandler) -> None:
-    """Log one request: what the server failed at, loudly; what a client did wrong is the client's affair.
-
-    A 503 is no failure: it says that now is not the time.
-    """
-    status = handler.get_status()
-    level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG
-    logging.getLogger("tornado.access").log(
-        level, "%d %s %.1f ms", status, handler._request_summary(), 1000 * handler.request.request_time()
-    )
 
 
 def make_app(hub: Hub | None = None, **settings: Any) -> Application:

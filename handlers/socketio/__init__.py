@@ -12,6 +12,7 @@ from .engineio.endpoint import start_clock
 from .engineio.engine import Engine
 from .engineio.http_server import UNREAD_TIMEOUT, Server
 from .engineio.origins import Origins
+from .engineio.timer import RepeatingTimer
 from .errors import CallTimeout, Disconnected, Refused
 from .events import event
 from .gauges import Gauges, read_gauges
@@ -32,6 +33,7 @@ __all__ = [
     "Hub",
     "Origins",
     "Refused",
+    "RepeatingTimer",
     "Server",
     "SocketIOHandler",
     "__version__",

@@ -13,9 +13,10 @@ from .access import Access, NoTransport
 from .engine import Engine
 from .errors import RequestRefused
 from .origins import Origins
-from .polling.exchange import bound_idle_time
+from .polling.exchange import IDLE
 from .session import Handshake, Session
 from .timer import RepeatingTimer
+from .tornado_internals import limit_idle_time
 
 PROTOCOL_PARAMETERS = frozenset({"EIO", "transport", "sid", "t", "b64"})
 
@@ -62,7 +63,7 @@ class Endpoint(RequestHandler):
         """Find the session this request is for (None: it may open one), or refuse the request."""
         self.engine.adopt_settings(self.application.settings)
         start_clock(self.engine)
-        bound_idle_time(self.request)
+        limit_idle_time(self.request, IDLE)
         self.session = None
         self._allow_origin()
         if self.request.method == "OPTIONS":

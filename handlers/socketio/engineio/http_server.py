@@ -14,10 +14,12 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import IOStream
+
+from .tornado_internals import LendingParameters, parameters_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +48,6 @@ class LentConnection(Protocol):
         """Close at once."""
 
 
-class Parameters(HTTP1ConnectionParameters):
-    """Tornado's, and whom a connection is lent by."""
-
-    def __init__(self, host: Server, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self.host = host
-
-
 class Server(HTTPServer):
     """The server. `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's."""
 
@@ -71,9 +65,9 @@ class Server(HTTPServer):
         super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
         self.idle = idle
         self.lent: set[LentConnection] = set()
-        parameters = vars(self.conn_params)
-        self.conn_params = Parameters(self, **parameters)
-        self._first = Parameters(self, **{**parameters, "header_timeout": head})
+        parameters = parameters_of(self)
+        self.conn_params = LendingParameters(self, **parameters)
+        self._first = LendingParameters(self, **{**parameters, "header_timeout": head})
         self._begun: WeakSet[object] = WeakSet()
         self._body = body
         self._unread = round(min(1000 * unread, LONGEST))

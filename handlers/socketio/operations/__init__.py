@@ -7,7 +7,7 @@ from .addresses import LOOPBACK, Addresses
 from .admin import admin
 from .errors import exit_with
 from .lag import LoopLag
-from .logs import FORMATS, configure_logging
+from .logs import FORMATS, configure_logging, log_request
 from .shutdown import drain, shutdown_event
 from .snapshot_file import load_snapshot, save_snapshot
 from .sockets import listening_socket, listening_sockets
@@ -33,6 +33,7 @@ __all__ = [
     "listening_socket",
     "listening_sockets",
     "load_snapshot",
+    "log_request",
     "read_certificate",
     "renew_certificate",
     "save_snapshot",

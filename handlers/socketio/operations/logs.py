@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from tornado.log import LogFormatter
+from tornado.web import RequestHandler
 
 LIMIT = 2000
 """Characters of one message."""
@@ -90,3 +91,16 @@ def configure_logging(form: str) -> None:
     for handler in root.handlers:
         to_file = isinstance(handler, logging.FileHandler)
         handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter(color=not to_file))
+
+
+def log_request(handler: RequestHandler) -> None:
+    """Log a request, as the `log_function` of an application.
+
+    Failures of the server are errors; refusals and a 503, which says that now is not the time, are for debugging.
+    """
+    status, request = handler.get_status(), handler.request
+    level = logging.ERROR if status >= 500 and status != 503 else logging.DEBUG
+    logging.getLogger("tornado.access").log(
+        level, "%d %s %s (%s) %.1f ms",
+        status, request.method, request.uri, request.remote_ip, 1000 * request.request_time(),
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 
-from ..engineio.timer import RepeatingTimer
+from .. import RepeatingTimer
 from .errors import exit_with
 
 STATUS_PERIOD = 2.0

@@ -5,14 +5,11 @@ Source: RFC 9112, sections 4 and 6.3; Fetch standard, "CORS protocol".
 
 from __future__ import annotations
 
-import math
 import time
-from copy import copy
 from functools import lru_cache
 from typing import Protocol
 
-from tornado.http1connection import HTTP1ServerConnection
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest, format_timestamp
+from tornado.httputil import HTTPMessageDelegate, format_timestamp
 
 IDLE = 60.0
 """Seconds from one request of a connection to the end of the next one's head."""
@@ -36,14 +33,6 @@ class Exchange(Protocol):
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer. kind: of the body; origin: the page that may read it."""
-
-
-def bound_idle_time(request: HTTPServerRequest) -> None:
-    """Have the connection of a request end that brings no other: Tornado's own server waits for an hour."""
-    server = request.server_connection
-    if isinstance(server, HTTP1ServerConnection) and (server.params.header_timeout or math.inf) > IDLE:
-        server.params = copy(server.params)
-        server.params.header_timeout = IDLE
 
 
 def fields(kind: str, origin: str | None) -> dict[str, str]:

@@ -19,7 +19,8 @@ from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.iostream import SSLIOStream
 
-from .exchange import BODY, REASONS, Exchange, bound_idle_time, date, fields, response
+from ..tornado_internals import address_of, is_untouched, lender_of, limit_idle_time, take_socket
+from .exchange import BODY, IDLE, REASONS, Exchange, date, fields, response
 from .known_heads import HeadCache, is_plain
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ CHUNK = 1 << 16
 
 
 class LendingServer(Protocol):
-    """The HTTP server that lends its connections: `host` among the parameters that they have of it."""
+    """The HTTP server that lends its connections: `lender` among the parameters of each."""
 
     idle: float
     """Seconds from an answer to the next request."""
@@ -65,7 +66,7 @@ class TornadoExchange:
         self._router = router
         self._settled = False
         self._timer: asyncio.TimerHandle | None = None
-        bound_idle_time(request)
+        limit_idle_time(request, IDLE)
         if request.method == "POST":
             # The size of the body is our own affair: Tornado would answer a bare 400.
             self._connection.set_max_body_size(1 << 62)
@@ -89,17 +90,16 @@ class TornadoExchange:
     def request_received(self, request: HTTPMessageDelegate) -> Exchange:
         """Return what takes the answer: a lane, if the connection can become one."""
         self._stop_waiting()
-        host: LendingServer | None = getattr(self._connection.params, "host", None)
-        if host is not None and self._can_be_lent():
-            return LentConnection(self._connection, host, self._router, self._request.path, request)
+        lender: LendingServer | None = lender_of(self._connection)
+        if lender is not None and self._can_be_lent():
+            return LentConnection(self._connection, lender, self._router, self._request.path, request)
         self._connection.set_close_callback(request.on_connection_close)
         self._settled = True
         return self
 
     def _can_be_lent(self) -> bool:
         stream = self._connection.stream
-        untouched = not (stream.closed() or stream.writing() or stream._read_buffer_size)
-        return untouched and not isinstance(stream, SSLIOStream) and is_plain(self._request)
+        return is_untouched(stream) and not isinstance(stream, SSLIOStream) and is_plain(self._request)
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
         """Answer."""
@@ -135,17 +135,16 @@ class LentConnection:
     def __init__(
         self,
         connection: HTTP1Connection,
-        host: LendingServer,
+        lender: LendingServer,
         router: PollRouter,
         path: str,
         request: HTTPMessageDelegate,
     ) -> None:
         stream = connection.detach()
         self._loop = stream.io_loop
-        self._loop.remove_handler(stream.fileno())
-        self._socket: socket.socket = stream.socket
-        self._address = getattr(connection.context, "address", None)
-        self._lender = host
+        self._socket = take_socket(stream)
+        self._address = address_of(connection)
+        self._lender = lender
         self._router = router
         self._path = path
         self._heads = HeadCache(self._read_request, router.max_payload)
@@ -158,8 +157,8 @@ class LentConnection:
         self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
         self._clock = asyncio.get_running_loop()  # Tornado's own goes by the time of day
         self._since = self._clock.time()
-        self._timer = self._clock.call_later(host.idle, self._check_idle)
-        host.lent.add(self)
+        self._timer = self._clock.call_later(lender.idle, self._check_idle)
+        lender.lent.add(self)
 
     # -- for requests
 
@@ -187,7 +186,7 @@ class LentConnection:
             self._waits = False
             self._watch()
 
-    # -- for the host
+    # -- for the server that lends it
 
     def close(self) -> None:
         """Close at once."""

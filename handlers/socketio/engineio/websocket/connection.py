@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ..counters import Traffic
+from ..tornado_internals import take_socket
 
 CHUNK = 1 << 16
 """Bytes that are read at once; whoever sends more has the rest read in the next round, after others."""
@@ -81,8 +82,7 @@ class SocketConnection:
         early = stream.read_bytes(CHUNK, partial=True)
         if stream.closed():
             raise StreamClosedError
-        self._loop.remove_handler(stream.fileno())
-        self._socket: socket.socket = stream.socket
+        self._socket = take_socket(stream)
         self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
         if isinstance(early, asyncio.Future) and early.done():
             self._loop.add_callback(self._take_early, early)

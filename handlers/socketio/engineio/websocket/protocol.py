@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from tornado.iostream import StreamClosedError
-from tornado.util import _websocket_mask
-from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
+from tornado.websocket import WebSocketHandler
 
 from ..codec.deflate import inflate
 from ..codec.frames import (
@@ -27,6 +26,7 @@ from ..codec.frames import (
     read_close,
 )
 from ..counters import Traffic
+from ..tornado_internals import HandshakeOnly, unmask
 from .connection import Connection, detach_stream
 
 CLOSING = 5.0
@@ -54,16 +54,16 @@ class Receiver(Protocol):
         """Take note that all that waited has been sent."""
 
 
-class WebSocketProtocol(WebSocketProtocol13):
+class WebSocketProtocol(HandshakeOnly):
     """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
 
     def __init__(
         self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
     ) -> None:
-        super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
+        super().__init__(handler, max_size)
         self._receiver = receiver
         self._traffic = traffic
-        self._reader = FrameReader(max_size, _websocket_mask, inflate if compressed else None)
+        self._reader = FrameReader(max_size, unmask, inflate if compressed else None)
         self._received: Iterator[Received] = iter(())
         self._paused = False
         self._pong: bytes | None = None
@@ -76,10 +76,9 @@ class WebSocketProtocol(WebSocketProtocol13):
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
-            self._connection: Connection | None = detach_stream(self.stream, self, self._traffic)
+            self._connection: Connection | None = detach_stream(self.release_stream(), self, self._traffic)
         except StreamClosedError:
             self._connection = None
-        del self.stream
         return self._connection
 
     def send(self, frames: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import ClassVar
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPServerRequest
 from tornado.websocket import WebSocketHandler
 
 from ..access import Access, parameter
@@ -24,15 +24,13 @@ from ..errors import BadRequest, ProtocolError
 from ..reasons import CloseReason
 from ..room import Entry, Slice
 from ..session import Session
+from ..tornado_internals import forget_request
 from .connection import CHUNK
 from .protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
 PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
-
-NO_ARGUMENTS: dict[str, list[bytes]] = {}
-NO_HEADERS = HTTPHeaders()
 
 KEY_LENGTH = 24
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -167,16 +165,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
                 logger.debug("closed a second WebSocket of %s: %s", self.request.remote_ip, refusal.hint)
                 self.session = None
                 self.close()
-        self._forget_request()
-
-    def _forget_request(self) -> None:
-        """Let go of what only the handshake needed: it would be half of what a client costs."""
-        request = self.request
-        request.connection = request.server_connection = None
-        request.arguments = request.query_arguments = request.body_arguments = NO_ARGUMENTS
-        self._headers = NO_HEADERS
-        self.open_args, self.open_kwargs = (), {}
-        del self._transforms, self.path_args, self.path_kwargs, self.ui
+        forget_request(self)
 
     def on_message(self, message: str | bytes) -> None:
         """Take a packet."""

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ... import Hub, Origins, Refused, SocketIOHandler, read_gauges
-from ...engineio.timer import RepeatingTimer
+from ... import Hub, Origins, Refused, RepeatingTimer, SocketIOHandler, read_gauges
 from ..addresses import Addresses
 from ..admin import AdminHandler
 from ..lag import LoopLag
