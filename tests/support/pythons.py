@@ -160,7 +160,7 @@ def make(python: Path, version: str, which: str, tools: Sequence[str] = ()) -> N
 
 def ends() -> tuple[str, str]:
     """Return the environments of the oldest Python and Tornado, and of the newest."""
-    newest = max((name.partition("-")[0] for name in environments()), key=PROMISED.index)
+    newest = max((name.partition("-")[0] for name in environments()), key=PROMISED.index, default=PROMISED[-1])
     return f"{PROMISED[0]}-oldest", f"{newest}-newest"
 
 
