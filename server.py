@@ -1,7 +1,7 @@
 """The message board: `python server.py --port=3000`.
 
-The application, and the life of the process. In a test, `make_app()` is what AsyncHTTPTestCase's `get_app`
-returns.
+This module holds the application and starts and stops the process. In a test, let `get_app` of AsyncHTTPTestCase
+return `make_app()`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ PAGES = [(r"/", HomeHandler)]
 
 
 def make_app(hub: Hub | None = None, **settings: Any) -> Application:
-    """Return the board as a Tornado application. Arguments go before the options of the command line.
+    """Return the board as a Tornado application.
 
-    history: where posts are kept; without it, in memory.
+    settings: settings of the application; they override those made from the command line.
+    history: one of them, the store of posts; by default they are kept in memory.
     """
     history = settings.setdefault("history", History())
     hub = hub or Hub(
@@ -90,8 +91,11 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 
 async def main() -> None:
-    """Serve until SIGINT or SIGTERM, from where the last server ended to where the next one begins."""
-    told = shutdown_event()
+    """Serve until SIGINT or SIGTERM; carry sessions over from the last server and to the next.
+
+    The snapshot is saved last, because messages that are sent after it would be lost.
+    """
+    shutdown = shutdown_event()
     history = History(options.database, options.keep)
     application = make_app(history=history)
     hub = application.settings["hub"]
@@ -101,7 +105,7 @@ async def main() -> None:
     tls = read_certificate(*files)
     sockets = [listening_socket(listening) for listening in listening_sockets(options.port, options.address)]
     notifier = SystemdNotifier(lambda: len(hub.sessions))
-    # A client that has still to answer a ping is not parted with for what it has not taken.
+    # Don't drop a client for unread data before its ping has timed out.
     unread = max(UNREAD_TIMEOUT, options.ping_interval + options.ping_timeout)
     server = Server(application, xheaders=options.trust_proxy, ssl_options=tls, unread=unread)
     if options.state:
@@ -112,13 +116,12 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
     notifier.ready()
     print(f"Listening on port {sockets[0].getsockname()[1]}...", flush=True)
-    await told.wait()
+    await shutdown.wait()
 
     notifier.stopping()
     await drain(server, hub, options.drain, may_return=bool(options.state))
     await history.close()
     if options.state:
-        # The last of all: what is said behind it is lost.
         save_snapshot(hub, Path(options.state))
 
 

@@ -1,1 +1,1 @@
-"""The message board: its events, its history, its page."""
+"""The message board: events, history, page."""

@@ -1,4 +1,7 @@
-"""Posts in an SQLite file. Every call may wait for the disk and may raise sqlite3.Error; see `history` for both."""
+"""Posts in an SQLite file.
+
+Each call may block on the disk and raise sqlite3.Error; `history` handles both.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,39 @@ import sqlite3
 import weakref
 from typing import Any, NamedTuple
 
-PATIENCE = 1.0
+LOCK_TIMEOUT = 1.0
 """Seconds to wait for another process that has locked the file."""
 
 
 class Post(NamedTuple):
-    """What somebody has posted. `id` rises with each post; `at` is in milliseconds since 1970; `name` may be empty."""
+    """One post.
+
+    `id` rises with each post; `at` is in milliseconds since 1970; `name` may be empty.
+    """
 
     id: int
     text: str
     name: str
     at: int
     key: str | None = None
-    """What the client calls it, so that it is kept once though it is sent again."""
+    """The client's name for this post, so that a post that is sent again is kept once."""
 
     @property
     def public(self) -> dict[str, Any]:
-        """What everyone is sent of it."""
+        """The fields that all clients are sent: `{id, text, name, at}`."""
         return {"id": self.id, "text": self.text, "name": self.name, "at": self.at}
 
 
-class Archive:
-    """The newest `keep` posts, in the file at `path` (`:memory:`: in no file). Opening it makes sure it can be written.
+class SQLiteFile:
+    """The newest `keep` posts, in the file at `path`.
 
+    `:memory:` stands for no file. The constructor checks that the file can be written.
     Source: SQLite, "Write-Ahead Logging": readers do not stop the writer, and a killed process loses nothing.
     """
 
     def __init__(self, path: str, keep: int) -> None:
         self._keep = keep
-        self._database = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        self._database = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
         self.close = weakref.finalize(self, self._database.close)
         self._execute("PRAGMA journal_mode = WAL")
         self._execute("PRAGMA synchronous = NORMAL")
@@ -48,7 +55,10 @@ class Archive:
         self._execute("COMMIT")
 
     def add(self, post: Post) -> tuple[Post, bool]:
-        """Keep a post, under a higher id if need be. Return it as kept and True; for a known key, what that names."""
+        """Add a post and return `(post, is_new)`.
+
+        Its id is raised if it is not the highest. For a key that is known the result is the older post and False.
+        """
         for known in self._select("WHERE key = ?", post.key):
             return known, False
         self._execute("BEGIN IMMEDIATE")
@@ -62,11 +72,11 @@ class Archive:
         return post, True
 
     def newest(self, number: int) -> list[Post]:
-        """Return so many of the newest, oldest first."""
+        """Return the newest posts, at most `number`, oldest first."""
         return self._select("ORDER BY id DESC LIMIT ?", number)[::-1]
 
     def before(self, id_: int, number: int) -> list[Post]:
-        """Return so many of those before the one of this id, oldest first."""
+        """Return the newest posts before an id, at most `number`, oldest first."""
         return self._select("WHERE id < ? ORDER BY id DESC LIMIT ?", id_, number)[::-1]
 
     def _check(self) -> None:
@@ -79,7 +89,7 @@ class Archive:
         surplus = max(0, count - self._keep)
         self._execute("DELETE FROM posts WHERE id IN (SELECT id FROM posts ORDER BY id LIMIT ?)", surplus)
         self.count = count - surplus
-        """How many there are."""
+        """Number of posts in the file."""
 
     def _select(self, condition: str, *values: Any) -> list[Post]:
         rows = self._execute(f"SELECT id, text, name, at, key FROM posts {condition}", *values)

@@ -1,7 +1,7 @@
-"""What happens on the board.
+"""The events of the board.
 
-A client that asks for nothing hears `news`, `private` and `post`. One that says `here` also hears who is here, and who
-is typing.
+Each client receives `news`, `private` and `post`. A client that has sent `here` also receives `here` (the people
+online) and `typing`.
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from .rate_limit import RateLimit, ThrottledState
 from .validation import InvalidInput, before_of, key_of, name_of, one_object, text_of
 
 READERS = "readers"
-"""The room of those who hear who is here."""
+"""The room of clients that receive `here` and `typing`."""
 MAX_NAMES = 50
-"""How many names are told; of the others, how many they are."""
+"""Maximum number of names in `here`; other people are only counted."""
 
 logger = logging.getLogger(__name__)
 
 
 class Board:
-    """What the clients of one server share."""
+    """State that all clients of one server share."""
 
-    def __init__(self, history: History, say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, history: History, send: Callable[[dict[str, Any]], None]) -> None:
         self.history = history
         self.typing = RateLimit(20, 1)
-        """For all together: who types beyond that is not shown."""
-        self.digest = ThrottledState(say)
+        """One limit for all clients; `typing` beyond it is dropped."""
+        self.presence = ThrottledState(send)
 
     def state(self, people: list[BoardHandler]) -> dict[str, Any]:
-        """Return how many are here, who they are, and why history is not kept, where it is not."""
+        """Return the data of `here`: `{online, names, more, trouble}`.
+
+        trouble: why posts are not saved at the moment, or "".
+        """
         names = [person.name for person in people if person.name]
         more = max(0, len(names) - MAX_NAMES)
         return {"online": len(people), "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
 
 
 class BoardHandler(SocketIOHandler):
-    """Everyone on the page hears who comes and goes, and what is posted."""
+    """A client of the board."""
 
     remembered = ("name",)
 
@@ -53,39 +56,42 @@ class BoardHandler(SocketIOHandler):
         self.typing = RateLimit(1, 1)
 
     def on_connect(self) -> None:
-        """Tell everyone, then greet the newcomer."""
+        """Announce the client to the others, then greet it."""
         self.broadcast("news", {"msg": "One more person is online", "count": self.online})
         self.emit("private", {"msg": f"Welcome you are the {self.online} person here"})
         self._changed()
 
     def on_private(self, data: Any) -> None:
-        """Log what a client has to say."""
+        """Log the data of `private`."""
         logger.info("private from %s: %.200r", self.id, data)
 
     def on_disconnect(self, reason: str) -> None:
-        """Tell those who are left."""
+        """Tell the other clients."""
         self.broadcast("news", {"msg": "Someone went home", "count": self.online})
         self._changed()
 
     @one_object
     async def on_here(self, here: dict[str, Any]) -> dict[str, Any]:
-        """`here` `{name?}`: be here under this name, and hear who else is. Answers `{online, names, more, trouble}`."""
+        """`here` `{name?}`: set the name, receive `here` and `typing` from now on.
+
+        Answers `{online, names, more, trouble}`.
+        """
         self.name = name_of(here.get("name", ""))
         self._changed()
         self.enter(READERS)
-        return self.board.digest.answer(self.board.state(self.people))
+        return self.board.presence.answer(self.board.state(self.people))
 
     @one_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:
-        """`post` `{text, name?, key?}`: everyone gets `post` `{id, text, name, at}`. Answers `{id}`.
+        """`post` `{text, name?, key?}`: all clients receive `post` `{id, text, name, at}`.
 
-        What is posted again under the same key is not posted again. Beyond five posts in ten seconds the answer is
-        `{error, wait}`, in seconds.
+        Answers `{id}`. A post with a known key is not posted twice. Beyond five posts in ten seconds the answer is
+        `{error, wait}`, wait in seconds.
         """
         text, key = text_of(post.get("text")), key_of(post.get("key"))
         name = self.name if post.get("name") is None else name_of(post["name"])
         if wait := self.posting.take(time.monotonic()):
-            limit = f"{self.posting.times} posts in {self.posting.seconds:g} seconds are the limit"
+            limit = f"The limit is {self.posting.times} posts in {self.posting.seconds:g} seconds"
             raise InvalidInput(f"{limit}: wait for {math.ceil(wait)} s", wait=wait)
         kept, is_new = await self.board.history.add(text, name, key)
         if kept.text != text:
@@ -97,7 +103,10 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_history(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """`history` `{before?}`: the newest posts, or those before an id. Answers `{posts, more}`, oldest first."""
+        """`history` `{before?}`: return the newest posts, or those before an id.
+
+        Answers `{posts, more}`; posts are oldest first, more is whether there are older ones.
+        """
         before = before_of(wanted.get("before"))
         try:
             page = await self.board.history.page(before)
@@ -108,7 +117,10 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_typing(self, _: dict[str, Any]) -> dict[str, Any]:
-        """`typing`, now and then while somebody types: the others hear `typing` `{name}`, unless too many type."""
+        """`typing`: the other clients receive `typing` `{name}`.
+
+        It is dropped beyond one a second of this client, or twenty a second of all.
+        """
         now = time.monotonic()
         if not self.typing.take(now) and not self.board.typing.take(now):
             self.to(READERS).others.volatile.emit("typing", {"name": self.name})
@@ -116,7 +128,7 @@ class BoardHandler(SocketIOHandler):
 
     @property
     def board(self) -> Board:
-        """What this client shares with the others."""
+        """The state that this client shares with the others."""
         board = self.settings.get("board")
         if not isinstance(board, Board):
             history = self.settings.get("history") or History()
@@ -125,8 +137,8 @@ class BoardHandler(SocketIOHandler):
 
     @property
     def people(self) -> list[BoardHandler]:
-        """Everyone who is online."""
+        """All clients that are online."""
         return self.to().clients
 
     def _changed(self) -> None:
-        self.board.digest.changed(lambda: self.board.state(self.people))
+        self.board.presence.changed(lambda: self.board.state(self.people))

@@ -1,8 +1,8 @@
-"""The history of the board: its posts, kept by a thread of their own, so that writing never stops the event loop.
+"""History of the board: posts in a database, written by a separate thread.
 
-A database that cannot be used (locked, read-only, full, damaged) stops nobody: `trouble` says what is wrong, the newest
-posts are held in memory, and every ten seconds the database has another chance. What was posted meanwhile is written
-then, as far as it is still held.
+The thread keeps the disk from blocking the event loop. If the database cannot be used (locked, read-only, full,
+damaged), the board goes on: `trouble` says why, the newest posts stay in memory, and every ten seconds the database is
+tried again. Posts that are still in memory are written then.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from .archive import Archive, Post
+from .archive import Post, SQLiteFile
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 PAGE = 100
-"""How many posts greet a newcomer, and how many come at once of the older ones."""
+"""Posts in one answer to `history`."""
 RETRY = 10.0
-"""Seconds after which a database that failed is tried again."""
+"""Seconds until a database that failed is tried again."""
 
 
 class Page(NamedTuple):
-    """Posts one after the other, oldest first, and whether there are older ones."""
+    """Consecutive posts, oldest first, and whether there are older ones."""
 
     posts: list[Post]
     more: bool
 
 
 class Unavailable(Exception):
-    """The database cannot be used; the text says why."""
+    """The database cannot be used; the message says why."""
 
 
 class History:
@@ -45,65 +45,68 @@ class History:
 
     def __init__(self, path: str = ":memory:", keep: int = 10_000) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
-        self._ledger = PostStore(path, keep)
+        self._store = PostStore(path, keep)
 
     @property
     def trouble(self) -> str:
-        """Why posts are not being kept at the moment; empty where they are."""
-        return self._ledger.trouble
+        """Why posts are not saved at the moment; "" if they are."""
+        return self._store.trouble
 
     def check(self) -> str | None:
-        """The same as a line for a person, None where posts are kept; for `/healthz`."""
-        return f"posts are not kept: {self.trouble} (see --database)" if self.trouble else None
+        """Return the problem as a line for `/healthz`; None if posts are saved."""
+        return f"posts are not saved: {self.trouble}: see --database" if self.trouble else None
 
     async def open(self) -> None:
-        """Open the database now rather than for the first post, so that `trouble` is known."""
-        await self._do(self._ledger.open)
+        """Open the database before the first post, so that `trouble` is known."""
+        await self._do(self._store.open)
 
     async def add(self, text: str, name: str, key: str | None = None) -> tuple[Post, bool]:
-        """Keep a post; return it and True. For a key that is known, return the post that it names and False."""
-        return await self._do(lambda: self._ledger.add(text, name, key))
+        """Add a post and return `(post, is_new)`; a known key returns the older post."""
+        return await self._do(lambda: self._store.add(text, name, key))
 
     async def page(self, before: int | None = None) -> Page:
-        """Return the newest posts, or the newest of those before an id. Raises Unavailable where they cannot be read.
+        """Return the newest posts, or the newest before an id.
 
-        The newest can always be read: while there is trouble, those that are in memory.
+        Raises Unavailable for posts before an id if the database cannot be used; the newest are in memory.
         """
-        return await self._do(lambda: self._ledger.page(before))
+        return await self._do(lambda: self._store.page(before))
 
     async def close(self) -> None:
-        """Close the database; what is added from now on is not kept."""
-        await self._do(self._ledger.close)
+        """Close the database; posts that are added later are not saved."""
+        await self._do(self._store.close)
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 class PostStore:
-    """What the thread does: the newest posts in memory, and all of them in the archive while that can be used."""
+    """The work of the thread: newest posts in memory, all in the database.
+
+    clock: returns seconds on a monotonic clock.
+    """
 
     def __init__(self, path: str, keep: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.trouble = ""
         self._path = path
         self._keep = keep
         self._clock = clock
-        self._archive: Archive | None = None
+        self._file: SQLiteFile | None = None
         self._newest: deque[Post] = deque(maxlen=min(PAGE, keep))
         self._unwritten: deque[Post] = deque(maxlen=self._newest.maxlen)
         self._retry_at = 0.0
 
     def open(self) -> None:
-        """Open the database, if it can be."""
+        """Open the database, or set `trouble`."""
         with contextlib.suppress(Unavailable):
-            self._use(lambda archive: None)
+            self._use(lambda file: None)
 
     def add(self, text: str, name: str, key: str | None) -> tuple[Post, bool]:
-        """See `History.add`."""
+        """Do the work of `History.add`, on the thread."""
         post = self._new(text, name, key)
         try:
-            post, is_new = self._use(lambda archive: archive.add(post))
+            post, is_new = self._use(lambda file: file.add(post))
         except Unavailable:
-            post, is_new = self._remembered(post)
+            post, is_new = self._find_in_memory(post)
             if is_new:
                 self._unwritten.append(post)
         if is_new:
@@ -111,64 +114,64 @@ class PostStore:
         return post, is_new
 
     def page(self, before: int | None) -> Page:
-        """See `History.page`."""
+        """Do the work of `History.page`, on the thread."""
         if before is None:
             self.open()
-            kept = 0 if self._archive is None else self._archive.count
-            return Page(list(self._newest), kept > len(self._newest))
+            count = 0 if self._file is None else self._file.count
+            return Page(list(self._newest), count > len(self._newest))
         end = before
-        posts = self._use(lambda archive: archive.before(end, PAGE + 1))
+        posts = self._use(lambda file: file.before(end, PAGE + 1))
         return Page(posts[-PAGE:], len(posts) > PAGE)
 
     def close(self) -> None:
-        """See `History.close`."""
+        """Do the work of `History.close`, on the thread."""
         self._retry_at = float("inf")
-        if self._archive is not None:
-            self._archive.close()
-            self._archive = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _new(self, text: str, name: str, key: str | None) -> Post:
-        """Ids go by the clock, so that none comes twice even where nothing was kept."""
+        """Return a post whose id is the time, so that ids stay unique without a database."""
         now = int(time.time() * 1000)
         last = self._newest[-1].id if self._newest else 0
         return Post(max(now, last + 1), text, name, now, key)
 
-    def _remembered(self, post: Post) -> tuple[Post, bool]:
+    def _find_in_memory(self, post: Post) -> tuple[Post, bool]:
         for known in self._newest:
             if post.key is not None and post.key == known.key:
                 return known, False
         return post, True
 
-    def _use(self, work: Callable[[Archive], T]) -> T:
+    def _use(self, work: Callable[[SQLiteFile], T]) -> T:
         if self._clock() < self._retry_at:
             raise Unavailable(self.trouble)
         try:
-            result = work(self._reach())
+            result = work(self._open_file())
         except sqlite3.Error as error:
-            self._lose(error)
+            self._close_failed(error)
             raise Unavailable(self.trouble) from error
         if self.trouble:
-            logger.info("%s can be used again: posts are kept", self._path)
+            logger.info("%s can be used again: posts are saved", self._path)
             self.trouble = ""
         return result
 
-    def _reach(self) -> Archive:
-        if self._archive is None:
-            self._archive = Archive(self._path, self._keep)
+    def _open_file(self) -> SQLiteFile:
+        if self._file is None:
+            self._file = SQLiteFile(self._path, self._keep)
             while self._unwritten:
-                self._archive.add(self._unwritten[0])
+                self._file.add(self._unwritten[0])
                 self._unwritten.popleft()
             self._newest.clear()
-            self._newest.extend(self._archive.newest(PAGE))
-        return self._archive
+            self._newest.extend(self._file.newest(PAGE))
+        return self._file
 
-    def _lose(self, error: sqlite3.Error) -> None:
-        if self._archive is not None:
-            self._archive.close()
-            self._archive = None
+    def _close_failed(self, error: sqlite3.Error) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self._retry_at = self._clock() + RETRY
         if self.trouble != str(error):
             self.trouble = str(error)
             logger.error(
-                "no history: %s: %s: posts are not kept until it can be used (see --database)", self._path, error
+                "no history: %s: %s: posts are not saved until it can be used: see --database", self._path, error
             )

@@ -6,10 +6,10 @@ from ..socketio.operations import GuardedHandler
 
 
 class HomeHandler(GuardedHandler):
-    """Renders the page."""
+    """Renders the page of the board."""
 
     def get(self) -> None:
-        """Send it; what happens on it comes over the socket."""
+        """Send the page; its content comes over the socket."""
         self.set_header("Cache-Control", "no-cache")
         self.render("home.html")
 

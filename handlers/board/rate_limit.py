@@ -1,4 +1,4 @@
-"""How often something may happen, and the latest of what changes often."""
+"""A rate limit, and a throttle for state that changes often."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ S = TypeVar("S")
 
 
 class RateLimit:
-    """So many times within so many seconds, whichever seconds these are."""
+    """Allows so many times within any span of so many seconds."""
 
     def __init__(self, times: int, seconds: float) -> None:
         self.times = times
@@ -18,7 +18,10 @@ class RateLimit:
         self._taken: list[float] = []
 
     def take(self, now: float) -> float:
-        """Return 0 where it may happen now, and count that; else how many seconds are to be waited."""
+        """Count one use and return 0, or return the seconds to wait.
+
+        now: seconds on a monotonic clock.
+        """
         if len(self._taken) == self.times:
             wait = self._taken[0] + self.seconds - now
             if wait > 0:
@@ -29,35 +32,35 @@ class RateLimit:
 
 
 class ThrottledState:
-    """Says how something is, at most once within `every` seconds, and only when it has changed."""
+    """Sends a state if it has changed, at most once in `every` seconds."""
 
-    def __init__(self, say: Callable[[Any], None], every: float = 1) -> None:
-        self._say = say
+    def __init__(self, send: Callable[[Any], None], every: float = 1) -> None:
+        self._send = send
         self._every = every
         self._read: Callable[[], Any] | None = None
-        self._said: Any = None
+        self._sent: Any = None
         self._next = 0.0
 
     def changed(self, read: Callable[[], Any]) -> None:
-        """Something may have changed: have it read, soon."""
+        """Schedule a read of the state, which may have changed."""
         if self._read is None:
             try:
                 loop = asyncio.get_running_loop()
-            except RuntimeError:  # the server is closed from outside its loop: nobody is left to be told
+            except RuntimeError:  # the server was closed outside its loop: no client is left
                 return
-            loop.call_at(max(self._next, loop.time()), self._pass_on)
+            loop.call_at(max(self._next, loop.time()), self._send_changed)
         self._read = read
 
     def answer(self, state: S) -> S:
-        """Return what one asks for, apart from the others; what comes next is said even if the others know it."""
-        if state != self._said:
-            self._said = None
+        """Return the state to one client; force the next broadcast if it differs."""
+        if state != self._sent:
+            self._sent = None
         return state
 
-    def _pass_on(self) -> None:
+    def _send_changed(self) -> None:
         read, self._read = self._read, None
-        state = read() if read is not None else self._said
-        if state != self._said:
+        state = read() if read is not None else self._sent
+        if state != self._sent:
             self._next = asyncio.get_running_loop().time() + self._every
-            self._said = state
-            self._say(state)
+            self._sent = state
+            self._send(state)

@@ -1,4 +1,4 @@
-"""What a client may say on the board: each function returns a value as it is meant, or raises Wrong in words."""
+"""Checks of the data of events; they return a clean value or raise InvalidInput."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ MAX_TEXT = 1000
 MAX_NAME = 32
 MAX_KEY = 64
 MAX_ID = 2**53
-"""JavaScript counts exactly up to here."""
+"""The largest integer that JavaScript represents exactly, and all below."""
 BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
-"""Unicode's categories of characters that alone leave a line empty."""
+"""Unicode categories of characters that are invisible."""
 FORBIDDEN = frozenset({"Cc", "Cs"})
-"""Control characters, and halves of characters, which cannot be encoded."""
+"""Unicode categories of control characters and of surrogates, which UTF-8 cannot encode."""
 KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
 class InvalidInput(Exception):
-    """What a client said cannot be. It is answered `{"error": …}`, and what else there is to know."""
+    """The data of an event are invalid; the answer is `{"error": message, **more}`."""
 
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ Answer = Awaitable[dict[str, Any]]
 
 
 def one_object(method: Callable[[Any, dict[str, Any]], Answer]) -> Callable[..., Answer]:
-    """Have a method that answers an event be given the one object that it takes, and its Wrong be the answer."""
+    """Decorator: pass the event's single object argument; return InvalidInput as `{error}`."""
 
     async def answer(client: Any, *args: Any) -> dict[str, Any]:
         try:
@@ -40,48 +40,48 @@ def one_object(method: Callable[[Any, dict[str, Any]], Answer]) -> Callable[...,
             return wrong.answer
 
     update_wrapper(answer, method)
-    del answer.__wrapped__  # type: ignore[attr-defined]  # or else other numbers of arguments would get no answer
+    del answer.__wrapped__  # type: ignore[attr-defined]  # else its signature would reject other numbers of arguments
     return answer
 
 
 def text_of(value: Any) -> str:
-    """Return the text of a post, without white space around it."""
+    """Return the text of a post, stripped of white space."""
     text = _text("The text of a post", value).replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(text) > MAX_TEXT:
-        raise InvalidInput(f"A post has {MAX_TEXT:,} characters at most, and this has {len(text):,}: shorten it")
+        raise InvalidInput(f"A post must have at most {MAX_TEXT:,} characters, got {len(text):,}: shorten it")
     _check_characters("A post", text.replace("\n", ""))
     if not _is_seen(text):
-        raise InvalidInput("There is nothing in this post: write something")
+        raise InvalidInput("A post must not be empty: write something")
     return text
 
 
 def name_of(value: Any) -> str:
-    """Return a name, without white space around it; an empty one stands for none."""
+    """Return a name, stripped of white space; "" stands for no name."""
     name = _text("A name", value).strip()
     if len(name) > MAX_NAME:
-        raise InvalidInput(f"A name has {MAX_NAME} characters at most, and this has {len(name):,}: shorten it")
+        raise InvalidInput(f"A name must have at most {MAX_NAME} characters, got {len(name):,}: shorten it")
     _check_characters("A name", name)
     if name and not _is_seen(name):
-        raise InvalidInput("There is nothing to be seen of this name: choose another")
+        raise InvalidInput("A name must have a visible character: choose another")
     return name
 
 
 def key_of(value: Any) -> str | None:
-    """Return what a client calls its post; None where it has no name for it."""
+    """Return the client's key of a post; None if it gave none."""
     if value is None:
         return None
     key = _text("The key of a post", value)
     if not 1 <= len(key) <= MAX_KEY:
-        raise InvalidInput(f"The key of a post has 1 to {MAX_KEY} characters, and this has {len(key):,}")
+        raise InvalidInput(f"The key of a post must have 1 to {MAX_KEY} characters, got {len(key):,}")
     _check_characters("The key of a post", key)
     return key
 
 
 def before_of(value: Any) -> int | None:
-    """Return the id of a post; None where there is none."""
+    """Return the id of a post; None if the client gave none."""
     if value is None or (type(value) is int and 0 <= value <= MAX_ID):
         return value
-    raise InvalidInput("before has to be the id of a post")
+    raise InvalidInput("before must be the id of a post")
 
 
 def _object(args: tuple[Any, ...]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _object(args: tuple[Any, ...]) -> dict[str, Any]:
 
 def _text(what: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{what} has to be a text, not {_kind(value)}")
+        raise InvalidInput(f"{what} must be a text, not {_kind(value)}")
     return value
 
 
@@ -109,4 +109,4 @@ def _is_seen(text: str) -> bool:
 def _check_characters(what: str, text: str) -> None:
     for char in text:
         if unicodedata.category(char) in FORBIDDEN:
-            raise InvalidInput(f"{what} cannot have control characters, and this has U+{ord(char):04X}")
+            raise InvalidInput(f"{what} must have no control characters, got U+{ord(char):04X}: remove it")

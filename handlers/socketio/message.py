@@ -143,7 +143,7 @@ class Decoder:
             raise ProtocolError(f"{len(attachment)} bytes that no message announced")
         self._left -= len(attachment)
         if self._left < 0:
-            raise ProtocolError(f"more than {self._max_size} bytes with attachments (--max-payload)")
+            raise ProtocolError(f"max_payload={self._max_size} bytes, attachments included, exceeded")
         self._attachments.append(attachment)
         if len(self._attachments) < self._expected:
             return None

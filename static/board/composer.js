@@ -37,10 +37,10 @@ const length = (words) => [...words].length;
 function objection(words) {
   const surplus = length(words) - MAX;
   if (!words) return "There is nothing to post yet: write something.";
-  if (surplus > 0) return `Too long by ${surplus.toLocaleString()}: a post has ${MAX.toLocaleString()} characters at most.`;
+  if (surplus > 0) return `Too long by ${surplus.toLocaleString()}: a post has at most ${MAX.toLocaleString()} characters.`;
   const [control] = /(?!\n)\p{Cc}|\p{Cs}/u.exec(words) ?? [];
   if (control) return `There is a control character in it that cannot be posted (number ${control.codePointAt(0)}).`;
-  if (!/[^\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Z}]/u.test(words)) return "There is nothing to be seen in it: write something.";
+  if (!/[^\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Z}]/u.test(words)) return "It has no visible character: write something.";
   return "";
 }
 

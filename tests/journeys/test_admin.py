@@ -90,7 +90,7 @@ async def test_a_stranger_is_told_which_setting_lets_one_in(path: str, method: s
         answer = await server.request(method, path)
         assert (answer.status, answer.text) == (
             403,
-            "127.0.0.1 may not see this: --admin-addresses names those that may\n",
+            "127.0.0.1 may not see this: add it to the admin addresses\n",
         )
 
 

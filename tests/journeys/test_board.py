@@ -157,7 +157,7 @@ async def test_five_posts_in_ten_seconds_are_the_limit_of_each_client() -> None:
         for number in range(5):
             assert "id" in await ann.ask("post", {"text": str(number)})
         refused = await ann.ask("post", {"text": "5"})
-        assert refused["error"].startswith("5 posts in 10 seconds are the limit: wait for")
+        assert refused["error"].startswith("The limit is 5 posts in 10 seconds: wait for")
         assert 0 < refused["wait"] <= 10
         assert "id" in await bob.ask("post", {"text": "from bob"})
         assert await history_of(bob) == ["0", "1", "2", "3", "4", "from bob"]
@@ -200,9 +200,9 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a post that is an array": ("post", [["hello"]], ["object", "an array"]),
     "a text that is a number": ("post", [{"text": 5}], ["text", "a number"]),
     "a text that is an object": ("post", [{"text": {"a": 1}}], ["text", "an object"]),
-    "a text that is empty": ("post", [{"text": ""}], ["nothing", "write"]),
-    "a text of white space": ("post", [{"text": " \n\t\u3000"}], ["nothing"]),
-    "a text of zero width": ("post", [{"text": "\u200b\u200d\u2060\ufeff\u202e"}], ["nothing"]),
+    "a text that is empty": ("post", [{"text": ""}], ["empty", "write"]),
+    "a text of white space": ("post", [{"text": " \n\t\u3000"}], ["empty"]),
+    "a text of zero width": ("post", [{"text": "\u200b\u200d\u2060\ufeff\u202e"}], ["empty"]),
     "a text that is too long": ("post", [{"text": "x" * 1001}], ["1,000", "1,001"]),
     "ten thousand emoji": ("post", [{"text": "🙂" * 10_000}], ["1,000", "10,000"]),
     "a megabyte, nearly": ("post", [{"text": "x" * 900_000}], ["1,000", "900,000"]),
@@ -213,7 +213,7 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a name that is a number": ("post", [{"text": "a", "name": 5}], ["name", "a number"]),
     "a name that is too long": ("post", [{"text": "a", "name": "x" * 33}], ["32", "33"]),
     "a name of two lines": ("post", [{"text": "a", "name": "a\nb"}], ["name", "control"]),
-    "a name of zero width": ("post", [{"text": "a", "name": "\u200b"}], ["name", "seen"]),
+    "a name of zero width": ("post", [{"text": "a", "name": "\u200b"}], ["name", "visible"]),
     "a key that is a number": ("post", [{"text": "a", "key": 5}], ["key", "a number"]),
     "a key that is empty": ("post", [{"text": "a", "key": ""}], ["key", "64"]),
     "a key that is too long": ("post", [{"text": "a", "key": "x" * 65}], ["key", "65"]),
@@ -248,7 +248,7 @@ async def test_binary_is_no_text() -> None:
         ann = await come(server)
         await ann.client.send('451-9["post",{"text":{"_placeholder":true,"num":0}}]', b"hello")
         await ann.hears("private")
-        assert await ann.client.next() == '439[{"error":"The text of a post has to be a text, not binary"}]'
+        assert await ann.client.next() == '439[{"error":"The text of a post must be a text, not binary"}]'
     await close(application)
 
 

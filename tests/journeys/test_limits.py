@@ -65,8 +65,7 @@ async def test_a_client_that_floods_for_too_long_is_closed_with_the_limit_named(
             flooder.send_frame(TEXT, b"3")
         opcode, data = await flooder.frame()
         assert (opcode, data[:2]) == (8, (1008).to_bytes(2, "big"))
-        assert b"more than 100 packets a second" in data
-        assert b"--rate" in data
+        assert b"rate=100 packets a second exceeded" in data
         assert await reason_of(reasons) == "rate limited"
         await echo(other)
 
@@ -80,7 +79,7 @@ async def test_a_POST_that_floods_for_too_long_is_answered_429(monkeypatch: Any)
         await join(other)
         answer = await flooder.post(*["3"] * 1000)
         assert answer.status == 429
-        assert "--rate" in answer.json["hint"]
+        assert "rate=" in answer.json["hint"]
         assert await reason_of(reasons) == "rate limited"
         await flooder.ended()
         await echo(other)
@@ -141,7 +140,7 @@ async def test_an_address_that_asks_too_much_is_answered_429_with_the_limit_name
         answer = await server.request("GET", address())
         assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
         (name,) = limit
-        assert f"--{name.replace('_', '-')}" in answer.json["hint"]
+        assert f"{name}=" in answer.json["hint"]
         await join(inside)
         await echo(inside)
 

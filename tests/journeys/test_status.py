@@ -30,7 +30,7 @@ from handlers.socketio.operations.status import page as status
 from handlers.socketio.operations.status.samples import KEPT, Samples
 from server import make_app
 
-STRANGER = "127.0.0.1 may not see this: --admin-addresses names those that may"
+STRANGER = "127.0.0.1 may not see this: add it to the admin addresses"
 
 
 # -- samples
@@ -180,7 +180,7 @@ FORWARDED = {
     "a stranger behind a proxy": ({"X-Forwarded-For": "198.51.100.7"}, "198.51.100.7"),
     "a stranger that a proxy believed": ({"X-Forwarded-For": "127.0.0.1, 198.51.100.7"}, "198.51.100.7"),
     "one that is named in a header that is not read": ({"Forwarded": "for=127.0.0.1"}, "for=127.0.0.1"),
-    "one that is not named": ({"X-Forwarded-For": ""}, "An unnamed address"),
+    "one that is not named": ({"X-Forwarded-For": ""}, "An unknown address"),
 }
 
 
@@ -199,7 +199,7 @@ async def test_a_page_of_another_origin_does_not_look_on_in_an_administrator_s_b
     monkeypatch.setattr(options.mockable(), "origins", ["*"])
     async with serve(make_app()) as server:
         foreign = await websocket(server, {"Origin": "https://elsewhere.example"})
-        said = "A page of https://elsewhere.example may not see this: open /status of this server"
+        said = "A page of https://elsewhere.example may not see this: open /status on this server"
         assert await refusal(foreign) == {"message": said}
         await join(foreign)
         await look_on(await websocket(server, {"Origin": f"http://127.0.0.1:{server.port}"}))

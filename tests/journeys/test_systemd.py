@@ -154,7 +154,7 @@ async def test_what_the_manager_does_not_take_it_is_told_later(tmp_path: Path, n
     assert await manager.next() == {"READY": "1", "STATUS": "3 clients", "STOPPING": "1", "WATCHDOG": "1"}
     assert await manager.next() == {"WATCHDOG": "1"}
     manager.close()
-    assert caplog.text.count("the service manager does not take messages") == 1
+    assert caplog.text.count("systemd accepts no messages") == 1
 
 
 def test_where_no_manager_asks_nothing_is_told() -> None:
@@ -172,10 +172,10 @@ def test_a_variable_that_cannot_be_ends_the_server_with_one_line() -> None:
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "soon", "1.5"])
 def test_a_time_that_cannot_be_is_named(value: str) -> None:
-    with pytest.raises(SystemExit, match=rf"^\S+: WATCHDOG_USEC='{value}' "):
+    with pytest.raises(SystemExit, match=rf"^\S+: WATCHDOG_USEC .* got '{value}': "):
         SystemdNotifier(lambda: 0, {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": value})
 
 
 def test_an_address_of_another_kind_is_named() -> None:
-    with pytest.raises(SystemExit, match=r"^\S+: NOTIFY_SOCKET='vsock:2:1234' "):
+    with pytest.raises(SystemExit, match=r"^\S+: NOTIFY_SOCKET .* got 'vsock:2:1234': "):
         SystemdNotifier(lambda: 0, {"NOTIFY_SOCKET": "vsock:2:1234"})

@@ -99,7 +99,7 @@ async def test_a_post_that_was_on_its_way_and_cannot_be_shown_stops_nothing(serv
     url = serve(app())
     page = await enter(visit, url, script=spoil, ordinary=False)
     await expect_posts(page, "good")
-    await expect_problem(page, "The text of a post has to be a text", "5")
+    await expect_problem(page, "The text of a post must be a text", "5")
     other = await enter(visit, url, script="sessionStorage.outbox ??= '5'; localStorage.name ??= '{}'")
     await post(other, "fine")
     await expect_posts(page, "good", "fine")

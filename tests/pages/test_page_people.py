@@ -24,7 +24,7 @@ async def test_names_are_kept_shown_and_optional(serve, visit):
     await again.close()
     await ann.fill("#name", "\u200b")
     await ann.press("#name", "Enter")
-    await expect(ann.get_by_role("alert")).to_contain_text("nothing to be seen of this name")
+    await expect(ann.get_by_role("alert")).to_contain_text("A name must have a visible character")
     await ann.close()
     await expect(bob.locator("#names bdi")).to_have_count(0)
     await expect(bob.locator("#naming")).to_have_text("Nobody has said a name yet.")
@@ -91,7 +91,7 @@ async def test_names_beyond_fifty_are_counted(serve, visit):
 async def test_who_comes_with_a_name_that_is_refused_is_here_without_one(serve, visit):
     url = serve(app())
     page = await enter(visit, url, script="localStorage.name = JSON.stringify('\u200b')")
-    await expect(page.get_by_role("alert")).to_contain_text("nothing to be seen of this name")
+    await expect(page.get_by_role("alert")).to_contain_text("A name must have a visible character")
     await expect(page.locator("#people .online")).to_have_text("1")
     await enter(visit, url, "Bob")
     await expect(page.locator("#naming")).to_have_text("1 by name, 1 without")

@@ -266,9 +266,7 @@ async def test_who_may_look_on_no_longer_is_told_why(observed):
     page = await observed.open(ordinary=False)  # Its connection ends before its upgrade does, which Chromium minds.
     observed.status.addresses = Addresses(["192.0.2.0/24"])
     observed.hub.close()
-    await expect(page.get_by_role("status")).to_have_text(
-        "127.0.0.1 may not see this: --admin-addresses names those that may"
-    )
+    await expect(page.get_by_role("status")).to_have_text("127.0.0.1 may not see this: add it to the admin addresses")
 
 
 async def test_the_board_knows_nothing_of_it(observed, visit):

@@ -41,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "PATIENCE", 0)
+    monkeypatch.setattr(archive, "LOCK_TIMEOUT", 0)
 
 
 def add(ledger: PostStore, text: str, key: str | None = None) -> int:

@@ -87,7 +87,7 @@ async def test_what_is_no_file_is_not_waited_for(tmp_path: Path, caplog: pytest.
     os.mkfifo(path)
     snapshot_file.load_snapshot(hub(), path)
     assert levels(caplog) == ["WARNING"]
-    assert "it is no file" in caplog.text
+    assert "not a regular file" in caplog.text
 
 
 async def test_a_file_that_is_too_large_is_neither_read_nor_written(
@@ -97,10 +97,10 @@ async def test_a_file_that_is_too_large_is_neither_read_nor_written(
     path = tmp_path / "state"
     path.write_text("[" + " " * 100 + "]")
     snapshot_file.load_snapshot(hub(), path)
-    assert "it has 102 bytes, where 100 are the most" in caplog.text
+    assert "102 bytes; at most 100 are allowed" in caplog.text
     snapshot_file.save_snapshot(await ended(), path)
     assert levels(caplog) == ["WARNING", "ERROR"]
-    assert "bytes, where 100 are the most" in caplog.records[-1].getMessage()
+    assert "bytes; at most 100 are allowed" in caplog.records[-1].getMessage()
     assert not path.exists()
 
 
@@ -115,7 +115,7 @@ async def test_on_a_full_disk_an_error_is_logged_and_nothing_is_left(
     path.write_text("as it was")
     snapshot_file.save_snapshot(await ended(), path)
     assert levels(caplog) == ["ERROR"]
-    assert f"--state={path} is not saved" in caplog.text
+    assert f"snapshot {path} not saved" in caplog.text
     assert "No space left on device" in caplog.text
     assert [file.read_text() for file in files(tmp_path)] == ["as it was"]
 

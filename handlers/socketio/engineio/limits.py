@@ -77,11 +77,11 @@ class Admission:
         """Raise Refusal where one more of this address may not come in."""
         place = address_key(address)
         if self._clients and self._number >= self._clients:
-            raise ServerFull(f"{self._number} clients are in, where --max-clients={self._clients} may be")
+            raise ServerFull(f"max_clients={self._clients} reached")
         if self._per_address and self._inside[place] >= self._per_address:
-            raise TooManyRequests(f"{self._inside[place]} of {place} are in (--max-per-address={self._per_address})")
+            raise TooManyRequests(f"max_per_address={self._per_address} reached by {place}")
         if self._handshakes and self._allowance(place, clock).spend(clock):
-            raise TooManyRequests(f"more than --handshake-rate={self._handshakes:g} handshakes a second of {place}")
+            raise TooManyRequests(f"handshake_rate={self._handshakes:g} a second exceeded by {place}")
 
     def enter(self, address: str) -> None:
         """One of this address comes in."""

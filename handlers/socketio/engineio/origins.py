@@ -34,7 +34,7 @@ class Origins:
         host: the server's, as the client named it. protocol: by which the request came, `http` or `https`.
         """
         if origin is not None and not self.allows(origin, host, protocol):
-            raise Forbidden(f"a page of {origin[:80]!r} may not connect to {host[:80]!r}: add its origin to --origins")
+            raise Forbidden(f"a page of {origin[:80]!r} may not connect to {host[:80]!r}: add its origin to origins")
 
     def allows(self, origin: str, host: str, protocol: str) -> bool:
         """Whether a page of this origin is let in."""

@@ -165,7 +165,7 @@ class Session(Reader):
         if pause:
             self.engine.counters.rate_limited += 1
             if self._allowance.exhausted:
-                self.fault = f"more than {self.engine.rate:g} packets a second for {GRACE:g} s (--rate)"
+                self.fault = f"rate={self.engine.rate:g} packets a second exceeded for {GRACE:g} s"
                 self.close("rate limited")
         return pause
 
@@ -279,7 +279,7 @@ class Session(Reader):
             return
         self.delivery.offer_pending()
         if reason == "slow consumer":
-            self.fault = f"more than {self.engine.delivery.max_backlog} bytes unread (--max-backlog)"
+            self.fault = f"max_backlog={self.engine.delivery.max_backlog} bytes exceeded: it reads too slowly"
         # What is left to a slow consumer has a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason

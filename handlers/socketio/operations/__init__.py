@@ -1,6 +1,6 @@
-"""What it takes to run a hub in production: sockets, signals, logs, metrics, the status page.
+"""Tools to run a hub in production: sockets, signals, logs, metrics, status page.
 
-An application imports these names from here; of the library itself, nothing but its public names is used.
+An application imports these names from here. These modules use only the public names of the library.
 """
 
 from .addresses import LOOPBACK, Addresses

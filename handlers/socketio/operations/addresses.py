@@ -1,4 +1,4 @@
-"""Addresses and networks that may use the pages for administrators."""
+"""Addresses and networks that may open the pages for administrators."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 NAMED_BY = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
-"""Headers by which a proxy tells whom it speaks for; an address in a Forwarded is written so that none is let in."""
+"""Headers in which a proxy names the client. Forwarded writes addresses as `for=…`, so any Forwarded is denied."""
 
 
 class HasAddress(Protocol):
-    """What is looked at of a request, be it one of HTTP or the one that opened a client's connection."""
+    """A request with a remote address and headers: HTTP or Socket.IO."""
 
     @property
     def remote_ip(self) -> str | None:
-        """The address that it came from."""
+        """The address of the peer; None on a Unix socket."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Its headers; those of one name joined by commas (RFC 9110, section 5.3)."""
+        """The headers; values of a repeated name joined by commas (RFC 9110, 5.3)."""
 
 
 class Addresses:
-    """Who may ask: addresses and networks, `192.0.2.1` or `10.0.0.0/8`. Raises ValueError for what is neither."""
+    """A list of allowed addresses and networks.
+
+    allowed: such as `192.0.2.1`, `10.0.0.0/8` or `::1`. Raises ValueError for anything else.
+    """
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(word.strip(), strict=False) for word in allowed if word.strip()]
 
     def why_denied(self, request: HasAddress) -> str | None:
-        """Return why a request may not be made, in a line that says what to do about it; None where it may."""
+        """Return why a request is denied, and what to do; None if it is allowed."""
         denied_address = self.denied_address(request)
         if denied_address is None:
             return None
-        return f"{denied_address or 'An unnamed address':.60} may not see this: --admin-addresses names those that may"
+        return f"{denied_address or 'An unknown address':.60} may not see this: add it to the admin addresses"
 
     def denied_address(self, request: HasAddress) -> str | None:
-        """Return the first of those that a request names as its origin who may not ask, None where all may.
+        """Return the first denied address that a request names; None if all are allowed.
 
-        What a header says is thus believed only against the request: a proxy on this machine lets nobody in.
+        A header can thus only lead to a denial, never to access: a proxy on this machine opens the pages to nobody.
         """
         named = [request.remote_ip or ""]
         for header in NAMED_BY:

@@ -1,6 +1,6 @@
-"""What the operator's tools ask: `/healthz`, whether the server can be sent clients, and `/metrics`, what it counts.
+"""Pages for the operator's tools: `/healthz` for load balancers, `/metrics` for Prometheus.
 
-Both answer only addresses that are an administrator's, and so does whatever else derives from `AdminHandler`.
+Both answer only the addresses of administrators, as does any other handler derived from `AdminHandler`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .static_files import GuardedHandler
 logger = logging.getLogger(__name__)
 
 Check = Callable[[], str | None]
-"""Returns a line on what is in trouble, None where nothing is."""
+"""Returns one line that describes a problem, or None."""
 
 
 class AdminHandler(GuardedHandler):
-    """A request that only an administrator may make."""
+    """A page that only administrators may open."""
 
     def initialize(self, hub: Hub, addresses: Addresses) -> None:
-        """Take what `admin` passes."""
+        """Store the arguments that `admin` passes."""
         self.hub = hub
         self.addresses = addresses
 
     def prepare(self) -> None:
-        """Refuse whoever is none."""
+        """Answer 403 unless the request comes from an administrator."""
         self.set_header("Cache-Control", "no-store")
         why_denied = self.addresses.why_denied(self.request)
         if why_denied is not None:
@@ -39,10 +39,10 @@ class AdminHandler(GuardedHandler):
 
 
 class HealthHandler(AdminHandler):
-    """Says whether clients may be sent here: 200, or 503 while the server is about to end."""
+    """Says whether to send clients here: 200, or 503 while draining."""
 
     def get(self) -> None:
-        """Send JSON: `status`, `clients`, and `trouble`, lines on what a person should look after."""
+        """Send JSON: `status`, `clients`, and `trouble`, the problems, one line each."""
         trouble = list(self._trouble())
         self.set_status(503 if self.hub.draining else 200)
         self.finish(
@@ -68,18 +68,21 @@ class HealthHandler(AdminHandler):
 
 
 class MetricsHandler(AdminHandler):
-    """Sends what the server counts, for Prometheus and whoever reads its format."""
+    """Sends the metrics, in the text format of Prometheus."""
 
     def get(self) -> None:
-        """Send it."""
+        """Send the current values."""
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(write_metrics(self.hub, self.settings["lag"]))
 
     def compute_etag(self) -> None:
-        """Need none: no two are alike."""
+        """Return no ETag, because no two answers are alike."""
 
 
 def admin(hub: Hub, addresses: Iterable[str] = LOOPBACK) -> list[tuple[Any, ...]]:
-    """Return the rules of both. They read two settings: `lag`, a LoopLag, and `trouble`, a list of Checks."""
+    """Return the URL rules of both pages.
+
+    They read two settings of the application: `lag`, a LoopLag, and `trouble`, a list of Checks.
+    """
     options = {"hub": hub, "addresses": Addresses(addresses)}
     return [("/healthz", HealthHandler, options), ("/metrics", MetricsHandler, options)]

@@ -1,4 +1,4 @@
-"""How the process ends where it cannot start."""
+"""The exit of a process that cannot start."""
 
 from __future__ import annotations
 

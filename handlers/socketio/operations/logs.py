@@ -1,7 +1,7 @@
-"""The log, in plain text or as JSON: whatever a client has sent, it forges no line, moves no cursor and has an end.
+"""Log formats, text and JSON: clients cannot forge lines or move the cursor.
 
-Whoever logs quotes what came from outside (`%.80r`) to tell it from words of our own; here, in the one place that all
-lines pass, what is not printable is escaped and what is too long cut, wherever it came from.
+Code that logs a client's text quotes it (`%.80r`), to tell it from text of the program. All lines pass through here,
+so here unprintable characters are escaped and long messages cut, independent of where they came from.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tornado.log import LogFormatter
 from tornado.web import RequestHandler
 
 LIMIT = 2000
-"""Characters of one message."""
+"""Maximum characters of one message."""
 TRACEBACK_LIMIT = 20_000
-"""Characters of one traceback; its end, which says what was wrong, stays."""
+"""Maximum characters of one traceback; its end is kept, because that names the error."""
 FIELDS = ("id", "address", "transport", "reason", "fault", "seconds")
-"""What a record may carry besides its message (`extra`), and JSON gives by itself."""
+"""Attributes of a record (`extra`) that JSON writes as fields of their own."""
 FORMATS = ("text", "json")
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
-    """Return a text on one line, its first `limit` characters, with escapes for what is not to be seen."""
+    """Return the first `limit` characters on one line, with unprintable ones escaped."""
     cut = text[:limit]
     if not cut.isprintable():
         cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
@@ -48,24 +48,27 @@ def _traceback(text: str) -> str:
 
 
 class TextFormatter(LogFormatter):
-    """Tornado's lines; those of a traceback follow indented."""
+    """Tornado's format; a traceback follows on indented lines."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return a record as one line, and its traceback."""
         safe = copy.copy(record)
         safe.msg, safe.args, safe.exc_text = _message(record), None, None
         return super().format(safe)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 (the name is that of `logging`)
-        """Write a traceback."""
+        """Return a traceback, each line escaped."""
         return _traceback(super().formatException(ei))
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: `time` (ISO 8601, UTC), `level`, `logger`, `message`, fields, and `exception`."""
+    """One JSON object a line.
+
+    Keys: `time` (ISO 8601, UTC), `level`, `logger`, `message`, those of FIELDS that are set, and `exception`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return a record as one JSON object."""
         time = datetime.fromtimestamp(record.created, timezone.utc)
         line: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -83,10 +86,10 @@ class JSONFormatter(logging.Formatter):
 
 
 def configure_logging(form: str) -> None:
-    """Have all that is logged from now on written in this form, one of FORMATS, by the handlers that there are."""
+    """Set this format, one of FORMATS, on all handlers of the root logger."""
     root = logging.getLogger()
     if not root.handlers:
-        # `--logging=none`: without any handler, Python itself would write what is worse than a warning, as it is.
+        # With `--logging=none` there is no handler; then Python itself would write warnings, unescaped.
         root.addHandler(logging.NullHandler())
     for handler in root.handlers:
         to_file = isinstance(handler, logging.FileHandler)

@@ -1,6 +1,6 @@
-"""What the server counts, in the text format of Prometheus.
+"""Metrics in the text format of Prometheus; `docs/metrics.md` explains each of them.
 
-`docs/metrics.md` says what each of them means. Names carry their units, and what only grows ends in `_total`.
+Names carry their units; names of counters end in `_total`. A HELP text is shown alone, so it must be true alone.
 
 Source: Prometheus, "Text-based format", version 0.0.4.
 """
@@ -18,7 +18,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Sample(NamedTuple):
-    """One number. What tells it from others of its family: a part of the name, and labels."""
+    """One number of a family, told apart by labels and by a suffix of the name."""
 
     value: float
     labels: Mapping[str, str] = {}
@@ -26,7 +26,7 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The numbers of one name."""
+    """All samples of one metric, with its type and its HELP text."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class Family(NamedTuple):
 
 
 def write_metrics(hub: Hub, lag: LoopLag) -> str:
-    """Write all of a server's numbers as they are now."""
+    """Return all metrics of a server, with their current values."""
     return "".join(_write(family) for group in (_clients(hub), _messages(hub), _machine(lag)) for family in group)
 
 
@@ -43,46 +43,48 @@ def _clients(hub: Hub) -> Iterator[Family]:
     counters, census = hub.counters, read_gauges(hub)
     yield _gauge("socketio_clients", "Connections, by transport.", *_by("transport", census.clients))
     yield _gauge(
-        "socketio_clients_behind", "Connections that could not take at once what was said.", Sample(census.behind)
+        "socketio_clients_behind", "Connections with messages waiting because they read slowly.", Sample(census.behind)
     )
     yield _gauge(
         "socketio_backlog_bytes",
-        "What is kept for those, and for clients that may come back.",
+        "Bytes of messages kept for slow connections and for recoverable sessions.",
         Sample(census.backlog),
     )
-    yield _gauge("socketio_clients_away", "Clients that are away, and may come back.", Sample(census.away))
-    yield _gauge("socketio_rooms", "Rooms that somebody is in.", Sample(census.rooms))
-    yield _gauge("socketio_draining", "1 while the server is about to end.", Sample(hub.draining))
+    yield _gauge(
+        "socketio_clients_away", "Disconnected clients that can still recover their session.", Sample(census.away)
+    )
+    yield _gauge("socketio_rooms", "Rooms that have at least one client.", Sample(census.rooms))
+    yield _gauge("socketio_draining", "1 while the server shuts down, else 0.", Sample(hub.draining))
     yield _counter(
         "socketio_connections_total",
-        "Connections that were opened, by the transport that they began with.",
+        "Connections opened, by their first transport.",
         *_by("transport", counters.opened),
     )
-    yield _counter("socketio_disconnects_total", "Connections that ended, by reason.", *_by("reason", counters.closed))
+    yield _counter("socketio_disconnects_total", "Connections closed, by reason.", *_by("reason", counters.closed))
     yield _counter(
         "socketio_slow_consumers_total",
-        "Connections that were closed because they did not read.",
+        "Connections closed because they read too slowly.",
         Sample(counters.closed["slow consumer"]),
     )
     yield _counter(
         "socketio_rate_limits_total",
-        "How often a client was slowed down for what it sent.",
+        "Times that reading from a client was paused because it exceeded the packet rate.",
         Sample(counters.rate_limited),
     )
     yield _counter(
         "socketio_upgrades_total",
-        "Upgrades to WebSocket, by what became of them.",
+        "Upgrades to WebSocket, by result.",
         Sample(counters.upgraded, {"result": "done"}),
         Sample(counters.not_upgraded, {"result": "abandoned"}),
     )
     yield _counter(
         "socketio_recoveries_total",
-        "Clients that came back and were sent what they had missed.",
+        "Sessions recovered: the client was sent the messages it had missed.",
         Sample(counters.recovered),
     )
     yield _counter(
         "socketio_refusals_total",
-        "HTTP requests that were refused, by the code and message of the answer.",
+        "HTTP requests refused, by code and message of the answer.",
         *(Sample(number, {"code": str(code), "message": said}) for (code, said), number in counters.refused.items()),
     )
 
@@ -91,47 +93,49 @@ def _messages(hub: Hub) -> Iterator[Family]:
     counters, traffic = hub.counters, hub.counters.traffic
     yield _counter(
         "socketio_messages_total",
-        "What the server said: events, answers and the protocol's own; a broadcast counts once.",
+        "Messages sent: events, acknowledgements and protocol packets; a broadcast counts once.",
         Sample(hub.delivery.published),
     )
     yield _counter(
         "socketio_deliveries_total",
-        "The same, once for each connection that it was for.",
+        "Messages delivered, counted once per connection.",
         Sample(counters.deliveries),
     )
-    yield _counter("socketio_events_received_total", "Events that clients sent.", Sample(counters.events))
-    yield _counter("socketio_unknown_events_total", "Those for which there is no handler.", Sample(hub.unknown_events))
+    yield _counter("socketio_events_received_total", "Events received from clients.", Sample(counters.events))
+    yield _counter(
+        "socketio_unknown_events_total", "Events received that no handler answers.", Sample(hub.unknown_events)
+    )
     yield _counter(
         "socketio_sent_bytes_total",
-        "Bytes handed to the connections, without the heads of HTTP.",
+        "Bytes sent to clients, without HTTP headers, by transport.",
         *_by("transport", {name: bytes_.sent for name, bytes_ in traffic.items()}),
     )
     yield _counter(
         "socketio_received_bytes_total",
-        "Bytes that clients sent, without the heads of HTTP.",
+        "Bytes received from clients, without HTTP headers, by transport.",
         *_by("transport", {name: bytes_.received for name, bytes_ in traffic.items()}),
     )
 
 
 def _machine(lag: LoopLag) -> Iterator[Family]:
-    *_, (_, looks) = lag.buckets
+    *_, (_, samples) = lag.buckets
     yield Family(
         "socketio_loop_lag_seconds",
         "histogram",
-        "How late the event loop was, ten looks a second.",
+        "Lag of the event loop, sampled ten times a second.",
         [
             *(Sample(number, {"le": _number(bound)}, "_bucket") for bound, number in lag.buckets),
             Sample(lag.sum, suffix="_sum"),
-            Sample(looks, suffix="_count"),
+            Sample(samples, suffix="_count"),
         ],
     )
     resident, descriptors = process.resident_bytes(), process.open_descriptors()
     if resident is not None:
-        yield _gauge("process_resident_memory_bytes", "Memory that the process occupies.", Sample(resident))
+        yield _gauge("process_resident_memory_bytes", "Resident memory of the process.", Sample(resident))
     if descriptors is not None:
-        yield _gauge("process_open_fds", "File descriptors that are open.", Sample(descriptors))
-    yield _gauge("process_max_fds", "File descriptors that may be open.", Sample(process.max_descriptors()))
-    yield _counter("process_cpu_seconds_total", "Time that the processor spent.", Sample(process.cpu_seconds()))
+        yield _gauge("process_open_fds", "Open file descriptors of the process.", Sample(descriptors))
+    yield _gauge("process_max_fds", "Maximum number of open file descriptors.", Sample(process.max_descriptors()))
+    yield _counter("process_cpu_seconds_total", "CPU time that the process used.", Sample(process.cpu_seconds()))
 
 
 def _gauge(name: str, help_: str, *samples: Sample) -> Family:

@@ -1,4 +1,4 @@
-"""What the process takes of the machine, as Linux tells it; elsewhere what can be known."""
+"""Resources that the process uses, from Linux's /proc where there is one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PROC = Path("/proc/self")
 
 
 def resident_bytes() -> int | None:
-    """Memory that the process occupies; None where the system does not tell."""
+    """Return the resident memory of the process; None if the system has no /proc."""
     try:
         pages = int((PROC / "statm").read_text().split()[1])
     except OSError:
@@ -19,20 +19,20 @@ def resident_bytes() -> int | None:
 
 
 def open_descriptors() -> int | None:
-    """File descriptors that are open; None where the system does not tell."""
+    """Return the number of open file descriptors; None if the system has no /proc."""
     try:
-        # Linux 6.2 and later count them themselves; to list ten thousand would keep the loop waiting.
+        # Since Linux 6.2 the size is their number; listing ten thousand would block the loop.
         return (PROC / "fd").stat().st_size or len(list((PROC / "fd").iterdir()))
     except OSError:
         return None
 
 
 def max_descriptors() -> float:
-    """File descriptors that may be open at once."""
+    """Return the maximum number of open file descriptors; may be infinite."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return float("inf") if limit == resource.RLIM_INFINITY else limit
 
 
 def cpu_seconds() -> float:
-    """Time that the processor spent for this process."""
+    """Return the CPU time that the process used, in seconds."""
     return time.process_time()

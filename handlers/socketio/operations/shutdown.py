@@ -1,7 +1,7 @@
-"""The end of the process: told by a signal, it parts with its clients so that they come back to the next one.
+"""Graceful shutdown: close sessions in stages, so that clients reconnect to the next process.
 
-Nobody is told to stay away, and nobody who waits for an answer is left without while there is time: those with a
-handler in flight are parted with last.
+Stages keep ten thousand clients from reconnecting at once. Sessions with a running handler are closed last, so that
+their clients still get the answer if there is time.
 """
 
 from __future__ import annotations
@@ -17,38 +17,39 @@ from tornado.httpserver import HTTPServer
 from .. import Hub
 
 STAGE = 50
-"""Clients that are parted with at once, where there are no more than can be within the time."""
+"""Minimum number of sessions to close at once."""
 PAUSES = 20
-"""Into how many parts the time is divided, for as many stages at most."""
+"""Maximum number of stages in the time that there is."""
 PARTING = 0.8
-"""The part of the time in which clients are parted with; the rest is for what handlers have still to do."""
+"""Share of the time for closing sessions; the rest is for handlers to finish."""
 CANCELLING = 1.0
-"""Seconds that a handler has to end that was cancelled."""
+"""Seconds that a cancelled handler has to finish."""
 
 logger = logging.getLogger(__name__)
 
 
 def shutdown_event() -> asyncio.Event:
-    """Return what is set by SIGINT or SIGTERM. The second one ends the process at once."""
-    told = asyncio.Event()
+    """Return an event that SIGINT and SIGTERM set; a second signal ends the process."""
+    shutdown = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
-        if told.is_set():
+        if shutdown.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-            # Process 1, as in a container, has no default action.
+            # For process 1, as in a container, the kernel has no default action.
             os._exit(128 + number)
-        told.set()
+        shutdown.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    return told
+    return shutdown
 
 
 async def drain(server: HTTPServer, hub: Hub, seconds: float, *, may_return: bool) -> None:
-    """Accept nobody more, part with all clients in stages, and let their handlers end, within this time.
+    """Stop accepting, close sessions in stages, wait for handlers.
 
-    may_return: whether clients may come back to the next server; otherwise all have left.
+    seconds: time for all of this; handlers that still run then are cancelled.
+    may_return: whether sessions can be recovered on the next server; otherwise all clients are announced as gone.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -62,12 +63,12 @@ async def drain(server: HTTPServer, hub: Hub, seconds: float, *, may_return: boo
 
 
 async def close_sessions(hub: Hub, seconds: float) -> None:
-    """Close all sessions in stages, within this time; those that wait for a handler when it has ended."""
+    """Close all sessions in stages within this time; busy ones when their handler ends."""
     loop = asyncio.get_running_loop()
     end, pause = loop.time() + seconds, seconds / PAUSES
     while hub.sessions and (left := end - loop.time()) > 0:
         number = max(STAGE, math.ceil(len(hub.sessions) / max(1, round(left / pause))))
-        # Those who poll come first: their next request may be a new connection, which nobody accepts.
+        # Polling sessions come first: their next request may need a new connection, which is no longer accepted.
         for session in hub.idle_sessions[:number]:
             hub.end(session, "server shutting down")
         if hub.sessions:
@@ -76,13 +77,13 @@ async def close_sessions(hub: Hub, seconds: float) -> None:
 
 
 async def wait_for_handlers(running: set[asyncio.Future[None]], seconds: float) -> None:
-    """Wait for what runs, and cancel what takes longer than this."""
+    """Wait for running handlers, and cancel those that take longer than this."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while running and (left := end - loop.time()) > 0:
         await asyncio.wait(running, timeout=left)
     if running:
-        logger.warning("%d handlers have not ended within --drain, and are cancelled", len(running))
+        logger.warning("%d handlers did not finish in time, cancelled: a longer drain waits for them", len(running))
         for handler in running:
             handler.cancel()
         await asyncio.wait(running, timeout=CANCELLING)

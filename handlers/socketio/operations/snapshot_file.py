@@ -1,7 +1,7 @@
-"""The file in which a server leaves what its clients may come back for, and in which the next one finds it.
+"""The snapshot file: it carries recoverable sessions over a restart.
 
-It serves once: whoever came back since has heard what is not in it. So it is set aside before it is read, and removed
-when it has been taken up; what cannot be taken up stays aside, for a person to look at.
+It is valid once, because clients that reconnect since then have received messages that are not in it. So it is renamed
+before it is read, and removed when it is restored; a file that cannot be restored stays, for a person to look at.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, NoReturn
 from .. import Hub, start_clock
 
 MAX_SIZE = 64 << 20
-"""Bytes that the file may have."""
+"""Maximum size of the file in bytes."""
 
 logger = logging.getLogger(__name__)
 
 
 def load_snapshot(hub: Hub, path: Path) -> None:
-    """Start a hub, and have it go on where another ended, if its file is there; log what was found."""
+    """Start the hub and restore the snapshot, if there is one; log the result."""
     start_clock(hub)
     aside = path.with_name(path.name + ".damaged")
     try:
@@ -31,41 +31,41 @@ def load_snapshot(hub: Hub, path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        logger.error("--state=%s cannot be set aside, and is not read: %s", path, error.strerror)
+        logger.error("snapshot %s not restored: it cannot be moved to %s: %s", path, aside, error.strerror)
         return
     try:
         count = hub.restore(_read(aside), time.time())
     except (OSError, ValueError) as error:
-        logger.warning("--state=%s is nothing that this server left: %s. It is now %s", path, error, aside)
+        logger.warning("%s is not a valid snapshot (%s); moved to %s", path, error, aside)
         return
     aside.unlink()
-    logger.info("%d clients may come back, by --state=%s", count, path)
+    logger.info("restored %d recoverable sessions from %s", count, path)
 
 
 def save_snapshot(hub: Hub, path: Path) -> None:
-    """Save what those need who may come back; log an error where that fails: they will be newcomers."""
+    """Save the recoverable sessions; log an error if that fails."""
     try:
         data = json.dumps(hub.snapshot(time.time()), allow_nan=False, separators=(",", ":")).encode("ascii")
         if len(data) > MAX_SIZE:
-            raise OSError(None, f"{len(data)} bytes, where {MAX_SIZE} are the most")
+            raise OSError(None, f"{len(data)} bytes; at most {MAX_SIZE} are allowed")
         _replace(path, data)
     except OSError as error:
-        logger.error("--state=%s is not saved, and all clients will be newcomers: %s", path, error.strerror)
+        logger.error("snapshot %s not saved: %s: no session can be recovered", path, error.strerror)
     else:
-        logger.info("saved %d bytes to --state=%s", len(data), path)
+        logger.info("saved snapshot %s, %d bytes", path, len(data))
 
 
 def _read(path: Path) -> Any:
-    """Return what a file says; raise OSError or ValueError where that is no JSON."""
+    """Return the JSON value in a file; raise OSError or ValueError."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError("it is no file")
+        raise ValueError("not a regular file")
     if found.st_size > MAX_SIZE:
-        raise ValueError(f"it has {found.st_size} bytes, where {MAX_SIZE} are the most")
+        raise ValueError(f"{found.st_size} bytes; at most {MAX_SIZE} are allowed")
     try:
         return json.loads(path.read_bytes(), parse_constant=_refuse)
     except RecursionError:
-        raise ValueError("it nests too deep") from None
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -73,7 +73,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read; if that fails, the old one is as it was."""
+    """Replace a file atomically; only its owner can read the new one."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -90,7 +90,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Have the name of a new file outlast a power cut, too."""
+    """Flush a folder, so that the name of a new file survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

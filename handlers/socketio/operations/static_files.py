@@ -1,6 +1,6 @@
-"""Pages and files for browsers: sent with headers that let the browser do no more with them than was meant.
+"""Pages and static files, sent with security headers.
 
-A static file is kept for a year where its address has its version; without one it is asked for again.
+Browsers cache a static file for a year if its URL has its version; otherwise they ask for it again each time.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from pathlib import Path
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""No script or style but from files of this server, and no connection but to it.
+"""Allow scripts and styles only from files of this server, and connections only to it.
 
-'self' takes in the WebSockets of the same host (CSP 3, section 6.7.2.8). Safari before 16 does not know that and stays
-on long-polling; letting it in by `ws: wss:` would let in every host of the world, for every browser.
+'self' includes WebSockets to the same host (CSP 3, section 6.7.2.8). Safari before 16 does not know that and stays on
+long-polling. Adding `ws: wss:` for it would allow WebSockets to any host, in every browser.
 """
 HEADERS = {
     "Server": "Tornado",  # without its version, which Tornado would name
@@ -24,42 +24,42 @@ HEADERS = {
 
 
 class GuardedHandler(RequestHandler):
-    """Answers with these headers, also where it answers with an error."""
+    """A request handler that sends these headers, with errors too."""
 
     def set_default_headers(self) -> None:
-        """Called by Tornado before the answer, and again before that of an error."""
+        """Set the headers; Tornado calls this again before an error page."""
         for name, value in HEADERS.items():
             self.set_header(name, value)
 
 
 FOR_EVER = "public, max-age=31536000, immutable"
-"""A year (RFC 8246): a file that changes has another address, `static_url` sees to that."""
+"""A year (RFC 8246); `static_url` gives a changed file a new URL."""
 ASK_AGAIN = "no-cache"
 
 
 class StaticHandler(GuardedHandler, StaticFileHandler):
-    """Files of one directory and of no other, whatever the path says or a link points to."""
+    """Serves files of one folder; paths and links that leave it are not found."""
 
     async def get(self, path: str, include_body: bool = True) -> None:
-        """Send a file. What is none, or lies elsewhere, is not there, which is no affair of the log's."""
+        """Send a file; answer 404, without logging, for anything outside the folder."""
         try:
             await super().get(path, include_body)
         except HTTPError as error:
             raise HTTPError(404 if error.status_code == 403 else error.status_code) from None
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the path of a file, or raise HTTPError."""
+        """Return the path of a file in the folder; raise HTTPError 404 otherwise."""
         try:
             inside = Path(absolute_path).resolve().is_relative_to(Path(root).resolve())
         except (OSError, RuntimeError, ValueError):
-            # No path that a file system takes, or links in a circle.
+            # The file system accepts no such path, or links form a circle.
             inside = False
         if not inside:
             raise HTTPError(404)
         return super().validate_absolute_path(root, absolute_path)
 
     def set_headers(self) -> None:
-        """Besides: say how long the file may be kept. An old version's address may not keep what is new."""
+        """Add the time to cache the file: none if the URL has another version."""
         super().set_headers()
         self.clear_header("Expires")
         asked = self.get_argument("v", "")

@@ -1,7 +1,7 @@
-"""TLS: the server's certificate and its key, which a renewal replaces without a restart.
+"""TLS: the server's certificate and key, renewed without a restart.
 
-A certificate is read into a context of its own, and the server takes a context only when all of it was good: a renewal
-that went wrong half way leaves the old one as it was.
+A certificate is loaded into a new context, and the server gets the context only when all of it is valid: a renewal
+that fails half way leaves the old certificate in use.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class CertificateError(ValueError):
-    """A certificate that cannot be used; the words say why, and which option names it."""
+    """A certificate cannot be used; the message says why and names the parameter."""
 
 
 def read_certificate(certfile: str, keyfile: str) -> ssl.SSLContext | None:
-    """Return the context for HTTPServer, None without a certificate; or end with what is wrong with it."""
+    """Return the context for HTTPServer, None without a certificate; exit on error."""
     if not certfile:
         return None
     try:
@@ -33,47 +33,47 @@ def read_certificate(certfile: str, keyfile: str) -> ssl.SSLContext | None:
 
 
 def renew_certificate(server: HTTPServer, certfile: str, keyfile: str) -> None:
-    """Have new connections be shown what the files hold now; where that cannot be, what was shown before."""
+    """Use the files' new certificate for new connections; keep the old on error."""
     try:
         server.ssl_options = load(certfile, keyfile)
     except CertificateError as error:
-        logger.error("the old certificate goes on: %s", error)
+        logger.error("certificate not renewed, the old one stays in use: %s", error)
     else:
-        logger.info("took the new certificate of %s", certfile)
+        logger.info("loaded the new certificate from %s", certfile)
 
 
 def load(certfile: str, keyfile: str) -> ssl.SSLContext:
-    """Return a context with the certificate and its key, PEM files; raise CertificateError where they are none.
+    """Return a context with a certificate and its key.
 
-    keyfile: "" where certfile holds the key, too.
+    Both are PEM files; keyfile is "" if certfile holds the key, too. Raises CertificateError.
     """
-    files = f"--certfile={certfile}" + (f", --keyfile={keyfile}" if keyfile else "")
+    files = f"certfile={certfile}" + (f", keyfile={keyfile}" if keyfile else "")
     if "BEGIN CERTIFICATE" not in _read("certfile", certfile):
-        raise CertificateError(f"--certfile={certfile} holds no certificate in PEM")
+        raise CertificateError(f"certfile must be a PEM file with a certificate, got {certfile}, which has none")
     if "PRIVATE KEY" not in (_read("keyfile", keyfile) if keyfile else _read("certfile", certfile)):
-        raise CertificateError(f"{files}: no private key in PEM is there; --keyfile names its file")
+        raise CertificateError(f"{files}: there is no private key in PEM: keyfile must name its file")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certfile, keyfile or None, password=_refuse_to_enter)
     except _Locked:
-        raise CertificateError(f"{files}: the key has a passphrase; a key without one is due") from None
+        raise CertificateError(f"{files}: the key must have no passphrase: remove it, as `openssl pkey` does") from None
     except OSError as error:
         mismatch = getattr(error, "reason", None) == "KEY_VALUES_MISMATCH"
-        reason = "the key is not that of the certificate" if mismatch else f"OpenSSL cannot read them: {error}"
+        reason = "the key does not belong to the certificate" if mismatch else f"OpenSSL cannot read them: {error}"
         raise CertificateError(f"{files}: {reason}") from None
     return context
 
 
-def _read(option: str, path: str) -> str:
+def _read(name: str, path: str) -> str:
     try:
         return Path(path).read_text("latin-1")
     except OSError as error:
-        raise CertificateError(f"--{option}={path}: {error.strerror}") from None
+        raise CertificateError(f"{name}={path}: {error.strerror}") from None
 
 
 class _Locked(Exception):
-    """A key wants a passphrase."""
+    """OpenSSL asks for the passphrase of a key."""
 
 
 def _refuse_to_enter() -> NoReturn:

@@ -1,4 +1,4 @@
-"""The page of the server at work, and the namespace that feeds it."""
+"""The status page, and the namespace that feeds it."""
 
 from .page import Status, StatusNamespace
 

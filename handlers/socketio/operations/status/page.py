@@ -1,7 +1,7 @@
-"""The server at work: a page for its administrators, and the namespace that feeds it, once a second.
+"""The status page for administrators, and the namespace that feeds it.
 
-Who looks on joins `/status` alone, and is nobody on the board. It is sent `history`, the samples of the last ten
-minutes, when it comes, and `now` from then on.
+The page joins only `/status`, so it does not count as a client of the application. It is sent `history`, the samples
+of the last ten minutes, when it connects, and `now` once a second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BOARD = "/"
 STATUS = "/status"
 
 FILES = {"static_path": str(Path(__file__).parent), "static_url_prefix": "/status/"}
-"""Where the page's script and style lie, and their address."""
+"""Folder and URL prefix of the page's script and style."""
 
 PLOTS = (
     ("online", "People online", [("online", "")]),
@@ -32,67 +32,67 @@ PLOTS = (
     ("lag", "Event loop lag", [("lag_p50", "p50"), ("lag_p99", "p99")]),
     ("memory", "Memory", [("memory", "")]),
 )
-"""What is plotted: a key, a title, and the fields of a Sample with what tells them apart."""
+"""The plots: a key, a title, and fields of a Sample with their labels."""
 TRANSPORTS = {"websocket": "WebSocket", "polling": "Long-polling", "events": "Event streams"}
 REASONS = {
     "transport close": "the client left",
     "transport error": "the connection broke",
     "ping timeout": "no answer to a ping",
-    "parse error": "it broke the protocol",
-    "forced close": "the application ended it",
-    "slow consumer": "it did not read",
+    "parse error": "it violated the protocol",
+    "forced close": "the application closed it",
+    "slow consumer": "it read too slowly",
     "rate limited": "it sent too much",
-    "server shutting down": "the server ended",
+    "server shutting down": "the server shut down",
 }
-"""What the reasons for which connections end mean to a person."""
+"""The reasons for which connections are closed, explained to a person."""
 
 
 class StatusHandler(AdminHandler):
-    """Renders the page."""
+    """Renders the status page."""
 
     def get(self) -> None:
-        """Send it; the numbers come over the socket."""
+        """Send the page; the numbers come over the socket."""
         self.render("status.html", plots=PLOTS, transports=TRANSPORTS, reasons=REASONS)
 
     head = get
 
     def get_template_path(self) -> str:
-        """Return the folder of this module: the page is the library's own."""
+        """Return the folder of this module, because the page belongs to the library."""
         return FILES["static_path"]
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
-        """Return the address of a file of the page, with its version."""
+        """Return the URL of one of the page's files, with its version."""
         return StaticHandler.make_static_url(FILES, path)
 
 
 class StatusNamespace(SocketIOHandler):
-    """An administrator who looks on."""
+    """The connection of an open status page."""
 
     def authenticate(self, auth: dict[str, Any]) -> None:
-        """Keep out strangers, and in an administrator's own browser the pages of others."""
+        """Refuse all but administrators, and in their browsers pages of other origins."""
         why_denied = self.status.addresses.why_denied(self.request)
         if why_denied is not None:
             raise Refused(why_denied)
         headers = self.request.headers
         if "Origin" in headers and not Origins().allows(headers["Origin"], headers.get("Host", ""), "http"):
-            raise Refused(f"A page of {headers['Origin']:.80} may not see this: open {STATUS} of this server")
+            raise Refused(f"A page of {headers['Origin']:.80} may not see this: open {STATUS} on this server")
 
     def on_connect(self) -> None:
-        """Show what there was, and what there is."""
+        """Send the samples of the last ten minutes, and the current state."""
         self.emit("history", self.status.history())
         self.emit("now", self.status.now())
 
     @property
     def status(self) -> Status:
-        """What looks at this server."""
+        """The application's Status."""
         status: Status = self.settings["status"]
         return status
 
 
 class Status:
-    """Looks at a server once a second, from `start` on, and tells those who look on.
+    """Takes a sample once a second from `start` on, and sends it to open status pages.
 
-    addresses: those that may, as `Addresses` takes them.
+    addresses: those of administrators, as `Addresses` takes them.
     """
 
     def __init__(self, hub: Hub, lag: LoopLag, addresses: Iterable[str]) -> None:
@@ -102,34 +102,34 @@ class Status:
         self._began = time.time()
 
     def rules(self) -> list[tuple[Any, ...]]:
-        """Return the rules of the page and its files."""
+        """Return the URL rules of the page and its files."""
         return [
             (STATUS, StatusHandler, {"hub": self._hub, "addresses": self.addresses}),
             (rf"{STATUS}/(status\.css|status\.js|icon\.svg)", StaticHandler, {"path": FILES["static_path"]}),
         ]
 
     def start(self) -> None:
-        """Begin to look, on the loop that is running."""
+        """Start to take samples on the running loop."""
         self._timer = RepeatingTimer(self.look, PERIOD)
         self._timer.start()
         self.look()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop to take samples."""
         self._timer.stop()
 
     def look(self) -> None:
-        """Take a sample; what costs more is looked for only where somebody wants to know."""
+        """Take a sample; send the costlier `now` only if a page is open."""
         self.samples.take(self._online(BOARD), time.monotonic(), time.time())
         if self._online(STATUS):
             self._hub.of(STATUS).emit("now", self.now())
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the samples, the oldest first."""
+        """Return the samples, oldest first."""
         return [sample._asdict() for sample in self.samples]
 
     def now(self) -> dict[str, Any]:
-        """Return the last sample, connections by transport, those that ended by reason, and the last refusals."""
+        """Return the last sample, counts of connections, and the last refusals."""
         counters, census, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
         return {
             "sample": sample and sample._asdict(),

@@ -1,7 +1,6 @@
-"""The last ten minutes of a server, a sample a second, for whoever comes to look at them.
+"""Samples of a server, one a second, for the last ten minutes.
 
-A sample asks only for what is known already, and does not go through the clients: it is taken whether anybody looks on
-or not.
+A sample reads only counters and does not go through the clients, because it is taken even if nobody looks at the page.
 """
 
 from __future__ import annotations
@@ -15,34 +14,34 @@ from ..lag import LoopLag
 from ..process import resident_bytes
 
 PERIOD = 1.0
-"""Seconds from one sample to the next."""
+"""Seconds between two samples."""
 KEPT = 600
-"""How many are kept."""
-LOOKS = 100
-"""Of how many looks at the loop a sample tells: ten seconds' worth, where the loop is in time."""
+"""Number of samples kept."""
+LAG_SAMPLES = 100
+"""Number of samples of the loop's lag for a quantile: ten seconds if the loop is in time."""
 
 
 class Sample(NamedTuple):
-    """How a server was at one moment; what is told by the second is so since the sample before."""
+    """State of a server at one moment; rates are averages since the last sample."""
 
     at: float
     """Seconds since 1970."""
     online: int
-    """How many people were there."""
+    """Clients in the default namespace."""
     deliveries: float
-    """Deliveries a second."""
+    """Messages delivered a second."""
     events: float
-    """Events of clients a second."""
+    """Events received from clients a second."""
     lag_p50: float
-    """Seconds that the event loop was late at most in half of the looks."""
+    """Median lag of the event loop, in seconds."""
     lag_p99: float
-    """The same in 99 of 100 looks."""
+    """99th percentile of the event loop's lag, in seconds."""
     memory: int | None
-    """Bytes that the process occupied; None where the system does not tell."""
+    """Bytes of resident memory; None if the system has no /proc."""
 
 
 class Samples:
-    """The last samples of one server, the oldest first."""
+    """The last samples of one server, oldest first."""
 
     def __init__(self, hub: Hub, lag: LoopLag) -> None:
         self._hub = hub
@@ -55,11 +54,14 @@ class Samples:
 
     @property
     def last(self) -> Sample | None:
-        """The newest; None before the first."""
+        """The newest sample; None before the first."""
         return self._kept[-1] if self._kept else None
 
     def take(self, online: int, now: float, at: float) -> Sample:
-        """Take one, and return it. `now`: seconds on a clock that never goes back; `at`: seconds since 1970."""
+        """Take a sample and return it.
+
+        online: clients in the default namespace. now: seconds on a monotonic clock. at: seconds since 1970.
+        """
         counters = self._hub.counters
         before, deliveries, events = self._before or (now, counters.deliveries, counters.events)
         elapsed = max(now - before, 1e-9)
@@ -68,8 +70,8 @@ class Samples:
             online=online,
             deliveries=round((counters.deliveries - deliveries) / elapsed, 1),
             events=round((counters.events - events) / elapsed, 1),
-            lag_p50=round(self._lag.quantile(0.5, LOOKS), 6),
-            lag_p99=round(self._lag.quantile(0.99, LOOKS), 6),
+            lag_p50=round(self._lag.quantile(0.5, LAG_SAMPLES), 6),
+            lag_p99=round(self._lag.quantile(0.99, LAG_SAMPLES), 6),
             memory=resident_bytes(),
         )
         self._before = (now, counters.deliveries, counters.events)

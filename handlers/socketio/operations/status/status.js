@@ -1,16 +1,16 @@
-// The page of the server at work: it keeps the samples of the last ten minutes and draws them once a second. Times are
-// the server's; the newest sample is where a plot ends, and what lies between two servers stays empty.
+// The status page: keeps the samples of the last ten minutes and draws them once a second. Times are the server's; a
+// plot ends at the newest sample, and the time between two servers stays empty.
 "use strict";
 
 const SPAN = 600; // seconds, and the width of a plot in units of its viewBox
 const HEIGHT = 100;
-const GAP = 3; // seconds: a line does not cross what nobody has seen
-const SILENCE = 3000; // milliseconds after which a server that says nothing is said to be silent
+const GAP = 3; // seconds without a sample after which a line is interrupted
+const SILENCE = 3000; // milliseconds without a message after which the server is shown as silent
 
 const find = (selector, root = document) => root.querySelector(selector);
 const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Change a text only where it is another one, which spares the browser and whoever listens to it. */
+/** Set a text only if it differs, because browsers lay out and screen readers speak each change. */
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -43,13 +43,13 @@ function clock(at) {
 
 // ---- Plots
 
-/** The least round number that is not below another. */
+/** Return the smallest round number that is at least `most`. */
 function ceiling(most) {
   const power = 10 ** Math.floor(Math.log10(most));
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= most);
 }
 
-/** Points of a line, in runs without gaps. */
+/** Return the points of a line, in runs without gaps. */
 function runs(samples, of, end, top) {
   const found = [];
   let before = -Infinity;
@@ -67,7 +67,7 @@ const asLine = (run) => `M${run.join("L")}${run.length === 1 ? "h0" : ""}`;
 const foot = (point) => `${point.split(" ")[0]} ${HEIGHT}`;
 const asArea = (run) => `M${foot(run[0])}L${run.join("L")}L${foot(run[run.length - 1])}Z`;
 
-/** One figure of the page, with a line for each path that it has. */
+/** One figure of the page, with a line for each of its paths. */
 class Plot {
   constructor(name, format, least) {
     this.figure = document.getElementById(name);
@@ -88,7 +88,7 @@ class Plot {
     write(find(".most span", this.figure), this.format(most));
   }
 
-  /** Show the numbers of one sample and, where it is an earlier one, its place. */
+  /** Show the numbers of one sample and, if it is not the newest, its place. */
   read(sample, place) {
     for (const name of this.names) {
       const value = sample[name];
@@ -108,16 +108,16 @@ const plots = [
   new Plot("memory", bytes, 5e7),
 ];
 
-// ---- What is known
+// ---- Samples
 
 let samples = [];
 let now = null;
-let looked = null; // the time of the moment that a person looks at; null: the newest
-let due = false;
+let looked = null; // the time of the sample that a person looks at; null: the newest
+let scheduled = false;
 
 const newest = () => samples[samples.length - 1];
 
-/** Keep what is not older than the plots are long. */
+/** Add samples, and drop those older than the plots are long. */
 function keep(more) {
   const since = more[0].at;
   samples = samples.filter(({ at }) => at < since).concat(more);
@@ -126,12 +126,12 @@ function keep(more) {
   schedule();
 }
 
-/** Draw when the browser next paints, which it does not while nobody sees the page. */
+/** Draw when the browser paints next, because it does not paint hidden pages. */
 function schedule() {
-  if (due) return;
-  due = true;
+  if (scheduled) return;
+  scheduled = true;
   requestAnimationFrame(() => {
-    due = false;
+    scheduled = false;
     draw();
   });
 }
@@ -141,7 +141,7 @@ setInterval(() => {
   if (day === today()) return;
   day = today();
   schedule();
-}, 1000); // a timer for midnight would sleep with the machine
+}, 1000); // not one timer for midnight, because that would be late after the machine slept
 
 function draw() {
   if (newest()) {
@@ -235,7 +235,7 @@ function show(state, text) {
   write(find("#state"), text);
 }
 
-/** Say that the server is heard, until it is not: one that is held up answers nobody. */
+/** Show that messages arrive, until none has for SILENCE: a blocked server is still connected. */
 function showHeard() {
   show("connected", "Live");
   silence = setTimeout(showSilent, SILENCE, Date.now() / 1000);
@@ -243,7 +243,7 @@ function showHeard() {
 
 function showSilent(since) {
   show("silent", `Nothing heard since ${clock(since)}`);
-  silence = setTimeout(showSilent, SILENCE, since); // its time changes with the day
+  silence = setTimeout(showSilent, SILENCE, since); // again, because after midnight its text has the date
 }
 
 socket.on("connect", showHeard);
