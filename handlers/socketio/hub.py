@@ -89,7 +89,7 @@ class Hub(Engine):
 
     def of(self, namespace: str) -> Audience:
         """Everyone in a namespace, to be spoken to from outside its handlers. Raises KeyError for one not declared."""
-        return Audience(self._declared(namespace))
+        return Audience(self._by_name.get(namespace) or self._declared(namespace))
 
     @property
     def threadsafe(self) -> ThreadsafeHub:

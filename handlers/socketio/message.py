@@ -162,6 +162,11 @@ def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
     kind, end = _KINDS[digit], match.end()
     data = load(text, end, max_depth) if end < len(text) else None
     message = make(Message, (kind, namespace or "/", data, None if id_ is None else int(id_)))
+    if kind is EVENT and announced is None and type(data) is list and data and type(data[0]) is str:
+        # The most frequent message, without a look at all the others.
+        if data[0] in RESERVED_EVENTS:
+            raise ProtocolError(f"malformed {message}")
+        return message, 0
     if digit in _BINARY_DIGITS:
         count = int(announced or 0)
         if not 1 <= count <= MAX_ATTACHMENTS:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def packets(message: Message) -> list[Packet]:
     """Write a Socket.IO message as the Engine.IO packets that carry it."""
-    return [make(Packet, (MESSAGE, part)) for part in encode(message)]
+    text, *attachments = encode(message)
+    packet = make(Packet, (MESSAGE, text))
+    return [packet, *(make(Packet, (MESSAGE, part)) for part in attachments)] if attachments else [packet]
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:

@@ -70,6 +70,10 @@ class Witness:
         if message == FAREWELL:
             self.line.close(4000)
 
+    def message_received(self, message: str | bytes) -> float:
+        self.on_message(message)
+        return 0.0
+
     def on_frame(self, frame: bytes) -> None:
         opcode, data = frame[0] & 15, frame[2:]
         assert frame[:2] == bytes([0x80 | opcode, len(data)]), "the server writes whole control frames"

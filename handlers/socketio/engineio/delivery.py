@@ -172,7 +172,8 @@ class Delivery:
             self._broadcast(room, in_several, until)
         if len(self._queue) > BATCH:
             self._deliver_direct_first(rooms, until)
-        self._catch_up(until)
+        if self._queue:
+            self._catch_up(until)
 
     def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
         """Deliver what is new in a room to each reader that has nothing else to read; notify the others."""

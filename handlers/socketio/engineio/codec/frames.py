@@ -48,6 +48,9 @@ Received = str | bytes | Control | WebSocketProtocolError
 """A whole message, text or binary, or a control frame; or that the client does what it may not."""
 
 
+NOT_UTF_8 = "text that is not UTF-8 (§8.1)"
+
+
 class FrameReader:
     """Reads the frames of one connection.
 
@@ -92,6 +95,8 @@ class FrameReader:
             self._read(data, received)
         except WebSocketProtocolError as violation:
             received.append(violation)
+        except UnicodeDecodeError:
+            received.append(WebSocketProtocolError(INVALID_DATA, NOT_UTF_8))
         return received
 
     def _read(self, data: bytes, received: list[Received]) -> None:
@@ -105,7 +110,7 @@ class FrameReader:
                 if stop > end:
                     self._needed = stop - at
                     break
-                received.append(_text(self._unmask(data[at + 2 : start], data[start:stop])))
+                received.append(self._unmask(data[at + 2 : start], data[start:stop]).decode())
                 at = stop
                 continue
             stop = self._read_frame(data, at, received)
@@ -191,7 +196,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise WebSocketProtocolError(INVALID_DATA, "text that is not UTF-8 (§8.1)") from None
+        raise WebSocketProtocolError(INVALID_DATA, NOT_UTF_8) from None
 
 
 def read_close(data: bytes) -> int | None:

@@ -162,10 +162,8 @@ class SocketConnection:
     def _on_event(self, _: socket.socket, events: int) -> None:
         if events & IOLoop.WRITE:
             self._send_more()
-        if events & (IOLoop.READ | IOLoop.ERROR) and self._owner is not None:
-            self._read()
-
-    def _read(self) -> None:
+        if not events & (IOLoop.READ | IOLoop.ERROR) or self._owner is None:
+            return
         try:
             data = self._socket.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
@@ -175,7 +173,7 @@ class SocketConnection:
             return
         if not data:
             self.close()
-        elif self._owner is not None:
+        else:
             self._traffic.received += len(data)
             self._owner.data_received(data)
 

@@ -41,14 +41,14 @@ class Receiver(Protocol):
     closed_by_peer: bool
     """Whether the peer sent a CLOSE."""
 
-    def on_message(self, message: str | bytes) -> None:
-        """Take a message."""
+    def message_received(self, message: str | bytes) -> float:
+        """Take a message; return the seconds to wait before the next is taken."""
 
     def on_protocol_error(self, violation: WebSocketProtocolError) -> None:
         """Take note that the peer did what the RFC forbids; the connection closes."""
 
     def spend(self) -> float:
-        """Count a frame that has come; return the seconds to wait before the next is taken."""
+        """Count a control frame that has come; return the seconds to wait before the next is taken."""
 
     def drained(self) -> None:
         """Take note that all that waited has been sent."""
@@ -128,14 +128,14 @@ class WebSocketProtocol(HandshakeOnly):
                 if self.client_terminated:
                     return
                 if isinstance(message, (str, bytes)):
-                    self._receiver.on_message(message)
+                    pause = self._receiver.message_received(message)
                 elif isinstance(message, Control):
                     self._take_control(message)
+                    pause = self._receiver.spend()
                 else:
                     raise message
-                pause_reading = self._receiver.spend()
-                if pause_reading:
-                    self._pause(pause_reading)
+                if pause:
+                    self._pause(pause)
                     return
         except WebSocketProtocolError as violation:
             self._part(violation)

@@ -167,20 +167,19 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
                 self.close()
         forget_request(self)
 
-    def on_message(self, message: str | bytes) -> None:
-        """Take a packet."""
+    def message_received(self, message: str | bytes) -> float:
+        """Take a packet; return the seconds to wait before the next is taken."""
         session = self.session
         if session is None:  # a second WebSocket, which is closing
-            return
+            return 0.0
         if session.transport is self and message[:1] == "4" and isinstance(message, str):
             session.receive_message(message[1:], self)
-            return
-        try:
-            packet = decode(message)
-        except ProtocolError as error:
-            session.fail(error, self)
         else:
-            session.receive(packet, self)
+            try:
+                session.receive(decode(message), self)
+            except ProtocolError as error:
+                session.fail(error, self)
+        return session.spend()
 
     def spend(self) -> float:
         """Count a packet; return the seconds to wait before the next is taken."""
