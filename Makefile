@@ -37,7 +37,7 @@ test: check tools          ## install what the tests need, then run all of them
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.test   ## the unit tests and the quick journeys, in less than a minute
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(FAST) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile=few $(FAST) $(ARGS)
 
 # Where no file may grow, coverage cannot write its own.
 coverage: $(VENV)/.test    ## lines and branches that no test without a browser or Node.js runs; takes minutes

@@ -29,7 +29,7 @@ from handlers.socketio.engineio import http_server
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
-# For the unit tests on other Pythons, which try what differs there and not every input again.
+# For `make test-fast`, and for other Pythons, where not every input is tried again.
 settings.register_profile("few", max_examples=10)
 
 ROOT = Path(__file__).parents[1]
