@@ -97,6 +97,7 @@ class Audience:
         Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
         """
         namespace = self._namespace
+        namespace.hub.check_thread()
         id_ = namespace.next_call()
         said = packets(event_message(namespace.name, event, args, id_))
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
@@ -146,6 +147,7 @@ class Audience:
     # -- resolving
 
     def _perform(self, action: Callable[[], object]) -> None:
+        self._namespace.hub.check_thread()
         action()
 
     def _resolve(self) -> list[Room]:

@@ -146,7 +146,8 @@ class Client:
 
     def make_handler(self, offer_pending: Settle) -> None:
         """Make the application's object, and settle whether its `__init__` failed."""
-        call(EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make), self, [], offer_pending)
+        method = EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make)
+        call(self.namespace.watch, method, self, [], offer_pending)
 
     def _make(self) -> None:
         handler_class = self.namespace.handler
@@ -170,7 +171,7 @@ class Client:
 
     def _authenticate(self, auth: dict[str, Any]) -> Awaitable[None] | None:
         method = self.namespace.events.hook("authenticate")
-        return call(method, self.handler, [auth], self._settle_authenticate, self.returning)
+        return call(self.namespace.watch, method, self.handler, [auth], self._settle_authenticate, self.returning)
 
     def _settle_authenticate(
         self, method: EventMethod, result: Any, error: BaseException | None, returning: Return | None
@@ -192,7 +193,7 @@ class Client:
         return None
 
     def _refuse(self, method: EventMethod, error: BaseException) -> None:
-        refusal = error if isinstance(error, Refused) else INTERNAL_ERROR
+        refusal = error if isinstance(error, Refused) else self._describe_failure(method, error)
         if refusal is not error:
             self.log_failure(method, error)
         self.refuse(refusal, method)
@@ -244,7 +245,8 @@ class Client:
         self.answered = True
 
     def _run_on_connect(self) -> Awaitable[None] | None:
-        return call(self.namespace.events.hook("on_connect"), self.handler, [], self._settle_connect)
+        namespace = self.namespace
+        return call(namespace.watch, namespace.events.hook("on_connect"), self.handler, [], self._settle_connect)
 
     def _settle_connect(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
         if isinstance(error, Refused):
@@ -304,11 +306,12 @@ class Client:
         if method is None:
             self.namespace.hub.unknown_events += 1
             if not events.overrides("on_any"):
-                self._reject(id_, f"Unknown event: {name:.80}")
+                self._reject(id_, name, f"Unknown event: {name:.80}", partial(events.describe_unknown, name))
                 return
             method = events.hook("on_any").about(name)
         if not method.fits(len(args)):
-            self._reject(id_, f"{name:.80} takes {method.arity}, and {len(args)} came")
+            problem = f"{name:.80} takes {method.arity}, and {len(args)} came"
+            self._reject(id_, name, problem, partial(method.describe_misfit, name, len(args)))
             return
         if events.overrides("before_event"):
             self._queue.take(self._run_before_event, name, method, args, id_)
@@ -321,10 +324,13 @@ class Client:
             if not self.left:
                 self.receive(args, id_)
 
-    def _reject(self, id_: int | None, problem: str) -> None:
+    def _reject(self, id_: int | None, name: str, problem: str, describe: Callable[[], str]) -> None:
+        """Answer an event that has no method, or arguments that do not fit; the application's author is told more."""
+        hub = self.namespace.hub
         logger.debug("%r sent an event that is not handled: %.200r", self, problem)
+        hub.notices.warn_of_client((self.namespace.handler, name[:80]), describe)
         if id_ is not None:
-            self._queue.take(self._answer, id_, Refused(problem).payload)
+            self._queue.take(self._answer, id_, Refused(describe() if hub.debug else problem).payload)
 
     @property
     def _is_sent_away(self) -> bool:
@@ -336,8 +342,8 @@ class Client:
     ) -> Awaitable[None] | None:
         if self._is_sent_away:
             return None
-        hook = self.namespace.events.hook("before_event")
-        return call(hook, self.handler, [name, args], self._settle_before_event, method, args, id_)
+        watch, hook = self.namespace.watch, self.namespace.events.hook("before_event")
+        return call(watch, hook, self.handler, [name, args], self._settle_before_event, method, args, id_)
 
     def _settle_before_event(
         self,
@@ -358,7 +364,7 @@ class Client:
     def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
         if self._is_sent_away:
             return None
-        return call(method, self.handler, args, self._settle_event, id_)
+        return call(self.namespace.watch, method, self.handler, args, self._settle_event, id_)
 
     def _settle_event(self, method: EventMethod, result: Any, error: BaseException | None, id_: int | None) -> None:
         if error is not None:
@@ -381,7 +387,17 @@ class Client:
                 error = unencodable
         self.log_failure(method, error)
         if id_ is not None:
-            self._answer(id_, INTERNAL_ERROR.payload)
+            self._answer(id_, self._describe_failure(method, error).payload)
+
+    def _describe_failure(self, method: EventMethod, error: BaseException) -> Refused:
+        """Return what the client is told: nothing, except where the application is being debugged."""
+        if not self.namespace.hub.debug:
+            return INTERNAL_ERROR
+        try:
+            described = f"{error!r:.500}"
+        except Exception:  # of the application's own `__repr__`
+            described = type(error).__name__
+        return Refused(f"{method.name} failed: {described}")
 
     def _answer(self, id_: int, result: Any) -> None:
         args = [] if result is None else list(result) if isinstance(result, tuple) else [result]
@@ -394,6 +410,7 @@ class Client:
 
     def log_failure(self, method: EventMethod, error: BaseException) -> None:
         """Log, once, what the application's code raised."""
+        self.namespace.watch.failed(method)
         on_event = "" if method.event is None else f" on {method.event!r:.80}"
         if isinstance(error, asyncio.CancelledError):
             logger.warning("%s was cancelled for %r%s", method.name, self, on_event)
@@ -498,7 +515,7 @@ class Client:
 
     def _run_disconnect_hook(self, name: str, reason: str) -> Awaitable[None] | None:
         hook = self.namespace.events.hook(name)
-        return call(hook, self.handler, [reason], self.log_settled)
+        return call(self.namespace.watch, hook, self.handler, [reason], self.log_settled)
 
     def _forget(self) -> None:
         self.left = True

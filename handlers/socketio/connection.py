@@ -135,7 +135,7 @@ class Connection:
         if self._recover(name, auth):
             return
         try:
-            namespace = self._hub.namespace(self._check_name(name))
+            namespace = self._hub.join(self._check_name(name))
         except Refused as refusal:
             self._refuse(name, refusal)
             return

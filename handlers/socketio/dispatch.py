@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from http.client import responses
 from inspect import isawaitable
+from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, NoReturn
 
@@ -16,45 +17,64 @@ from tornado.web import HTTPError, MissingArgumentError
 
 from .errors import Refused
 from .methods import EventMethod
+from .watch import QUICK, MethodWatch, Watched
 
 Settle = Callable[..., "Awaitable[None] | None"]
 """Called with the method, what it returned, what it raised (None: nothing), and what else `call` was given."""
 
 
 def call(
-    method: EventMethod, handler: object, args: Sequence[Any], offer_pending: Settle, *context: Any
+    watch: MethodWatch, method: EventMethod, handler: object, args: Sequence[Any], settle: Settle, *context: Any
 ) -> Awaitable[None] | None:
     """Call a method; return what finishes it, None where it is done. Nothing is raised here.
 
     SystemExit and KeyboardInterrupt are settled like any failure, and then end the loop.
     """
+    start = perf_counter()
     try:
         result = method.function(handler, *args)
         pending = result is not None and _is_pending(result)
     except BaseException as error:
         _end_loop(error)
-        return offer_pending(method, None, _as_refusal(error), *context)
+        watch.ran(method, perf_counter() - start)
+        return settle(method, None, _as_refusal(error), *context)
     if pending:
-        return _wait(method, result, offer_pending, context)
-    return offer_pending(method, result, None, *context)
+        return _wait(watch, method, result, start, settle, context)
+    seconds = perf_counter() - start
+    times = watch.times.get(method.name)
+    if times is None or seconds > QUICK:
+        watch.ran(method, seconds)
+    else:  # as nearly always, at next to no cost
+        times.quick += 1
+        times.seconds += seconds
+    return settle(method, result, None, *context)
 
 
-async def _wait(method: EventMethod, pending: Awaitable[Any], offer_pending: Settle, context: Sequence[Any]) -> None:
+async def _wait(
+    watch: MethodWatch,
+    method: EventMethod,
+    pending: Awaitable[Any],
+    start: float,
+    settle: Settle,
+    context: Sequence[Any],
+) -> None:
     raised: BaseException | None = None
     result = None
     try:
-        result = await pending
+        result = await Watched(watch, method, pending)
         if result is not None and _is_pending(result):
             raise TypeError(f"{method.name} returned a {type(result).__name__}, which nobody awaits: await it there")
     except GeneratorExit:
         raise  # The loop was closed, and Python closes what still waited in it.
     except asyncio.CancelledError as error:
-        offer_pending(method, None, error, *context)
+        watch.ended(method, perf_counter() - start)
+        settle(method, None, error, *context)
         raise
     except BaseException as error:
         _end_loop(error)
         raised = _as_refusal(error)
-    rest = offer_pending(method, result, raised, *context)
+    watch.ended(method, perf_counter() - start)
+    rest = settle(method, result, raised, *context)
     if rest is not None:
         await rest
 

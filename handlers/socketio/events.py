@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from functools import partialmethod
 from itertools import chain
 from operator import is_
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+MAX_LISTED = 10
+"""How many events are listed in a message."""
 _MARK = "_socketio_event"
 _DEFAULT = "_socketio_default"
 _BOUND_KINDS = (staticmethod, classmethod, partialmethod)
@@ -93,6 +96,15 @@ class EventTable:
         found = self._events.get(event)
         return None if found is None else found.method
 
+    def describe_unknown(self, event: str) -> str:
+        """Return what the author of the class should know about an event that it has no method for."""
+        known = sorted(self._events)
+        likely = get_close_matches(_fold(event[:80]), map(_fold, known), 1)
+        hint = f": did you mean {next(name for name in known if _fold(name) == likely[0])!r}?" if likely else "."
+        listed = ", ".join(known[:MAX_LISTED]) + (", …" if len(known) > MAX_LISTED else "")
+        answers = f"It answers {listed}" if known else f"It answers none: write `def on_{event:.40}(self, …)`"
+        return f"{self._handler.__name__} has no event {event!r:.80}{hint} {answers}"
+
     def hook(self, name: str) -> EventMethod:
         """Return one of HOOKS."""
         if not self._is_current(self._hooks[name]):
@@ -158,6 +170,11 @@ class EventTable:
         method = make_method(handler, attribute, raw, event)
         seen = getattr(handler, attribute)
         return _Found(attribute, raw, seen if getattr(handler, attribute) is seen else None, method)
+
+
+def _fold(event: str) -> str:
+    """Return what two names have in common that differ in case and punctuation only."""
+    return "".join(filter(str.isalnum, event)).casefold()
 
 
 def _list_declared(handler: type) -> list[object]:

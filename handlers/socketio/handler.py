@@ -198,32 +198,34 @@ class SocketIOHandler(Identity):
 
     def enter(self, room: str) -> None:
         """Let this client into a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
-        self.__client.enter(room)
+        self.__here.enter(room)
 
     def leave(self, room: str) -> None:
         """Let this client out of a room. What was said there before still reaches it."""
-        self.__client.leave(room)
+        self.__here.leave(room)
 
     def disconnect(self, close: bool = False) -> None:
         """Send this client away from the namespace or, with `close`, from all, and end its connection.
 
         It cannot come back by recovery, only as a newcomer whom `authenticate` admits.
         """
-        self.__client.send_away(close)
+        self.__here.send_away(close)
 
     # -- saying
 
     def emit(self, event: str, *args: Any) -> None:
         """Send this client an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
         client = self.__client
-        client.send(event_message(client.namespace.name, event, args))
+        namespace = client.namespace
+        namespace.hub.check_thread()
+        client.send(event_message(namespace.name, event, args))
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Any:
         """Send this client an event and return its acknowledgement (several arguments: a tuple).
 
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """
-        client = self.__client
+        client = self.__here
         if not client.connected:
             when = "has left" if client.left or client.trail is not None else "is not admitted yet"
             raise Disconnected(f"{client.id} {when}: nobody can answer {event!r}")
@@ -259,6 +261,12 @@ class SocketIOHandler(Identity):
     def volatile(self) -> Audience:
         """Everyone who can take it at once."""
         return self.__everyone.volatile
+
+    @property
+    def __here(self) -> Client:
+        client = self.__client
+        client.namespace.hub.check_thread()
+        return client
 
     @property
     def __everyone(self) -> Audience:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from asyncio import Future
+import logging
+import os
+from asyncio import AbstractEventLoop, Future
+from asyncio.events import _get_running_loop
 from collections.abc import Mapping
+from threading import current_thread, get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
+from tornado.process import task_id
+
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
+from .engineio.delivery import Loop
 from .engineio.engine import Engine
 from .engineio.errors import attempt
 from .engineio.heartbeat import Deadlines
@@ -17,12 +24,19 @@ from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
 from .namespace import Namespace
+from .notices import Notices
 from .recovery.recovery import Recovery
 from .recovery.snapshot import restore, snapshot
+from .watch import MethodWatch, StuckMethods
 
 if TYPE_CHECKING:
     from .handler import SocketIOHandler
+    from .serial_queue import SerialQueue
 
+logger = logging.getLogger(__name__)
+
+INVALID_NAMESPACE = "Invalid namespace"
+"""What a client is told that asks for one that is not declared, as by Node's server."""
 ATTACHMENTS = 30.0
 """Seconds within which all attachments of a message have to come."""
 
@@ -61,6 +75,9 @@ class Hub(Engine):
         recovery_skips_authenticate: bool = False,
         **options: Any,
     ) -> None:
+        self._born_in = os.getpid()
+        self._home_thread = 0
+        self._home_loop: AbstractEventLoop | None = None
         self._handlers = dict(handlers.items())
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
@@ -70,6 +87,30 @@ class Hub(Engine):
         self.settings: dict[str, Any] = {}
         """What handlers share, as an Application's settings are for Tornado's own; they have it as `self.settings`."""
         super().__init__(self._accept, **options)
+
+    def start(self, loop: Loop, offset: int = 0) -> None:
+        """Serve on this loop, from nothing, by the thread that calls."""
+        super().start(loop, offset)
+        self._home_thread, self._home_loop = get_ident(), _get_running_loop()
+        if task_id() is not None or os.getpid() != self._born_in:
+            logger.warning(
+                "process %d serves this hub beside others, by a fork: the clients of one do not hear what is said in "
+                "another, and cannot poll there. Serve with one process (no fork_processes, and server.start() without "
+                "a number): several need a backplane, which shares what is said", os.getpid(),
+            )  # fmt: skip
+
+    def check_thread(self) -> None:
+        """Raise RuntimeError in another thread, or on another loop, than those that the hub was started in."""
+        here = _get_running_loop()
+        if here is self._home_loop or self._home_thread == 0:
+            return
+        same_thread = get_ident() == self._home_thread
+        if here is not None or not same_thread:
+            where = "on another event loop" if same_thread else f"in another thread than {current_thread().name}"
+            raise RuntimeError(
+                f"the hub runs {where}: write hub.threadsafe.of(…).emit(…), .enter, .leave or .disconnect, "
+                "which may be called from anywhere"
+            )
 
     def _reset(self) -> None:
         super()._reset()
@@ -82,10 +123,23 @@ class Hub(Engine):
         """Besides: those that somebody holds who is about to come in, or to speak."""
         self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
         """Those who only listen, each until it is sent something lest its connection seem dead."""
-        self.running: set[Future[None]] = set()
-        """What finishes the handlers that have not ended yet."""
+        self.notices = Notices(self.now)
+        """Warnings about mistakes of the application."""
+        self.watches = [MethodWatch(_name(declared), self.notices) for declared in self._handlers]
+        """What measures the methods of each declared namespace."""
+        self._stuck = StuckMethods(self.notices)
         self.unknown_events = 0
         """How many events came for which there is no method."""
+
+    @property
+    def running(self) -> dict[Future[None], SerialQueue]:
+        """What finishes the handlers that have not ended yet, and the queue that each holds up."""
+        return self._stuck.running
+
+    @property
+    def debug(self) -> bool:
+        """Whether clients are told what went wrong, as Tornado's `debug` has browsers told."""
+        return bool(self.settings.get("debug"))
 
     def of(self, namespace: str) -> Audience:
         """Everyone in a namespace, to be spoken to from outside its handlers. Raises KeyError for one not declared."""
@@ -100,7 +154,15 @@ class Hub(Engine):
         """Return a namespace, which begins with its first client; raise Refused for one that is not declared."""
         namespace = self._find(name)
         if namespace is None:
-            raise Refused("Invalid namespace")
+            raise Refused(INVALID_NAMESPACE)
+        return namespace
+
+    def join(self, name: str) -> Namespace:
+        """Return a namespace that a client asks for; raise Refused, and warn, where it is not declared."""
+        namespace = self._find(name)
+        if namespace is None:
+            self.notices.warn_of_client(("namespace", name), lambda: f"a client asks for {self._describe_lack(name)}")
+            raise Refused(self._describe_lack(name) if self.debug else INVALID_NAMESPACE)
         return namespace
 
     def prune(self, namespace: Namespace) -> None:
@@ -121,6 +183,7 @@ class Hub(Engine):
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             attempt(stream.beat)
+        self._stuck.beat(now)
         if not self.draining:
             # Whoever is away could not come back now.
             self.recovery.beat(now, self.delivery.offset, self.late)
@@ -166,20 +229,29 @@ class Hub(Engine):
     def _declared(self, name: str) -> Namespace:
         namespace = self._find(name)
         if namespace is None:
-            raise KeyError(f"no namespace {name!r}: this hub has {', '.join(map(str, self._handlers))}")
+            raise KeyError(self._describe_lack(name))
         return namespace
+
+    def _describe_lack(self, name: str) -> str:
+        hint = f": write {'/' + name!r}" if self._find(f"/{name}") else ""
+        return f"no namespace {name!r:.80}: this hub has {', '.join(map(_name, self._handlers))}{hint}"
 
     def _find(self, name: str) -> Namespace | None:
         if name in self._by_name:
             return self._by_name[name]
-        for declared, handler in self._handlers.items():
+        for (declared, handler), watch in zip(self._handlers.items(), self.watches, strict=True):
             match = None if isinstance(declared, str) else declared.fullmatch(name)
             if match or name == declared:
-                namespace = self._by_name[name] = Namespace(name, handler, self._events[handler], match, self)
+                namespace = Namespace(name, handler, self._events[handler], match, self, watch)
+                self._by_name[name] = namespace
                 if match is None:
                     self.namespaces[name] = namespace
                 return namespace
         return None
+
+
+def _name(declared: Any) -> str:
+    return declared if isinstance(declared, str) else str(declared.pattern)
 
 
 def _is_busy(session: Session) -> bool:

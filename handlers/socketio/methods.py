@@ -32,6 +32,12 @@ class EventMethod(NamedTuple):
     event: str | None = None
     """The event that it answers; None for a hook."""
 
+    @property
+    def label(self) -> str:
+        """The event as it was declared, or the name of the hook."""
+        name = self.name.rpartition(".")[2]
+        return name if self.event is None or name in HOOKS else self.event
+
     def about(self, event: str) -> EventMethod:
         """Return the hook as the method that answers this event: it is called with the name first."""
         function = self.function
@@ -40,6 +46,10 @@ class EventMethod(NamedTuple):
     def fits(self, number: int) -> bool:
         """Whether the method can be called with as many arguments."""
         return self.min_args <= number <= self.max_args
+
+    def describe_misfit(self, event: str, number: int) -> str:
+        """Return what the author should know about an event that brings another number of arguments."""
+        return f"{self.name} takes {self.arity}, {number} came with {event!r:.80}"
 
     @property
     def arity(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .events import EventTable
     from .hub import Hub
+    from .watch import MethodWatch
 
 
 def packets(message: Message) -> list[Packet]:
@@ -37,7 +38,13 @@ class Namespace:
     """One namespace of one server."""
 
     def __init__(
-        self, name: str, handler: type[Any], events: EventTable, match: re.Match[str] | None, hub: Hub
+        self,
+        name: str,
+        handler: type[Any],
+        events: EventTable,
+        match: re.Match[str] | None,
+        hub: Hub,
+        watch: MethodWatch,
     ) -> None:
         self.name = name
         self.handler = handler
@@ -46,6 +53,8 @@ class Namespace:
         self.match = match
         """How the name fits the expression it was declared by; None for one declared by its exact name."""
         self.hub = hub
+        self.watch = watch
+        """What measures the methods of its handlers."""
         self.everyone = Room(name)
         """The room that every client of the namespace is in."""
         self.rooms: dict[str, Room] = {}

@@ -14,12 +14,12 @@ Job = Callable[..., "Awaitable[None] | None"]
 class SerialQueue:
     """A queue of jobs, of which one runs at a time. At rest it holds no task.
 
-    running: where what finishes a job is found while it runs, among that of other queues.
+    running: where what finishes a job is found while it runs, and this queue, among those of other queues.
     """
 
     __slots__ = ("_running", "_waiting", "busy")
 
-    def __init__(self, running: set[asyncio.Future[None]]) -> None:
+    def __init__(self, running: dict[asyncio.Future[None], SerialQueue]) -> None:
         self.busy = False
         """Whether a job runs."""
         self._waiting: deque[tuple[Job, tuple[Any, ...]]] | None = None
@@ -38,6 +38,11 @@ class SerialQueue:
             else:
                 self._go_on(pending)
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs have not begun."""
+        return len(self._waiting or ())
+
     def clear(self) -> None:
         """Drop the jobs that have not begun."""
         if self._waiting is not None:
@@ -51,9 +56,9 @@ class SerialQueue:
             job, args = self._waiting.popleft()
             pending = job(*args)
         job_running = asyncio.ensure_future(pending)
-        self._running.add(job_running)
+        self._running[job_running] = self
         job_running.add_done_callback(self._done)
 
     def _done(self, job_running: asyncio.Future[None]) -> None:
-        self._running.discard(job_running)
+        self._running.pop(job_running, None)
         self._go_on(None)

@@ -105,7 +105,7 @@ async def test_a_handler_that_does_not_end_is_cancelled_and_the_hooks_behind_it_
     assert len(hub.running) == 1
     await shutdown.wait_for_handlers(hub.running, 0.01)
     await asyncio.sleep(0)
-    assert (left, hub.running) == ([ENDED], set())
+    assert (left, hub.running) == ([ENDED], {})
     assert "1 handlers did not finish in time, cancelled" in caplog.text
 
 

@@ -8,7 +8,7 @@ from handlers.socketio.serial_queue import SerialQueue
 class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.running: set[asyncio.Future[None]] = set()
+        self.running: dict[asyncio.Future[None], SerialQueue] = {}
         self.turns = SerialQueue(self.running)
 
     def quick(self, name: str) -> None:

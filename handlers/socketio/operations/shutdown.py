@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import signal
+from collections.abc import Collection
 
 from tornado.httpserver import HTTPServer
 
@@ -76,7 +77,7 @@ async def close_sessions(hub: Hub, seconds: float) -> None:
     hub.close()
 
 
-async def wait_for_handlers(running: set[asyncio.Future[None]], seconds: float) -> None:
+async def wait_for_handlers(running: Collection[asyncio.Future[None]], seconds: float) -> None:
     """Wait for running handlers, and cancel those that take longer than this."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -1,0 +1,158 @@
+"""What the application's methods take: how long each runs, which fail, which hold the loop, which never end.
+
+It is measured where they are called, and costs less than a microsecond a call.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, Task, current_task
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from time import perf_counter
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .methods import EventMethod
+    from .notices import Notices
+    from .serial_queue import SerialQueue
+
+HELD = 0.25
+"""Seconds for which a method may hold the loop without a warning."""
+STUCK = 30.0
+"""Seconds after which a method is named that has not ended, while events wait behind it."""
+LOOK = 5.0
+"""Seconds from one look at the methods that have not ended to the next."""
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of a histogram's buckets, seconds; the last bucket has none."""
+QUICK = BOUNDS[0]
+
+
+class MethodTimes:
+    """How often a method has run and failed, and how long it took, waiting included."""
+
+    __slots__ = ("_buckets", "errors", "event", "quick", "seconds")
+
+    def __init__(self, event: str) -> None:
+        self.event = event
+        """The event, or the name of the hook."""
+        self.quick = 0
+        """How often it took no longer than the first of BOUNDS, which most methods do."""
+        self.seconds = 0.0
+        self.errors = 0
+        self._buckets = [0] * (len(BOUNDS) + 1)
+
+    def add(self, seconds: float) -> None:
+        """Count a call."""
+        self._buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.seconds += seconds
+
+    @property
+    def buckets(self) -> list[int]:
+        """How many calls took as long as each of BOUNDS at most, and no less than the one before; then, longer."""
+        return [self.quick + self._buckets[0], *self._buckets[1:]]
+
+
+class MethodWatch:
+    """The methods of one declared namespace of one hub."""
+
+    def __init__(self, namespace: str, notices: Notices) -> None:
+        self.namespace = namespace
+        """As it was declared: its name, or the regular expression."""
+        self.times: dict[str, MethodTimes] = {}
+        """By the name of the method."""
+        self._notices = notices
+
+    def ran(self, method: EventMethod, seconds: float) -> None:
+        """Count a call that held the loop all the time."""
+        if seconds > HELD:
+            self.held(method, seconds)
+        self.ended(method, seconds)
+
+    def ended(self, method: EventMethod, seconds: float) -> None:
+        """Count a call, with the time for which it waited."""
+        (self.times.get(method.name) or self._add(method)).add(seconds)
+
+    def failed(self, method: EventMethod) -> None:
+        """Count a failure."""
+        (self.times.get(method.name) or self._add(method)).errors += 1
+
+    def _add(self, method: EventMethod) -> MethodTimes:
+        times = self.times[method.name] = MethodTimes(method.label)
+        return times
+
+    def held(self, method: EventMethod, seconds: float) -> None:
+        """Warn of a method that has held the loop for too long."""
+        self._notices.warn(
+            (method.name, "held"),
+            f"{method.name} held the event loop for {seconds:.2f} s, and all other clients waited meanwhile: "
+            "await what it waits for, or run it by `await asyncio.to_thread(…)`",
+        )
+
+
+class Watched:
+    """What is awaited for a method, step by step: each holds the loop until it waits for something."""
+
+    __slots__ = ("_awaited", "_method", "_watch")
+
+    def __init__(self, watch: MethodWatch, method: EventMethod, awaited: Awaitable[Any]) -> None:
+        self._watch = watch
+        self._method = method
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        task = current_task()
+        if task is not None:
+            task.set_name(self._method.name)  # StuckMethods reads it
+        # A generator of `types.coroutine` can be awaited, and is its own steps.
+        steps: Any = self._awaited if isinstance(self._awaited, GeneratorType) else self._awaited.__await__()
+        resume: Callable[[], Any] = steps.__next__
+        while True:
+            start = perf_counter()
+            try:
+                waits_for = resume()
+            except StopIteration as end:
+                return end.value
+            finally:
+                seconds = perf_counter() - start
+                if seconds > HELD:
+                    self._watch.held(self._method, seconds)
+            try:
+                yield waits_for
+                resume = steps.__next__
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as error:
+                resume = partial(steps.throw, error)
+
+
+class StuckMethods:
+    """Finds the methods that have not ended for long, while events of their client wait behind them."""
+
+    def __init__(self, notices: Notices) -> None:
+        self.running: dict[Future[None], SerialQueue] = {}
+        """What finishes the methods that have not ended, and the queue that each holds up."""
+        self._notices = notices
+        self._since: dict[Future[None], float] = {}
+        self._next_look = float("-inf")
+
+    def beat(self, now: float) -> None:
+        """Look at them, every LOOK seconds."""
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK
+        self._since = {task: self._since.get(task, now) for task in self.running}
+        for task, since in self._since.items():
+            waiting = self.running[task].waiting
+            if waiting and now - since >= STUCK and isinstance(task, Task):
+                self._warn(task.get_name(), now - since, waiting)
+
+    def _warn(self, name: str, seconds: float, waiting: int) -> None:
+        self._notices.warn(
+            (name, "stuck"),
+            f"{name} has not ended for {seconds:.0f} s, and {waiting} events or hooks of its client wait behind it: "
+            "those of one client run one after the other, so that one which waits for a later one never ends. "
+            "Let it return, and what takes long run by itself, in an asyncio task",
+        )
