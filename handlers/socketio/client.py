@@ -144,10 +144,10 @@ class Client:
 
     # -- connecting
 
-    def make_handler(self, offer_pending: Settle) -> None:
+    def make_handler(self, settle: Settle) -> None:
         """Make the application's object, and settle whether its `__init__` failed."""
         method = EventMethod(f"{self.namespace.handler.__name__}.__init__", Client._make)
-        call(self.namespace.watch, method, self, [], offer_pending)
+        call(self.namespace.watch, method, self, [], settle)
 
     def _make(self) -> None:
         handler_class = self.namespace.handler
@@ -362,7 +362,7 @@ class Client:
         return self._run(method, args, id_)
 
     def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
-        if self._is_sent_away:
+        if self.left and self._is_sent_away:
             return None
         return call(self.namespace.watch, method, self.handler, args, self._settle_event, id_)
 

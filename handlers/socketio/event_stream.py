@@ -64,6 +64,8 @@ class EventStream(Reader):
         self._handler = handler
         self._writing = False
 
+    burst = 0
+
     @property
     def ready(self) -> bool:
         """Whether the socket has taken what was sent before."""

@@ -158,6 +158,7 @@ class TestClient:
     # -- the transport
 
     ready = True
+    burst = 0
 
     def deliver(self, unread: Slice) -> bool:
         """Take entries."""

@@ -555,19 +555,23 @@ async def test_sending_all_away_goes_on_when_one_fails(recovery: bool) -> None:
     assert len(hub.recovery) == 0
 
 
-@pytest.mark.parametrize("method", ["deliver", "catch_up"])
+@pytest.mark.parametrize(("name", "queued"), [("deliver", False), ("deliver", True), ("ready", True)])
 async def test_a_transport_that_fails_to_send_ends_its_session_and_keeps_nothing_from_others(
-    method: str, caplog: pytest.LogCaptureFixture
+    name: str, queued: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub = Hub({"/": LeavingHandler})
     one, bad, other = [await connect(hub) for _ in range(3)]
-    bad.__class__ = type("BrokenClient", (TestClient,), {method: raises(RuntimeError)})
+    bad.__class__ = type(
+        "BrokenClient",
+        (TestClient,),
+        {name: property(raises(RuntimeError)) if name == "ready" else raises(RuntimeError)},
+    )
     for number in range(2):
         hub.of("/").emit("said", number)
-        if method == "catch_up":
+        if queued:
             hub.of("/").to(one.id, bad.id, other.id).emit("said", number)
         await asyncio.sleep(0)
-    times = 2 if method == "catch_up" else 1
+    times = 2 if queued else 1
     for client in (one, other):
         assert client.received == [("said", number) for number in range(2) for _ in range(times)]
     assert bad.closed == "transport error"

@@ -54,6 +54,8 @@ class FakeTransport:
         self.released = False
         self.probes_answered = 0
 
+    burst = 0
+
     @property
     def ready(self) -> bool:
         return not self.stuck

@@ -178,15 +178,16 @@ class Delivery:
     def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
         """Deliver what is new in a room to each reader that has nothing else to read; notify the others."""
         published, readers, missed = room.offer(), list(room.readers), []
-        for number, reader in enumerate(readers):
-            if number % BATCH == 0 and number and self.loop.time() > until:
-                missed += readers[number:]
+        for start in range(0, len(readers), BATCH):
+            if start and self.loop.time() > until:
+                missed += readers[start:]
                 break
-            try:
-                if reader in in_several or not reader.deliver_now(room, published):
-                    missed.append(reader)
-            except Exception:
-                self._end_failed(reader)
+            for reader in readers[start : start + BATCH]:
+                try:
+                    if reader in in_several or not reader.deliver_now(room, published):
+                        missed.append(reader)
+                except Exception:  # noqa: PERF203 (each reader has its turn, whichever fails)
+                    self._end_failed(reader)
         if missed or room.size > self.max_backlog:
             self._notify(room, published.count, missed)
         room.forget_read()

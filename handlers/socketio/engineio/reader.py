@@ -16,6 +16,9 @@ View = Callable[[Entry], Entry]
 class Sender(Protocol):
     """What sends for a reader."""
 
+    burst: int
+    """Bytes that a reader is sent at once when it has been slow; 0: all."""
+
     @property
     def ready(self) -> bool:
         """Whether the last that was delivered has been sent."""
@@ -121,7 +124,12 @@ class Reader(ABC):
         if self.reason is not None:
             return
         if self.transport.ready:
-            self.transport.deliver(self.read())
+            unread = self.read()
+            if self.lagging and self.transport.burst:
+                # What is written now is this reader's alone, and waits for as long as it does not read.
+                unread, rest = unread.split(self.transport.burst)
+                self.requeue(rest)
+            self.transport.deliver(unread)
         self.lagging = bool(self.unread_from or self._requeued)
 
     def read(self) -> Slice:

@@ -11,7 +11,7 @@ position is forgotten has a gap.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .codec.packet import Packet
 
@@ -53,7 +53,8 @@ class Entry:
         """Return what a function makes of this entry; it is called once."""
         for known, made in self._derived:
             if known is make:
-                return cast(T, made)
+                derived: T = made
+                return derived
         result = make(self)
         if result is not self:
             self._derived += ((make, result),)
@@ -63,11 +64,14 @@ class Entry:
 class Slice:
     """Entries in the order in which they were published, written at most once in each way."""
 
-    __slots__ = ("_derived", "entries")
+    __slots__ = ("_derived", "_write", "_written", "entries")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self._derived: Derived = ()
+        self._written: Any = None
+        self._write: object = None
+        """What wrote the entries last: most readers of a room have one transport."""
 
     def __bool__(self) -> bool:
         return bool(self.entries)
@@ -79,18 +83,24 @@ class Slice:
 
     def written(self, write: Callable[[Sequence[Entry]], T]) -> T:
         """Return the entries as a function writes them; it is called once, and readers share the result."""
+        if self._write is write:
+            last: T = self._written
+            return last
         for known, made in self._derived:
             if known is write:
-                return cast(T, made)
-        result = write(self.entries)
-        self._derived += ((write, result),)
+                written: T = made
+                return written
+        self._write, self._written = write, write(self.entries)
+        self._derived += ((write, self._written),)
+        result: T = self._written
         return result
 
     def seen_by(self, view: Callable[[Entry], Entry]) -> Slice:
         """Return the entries as a view shows them; readers with the same view share the result."""
         for known, made in self._derived:
             if known is view:
-                return cast(Slice, made)
+                shown: Slice = made
+                return shown
         seen = Slice([entry.derive(view) for entry in self.entries])
         self._derived += ((view, seen),)
         return seen

@@ -162,6 +162,7 @@ class NullTransport:
     name = "nothing"
 
     ready = False
+    burst = 0
 
     def deliver(self, unread: Slice) -> bool:
         """Send nothing."""

@@ -46,6 +46,7 @@ class PollingTransport:
     __slots__ = ("_closing", "_poll", "_posting", "session")
 
     name = "polling"
+    burst = 0
     session: Session
 
     def __init__(self) -> None:

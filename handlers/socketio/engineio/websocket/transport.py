@@ -112,6 +112,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     live: ClassVar[set[WebSocketTransport]] = set()
     """The connections of the server that are on the line now."""
     broken = closed_by_peer = False
+    burst = CHUNK
 
     # What each broadcast touches is quicker to find outside the dictionary of the handler.
     __slots__ = ("_connection", "_write")
@@ -208,12 +209,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def deliver(self, unread: Slice) -> bool:
         """Send entries, unless the socket has not taken what was sent before; return whether they were sent."""
         connection = self._connection
-        if connection.busy or self.session is None:
+        if connection.busy:
             return False
-        if self.session.lagging:
-            # What is written is this reader's alone, and waits for as long as it does not read.
-            unread, rest = unread.split(CHUNK)
-            self.session.requeue(rest)
         if unread.entries:
             connection.send(unread.written(self._write))
         return True
