@@ -1,7 +1,7 @@
-"""Audiences: whom one can speak to in a namespace.
+"""Audiences: sets of clients in a namespace, to send events to.
 
-A message to one whole room goes into that room's log. Anything finer is resolved when it is said: the one entry,
-encoded once, goes into the room of one of each client who is meant.
+An event to one whole room is one entry in that room's log. Any finer audience is resolved when the event is sent: the
+entry, encoded once, is added to the own room of each client in the audience.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ A = TypeVar("A", bound="Audience")
 
 
 class Acks(dict[str, Any]):
-    """What clients answered, by their ids; `missing` has the ids of those who did not."""
+    """Acknowledgements by client id; `missing` lists clients without one."""
 
     def __init__(self, answers: dict[str, Any], missing: list[str]) -> None:
         super().__init__(answers)
@@ -30,9 +30,9 @@ class Acks(dict[str, Any]):
 
 
 class Audience:
-    """Who is spoken to: everyone in a namespace until it is narrowed. Narrowing returns a new audience.
+    """A set of clients: all of a namespace, until it is narrowed.
 
-    A client that is meant twice hears it once.
+    Narrowing returns a new audience. A client in several of its rooms receives an event once.
     """
 
     __slots__ = ("_excepted", "_namespace", "_rooms", "_speaker", "_volatile")
@@ -47,25 +47,31 @@ class Audience:
     # -- narrowing
 
     def to(self: A, *rooms: str) -> A:
-        """Only clients in one of these rooms (names, or ids of clients), besides those of earlier calls."""
+        """Only clients in these rooms, and in those of earlier calls.
+
+        rooms: names of rooms, or ids of clients.
+        """
         narrowed = self._copy()
         narrowed._rooms += rooms
         return narrowed
 
     def except_(self: A, *rooms: str) -> A:
-        """Not the clients in these rooms (names, or ids of clients)."""
+        """Without the clients in these rooms (names, or ids of clients)."""
         narrowed = self._copy()
         narrowed._excepted += rooms
         return narrowed
 
     @property
     def others(self: A) -> A:
-        """Not the client that speaks; for audiences of a handler."""
+        """Without the handler's own client."""
         return self.except_(self._speaker)
 
     @property
     def volatile(self: A) -> A:
-        """Only clients that can take it at once: who is slow, away or between two polls misses it."""
+        """Only clients that can receive at once.
+
+        Clients that are slow, away or between two polls miss the event.
+        """
         narrowed = self._copy()
         narrowed._volatile = True
         return narrowed
@@ -78,30 +84,31 @@ class Audience:
     # -- speaking
 
     def emit(self, event: str, *args: Any, keep: int = 0) -> None:
-        """Send them an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
+        """Send an event to all clients of the audience.
 
-        keep: have the room remember the last `keep` of this event, for whoever enters later; everyone, or one room.
+        keep: the room keeps the last `keep` of this event for clients that enter later; the audience must be everyone,
+        or one room. Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
-        said = packets(event_message(self._namespace.name, event, args))
-        self._perform(lambda: self._say(event, said, keep))
+        encoded = packets(event_message(self._namespace.name, event, args))
+        self._perform(lambda: self._publish(event, encoded, keep))
 
-    def _say(self, event: str, said: Sequence[Packet], keep: int) -> None:
+    def _publish(self, event: str, encoded: Sequence[Packet], keep: int) -> None:
         rooms = self._resolve()
         if keep:
-            self._namespace.keep(self._keeper(), event, said, keep)
-        self._namespace.hub.delivery.publish(rooms, said, volatile=self._volatile, replayable=not self._volatile)
+            self._namespace.keep(self._kept_room(), event, encoded, keep)
+        self._namespace.hub.delivery.publish(rooms, encoded, volatile=self._volatile, replayable=not self._volatile)
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
-        """Send them an event and return their acknowledgements, as many as come within `timeout` seconds.
+        """Send an event and return the acknowledgements that come within `timeout` seconds.
 
-        Raises TypeError or ValueError, and sends nothing, where it cannot be encoded.
+        Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
         namespace = self._namespace
         namespace.hub.check_thread()
         id_ = namespace.next_call()
-        said = packets(event_message(namespace.name, event, args, id_))
+        encoded = packets(event_message(namespace.name, event, args, id_))
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
-        namespace.hub.delivery.publish([client.room for client in calls], said)
+        namespace.hub.delivery.publish([client.room for client in calls], encoded)
         try:
             if calls:
                 await asyncio.wait(calls.values(), timeout=timeout)
@@ -115,7 +122,7 @@ class Audience:
 
     @property
     def clients(self) -> list[Any]:
-        """The handlers of those of them that are online, which includes those in their grace time."""
+        """The handlers of clients that are online, or in their grace time."""
         return [client.handler for client in self._online()]
 
     @property
@@ -124,22 +131,26 @@ class Audience:
         return frozenset(self._namespace.rooms)
 
     def enter(self, room: str) -> None:
-        """Let them into a room. Raises Refused, when all others are in it, where some are in too many."""
+        """Add all clients to a room.
+
+        Raises Refused for a client in too many rooms, after all others were added.
+        """
         self._perform(lambda: self._each(lambda client: client.enter(room)))
 
     def leave(self, room: str) -> None:
-        """Let them out of a room."""
+        """Remove all clients from a room."""
         self._perform(lambda: self._each(lambda client: client.leave(room)))
 
     def disconnect(self, close: bool = False) -> None:
-        """Send them away from the namespace or, with `close`, from all, and end their connections.
+        """Disconnect all clients from the namespace.
 
-        Those that are away are meant, too. Nobody can come back by recovery, only as a newcomer.
+        close: close their connections, with all namespaces. Clients that are away are included. None of them can
+        recover its session.
         """
         self._perform(lambda: self._each(lambda client: client.send_away(close)))
 
     def _each(self, action: Callable[[Client], None]) -> None:
-        refusals = [_find_refusal(action, client) for client in list(self._meant())]
+        refusals = [_find_refusal(action, client) for client in list(self._targets())]
         for refusal in refusals:
             if refusal is not None:
                 raise refusal
@@ -152,34 +163,34 @@ class Audience:
 
     def _resolve(self) -> list[Room]:
         room = self._whole_room()
-        return [client.room for client in self._meant()] if room is None else [room]
+        return [client.room for client in self._targets()] if room is None else [room]
 
     def _whole_room(self) -> Room | None:
         if self._excepted or len(self._rooms) > 1 or not self._namespace.known.keys().isdisjoint(self._rooms):
             return None
         return self._namespace.rooms.get(self._rooms[0]) if self._rooms else self._namespace.everyone
 
-    def _keeper(self) -> Room:
+    def _kept_room(self) -> Room:
         if self._excepted or len(self._rooms) > 1:
-            raise ValueError("keep=… is for everyone, or for one room: others could not be told who enters it")
+            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
         return self._namespace.room(self._rooms[0]) if self._rooms else self._namespace.everyone
 
     def _online(self) -> list[Client]:
         online = self._namespace.clients
         if not self._rooms and not self._excepted:
             return list(online.values())
-        return [client for client in self._meant() if client.id in online]
+        return [client for client in self._targets() if client.id in online]
 
-    def _meant(self) -> Iterable[Client]:
+    def _targets(self) -> Iterable[Client]:
         namespace = self._namespace
         if not self._rooms:
-            meant = dict.fromkeys(namespace.known.values())
+            targets = dict.fromkeys(namespace.known.values())
         else:
-            meant = {client: None for name in self._rooms for client in namespace.members(name)}
+            targets = {client: None for name in self._rooms for client in namespace.members(name)}
         for name in self._excepted:
             for client in namespace.members(name):
-                meant.pop(client, None)
-        return meant
+                targets.pop(client, None)
+        return targets
 
 
 def _find_refusal(action: Callable[[Client], None], client: Client) -> Refused | None:
@@ -191,9 +202,9 @@ def _find_refusal(action: Callable[[Client], None], client: Client) -> Refused |
 
 
 class ThreadsafeAudience(Audience):
-    """The same for another thread: what it is asked for happens on the server's own, soon; encoding fails here.
+    """An audience for other threads: it acts on the server's thread, soon.
 
-    `call`, `clients` and `rooms` are for the server's own thread.
+    Errors of encoding are raised at once. `call`, `clients` and `rooms` are for the server's thread only.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""The browser client, served beside the endpoint: read, compressed and hashed once, when the server starts."""
+"""Serves the browser client; it is read and compressed once, at the start."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tornado.web import RequestHandler
 
 SOURCE = Path(__file__).parent / "browser" / "socket.io.js"
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
-"""RFC 9110, section 12.5.3."""
+"""Source: RFC 9110, section 12.5.3."""
 MODULE_EXPORTS = b"\nexport { io, io as default };\n"
 
 
 class Script(NamedTuple):
-    """One form of the client."""
+    """The browser client as a script or as a module."""
 
     body: bytes
     compressed: bytes
@@ -25,24 +25,27 @@ class Script(NamedTuple):
 
 
 def load(exports: bytes = b"") -> Script:
-    """Read the client: as it is for a script tag, with its exports for `import`."""
+    """Read the client.
+
+    exports: none for a script tag, MODULE_EXPORTS for `import`.
+    """
     body = SOURCE.read_bytes() + exports
     return Script(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:20])
 
 
 class ScriptHandler(RequestHandler):
-    """Serves one form of the client; browsers keep it and ask whether it has changed."""
+    """Serves one form of the client; browsers cache and revalidate it."""
 
     def initialize(self, script: Script) -> None:
-        """Take what `routes` passes."""
+        """Store the script that `routes` passes."""
         self.script = script
 
     def set_default_headers(self) -> None:
-        """Called by Tornado before each answer; it would name its version."""
+        """Replace Tornado's Server header, which has its version."""
         self.set_header("Server", "Tornado")
 
     def get(self) -> None:
-        """Send the script, or 304 to whoever has it."""
+        """Send the script, or 304 if the browser has this version."""
         self._compressed = bool(ACCEPTS_GZIP.search(self.request.headers.get("Accept-Encoding", "")))
         self.set_header("Content-Type", "text/javascript; charset=UTF-8")
         self.set_header("Cache-Control", "public, max-age=0")
@@ -58,5 +61,5 @@ class ScriptHandler(RequestHandler):
     head = get
 
     def compute_etag(self) -> str:
-        """One for each encoding, as RFC 9110 §8.8.3.3 asks."""
+        """Return an ETag for each encoding, as RFC 9110 §8.8.3.3 requires."""
         return f'"{self.script.hash}{"-gzip" if self._compressed else ""}"'

@@ -1,7 +1,6 @@
-"""What can go wrong between a client and the server, and what the client is told.
+"""Errors between a client and the server.
 
-Whoever raises one of these decides nothing more: the floor that catches it answers the one peer concerned and nobody
-else.
+The code that raises one decides nothing else: the layer that catches it answers only the client concerned.
 """
 
 from __future__ import annotations
@@ -10,15 +9,18 @@ from typing import Any
 
 
 class Disconnected(Exception):
-    """The client left before it answered."""
+    """The client disconnected before it answered."""
 
 
 class CallTimeout(Exception):
-    """The client did not answer within the seconds it was given."""
+    """The client did not answer within the timeout."""
 
 
 class Refused(Exception):
-    """A client may not enter a namespace. It gets CONNECT_ERROR `{"message": …, "data": …}` (Socket.IO v5)."""
+    """A client may not enter a namespace.
+
+    It is sent CONNECT_ERROR `{"message": …, "data": …}` (Socket.IO v5).
+    """
 
     def __init__(self, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -27,5 +29,5 @@ class Refused(Exception):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The object the client is sent."""
+        """The data of CONNECT_ERROR."""
         return {"message": self.message} if self.data is None else {"message": self.message, "data": self.data}

@@ -1,8 +1,8 @@
-"""Server-Sent Events: what is broadcast in a namespace, for whoever only listens. `curl -N localhost:3000/events`
+"""Server-Sent Events: broadcasts of a namespace for clients that only listen.
 
-One more reader of the same log: `event:` is the event, `data:` its argument as JSON (several: an array), `id:` the
-stamp, by which a listener that comes back resumes. Events with attachments, which the format cannot carry, are not
-sent.
+Try `curl -N localhost:3000/events`. A stream is one more reader of the namespace's log: `event:` is the event, `data:`
+its argument as JSON (several: an array), `id:` the offset, with which a client that reconnects resumes. Events with
+attachments are not sent, because the format cannot carry them.
 
 Source: HTML standard, section 9.2.
 """
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 HEARTBEAT = ":\n\n"
 LONGEST = (1 << 31) - 1
-"""Milliseconds that the kernel can wait."""
+"""Largest TCP_USER_TIMEOUT in milliseconds."""
 
 
 def write_events(entries: Sequence[Entry]) -> str:
-    """Write entries in the format of an event stream."""
+    """Return entries in the format of an event stream."""
     return "".join(_write_event(entry) for entry in entries)
 
 
@@ -53,7 +53,7 @@ def _write_event(entry: Entry) -> str:
 
 
 class EventStream(Reader):
-    """One listener."""
+    """Reader of the log and transport of one connection."""
 
     __slots__ = ("_handler", "_hub", "_writing", "transport")
 
@@ -68,11 +68,11 @@ class EventStream(Reader):
 
     @property
     def ready(self) -> bool:
-        """Whether the socket has taken what was sent before."""
+        """Whether the last write is complete."""
         return not self._writing
 
     def deliver(self, unread: Slice) -> bool:
-        """Send entries, unless the socket has not taken what was sent before; return whether they were sent."""
+        """Send entries unless the last write is incomplete; return whether sent."""
         if self._writing:
             return False
         if unread:
@@ -80,12 +80,12 @@ class EventStream(Reader):
         return True
 
     def beat(self) -> None:
-        """Send something, lest a proxy take the connection for dead."""
+        """Send a comment, so that proxies do not close an idle connection."""
         if not self._writing:
             self.send(HEARTBEAT)
 
     def close(self, reason: CloseReason) -> None:
-        """End it; the listener's browser comes back by itself."""
+        """Close the stream; a browser reconnects by itself."""
         if self.reason is None:
             self.reason = reason
             self._hub.counters.closed[reason] += 1
@@ -93,7 +93,7 @@ class EventStream(Reader):
             self._handler.end()
 
     def send(self, text: str) -> None:
-        """Write to the socket."""
+        """Write text and wait for the socket in the background."""
         self._writing = True
         self._handler.send(text).add_done_callback(self._written)
 
@@ -106,29 +106,29 @@ class EventStream(Reader):
 
 
 class EventStreamAccess(Access):
-    """The checks of requests for a stream."""
+    """The checks of requests for an event stream."""
 
     def admit(self, request: HTTPServerRequest) -> None:
-        """Raise RequestRefused where a page may not listen."""
+        """Raise RequestRefused for other origins' pages, and beyond the limits."""
         check_bytes(request.headers.get("Origin"))
         self.check_origin(request)
         self.check_limits(request)
 
 
 class EventStreamHandler(Endpoint):
-    """A request for a stream."""
+    """A request for an event stream."""
 
     transport_name = "events"
     access_kind = EventStreamAccess
     engine: Hub
 
     def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool, namespace: str = "/") -> None:
-        """Take what `event_stream` passes."""
+        """Store the arguments that `event_stream` passes."""
         super().initialize(engine, origins, trust_proxy)
         self.namespace = namespace
 
     async def get(self) -> None:
-        """Send what is said, until the listener leaves."""
+        """Send events until the client disconnects."""
         self._ended: Future[None] = Future()
         self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
@@ -149,7 +149,10 @@ class EventStreamHandler(Endpoint):
         await self._ended
 
     def _wait_for_receipts(self) -> None:
-        """Have the kernel end the connection when what was sent is not taken in time: a listener sends no pongs."""
+        """Let the kernel close the connection after `ping_timeout` without TCP acknowledgements.
+
+        A heartbeat is not possible, because these clients send no pongs.
+        """
         assert isinstance(self.request.connection, HTTP1Connection)
         stream = self.request.connection.stream
         if hasattr(socket, "TCP_USER_TIMEOUT") and not stream.closed() and stream.socket.family != socket.AF_UNIX:
@@ -157,19 +160,19 @@ class EventStreamHandler(Endpoint):
             stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
     def send(self, text: str) -> Future[None]:
-        """Write to the socket; the result comes when it has taken it all."""
-        body = text.encode(errors="replace")  # half of a surrogate pair in a name: unlike data it cannot be escaped
+        """Write to the socket; the future is done when all is written."""
+        body = text.encode(errors="replace")  # a name, unlike data, cannot escape half of a surrogate pair
         self.engine.counters.traffic[self.transport_name].sent += len(body)
         self.write(body)
         return self.flush()
 
     def end(self) -> None:
-        """Let the request end."""
+        """Finish the request."""
         self.engine.streams.end(self._stream)
         self.engine.admission.leave(self.request.remote_ip or "")
         if not self._ended.done():
             self._ended.set_result(None)
 
     def on_connection_close(self) -> None:
-        """Part with a listener that is gone."""
+        """Close the stream of a client that has disconnected."""
         self._stream.close("transport close")

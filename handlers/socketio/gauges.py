@@ -1,4 +1,7 @@
-"""Who is there, and what is kept for them, found out by looking when somebody asks: it costs nothing until then."""
+"""Current numbers of clients, rooms and kept bytes.
+
+They are counted only when they are read, so they cost nothing until then.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Gauges(NamedTuple):
-    """What a hub holds at one moment."""
+    """The numbers of a hub at one moment."""
 
     clients: Counter[str]
-    """Connections by the transport that carries them now."""
+    """Connections by their current transport."""
     behind: int
-    """How many of them could not take at once what was said; a poller between two polls is one."""
+    """Connections with messages waiting; polling clients between two polls included."""
     backlog: int
-    """Bytes that rooms keep for those, and for clients that may come back."""
+    """Bytes that rooms keep for slow connections and for recoverable sessions."""
     away: int
-    """Clients that are away, and may come back."""
+    """Disconnected clients that can still recover their session."""
     rooms: int
-    """Rooms that somebody has entered, or in which something is kept."""
+    """Rooms that have clients or keep events; without the own room of each client."""
 
 
 def read_gauges(hub: Hub) -> Gauges:
-    """Count. Takes about a microsecond a client."""
+    """Count the gauges; takes about one microsecond for each client."""
     clients = Counter(dict.fromkeys(TRANSPORTS, 0))
     behind = 0
     for session in hub.sessions.values():

@@ -1,6 +1,6 @@
-"""Who a client is, found out as in a RequestHandler: by the cookies and arguments of the request that connected it.
+"""Identity of a client: cookies and arguments of the request that opened its connection.
 
-A method that reads only what stands here, such as an application's own `get_current_user`, works in both.
+The methods are those of RequestHandler, so an application's `get_current_user` that uses only these works in both.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ _NO_DEFAULT: Any = object()
 
 
 class Identity:
-    """What a handler may ask about the request that opened its client's connection."""
+    """Access to the request that opened the client's connection."""
 
     if TYPE_CHECKING:
 
         @property
         def request(self) -> Handshake:
-            """The request."""
+            """The request that opened the connection."""
 
         @property
         def settings(self) -> dict[str, Any]:
-            """The application's settings."""
+            """The settings of the application."""
 
     def get_current_user(self) -> Any:
-        """Override to say who the client is, None for nobody; `current_user` asks once for each connection.
+        """Override to return the user of the client; None for no user.
 
-        It cannot be `async`: set `self.current_user` in `authenticate` where a database is asked.
+        `current_user` calls it once for each connection. It cannot be `async`: to query a database, set
+        `self.current_user` in `authenticate`.
         """
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
-        """Return the value of a cookie."""
+        """Return the value of a cookie, or the default."""
         cookie = self.request.cookies.get(name)
         return default if cookie is None else cookie.value
 
     def get_signed_cookie(
         self, name: str, value: str | None = None, max_age_days: float = 31, min_version: int | None = None
     ) -> bytes | None:
-        """Return what `set_signed_cookie` has signed; None where it is absent, forged, or too old.
+        """Return the value of a signed cookie; None if absent, forged or too old.
 
-        Raises KeyError where the application has no `cookie_secret` among its settings.
+        Raises KeyError if the application's settings have no `cookie_secret`.
         """
         secret = self.settings.get("cookie_secret")
         if secret is None:
@@ -59,7 +60,7 @@ class Identity:
     def get_query_argument(self, name: str, default: Any = _NO_DEFAULT, strip: bool = True) -> Any:
         """Return the last value of a query parameter.
 
-        Without a default, raises MissingArgumentError where there is none: in `authenticate`, the client is refused.
+        Without a default, raises MissingArgumentError if there is none; in `authenticate` that refuses the client.
         """
         values = self.get_query_arguments(name, strip)
         if values:
@@ -69,7 +70,10 @@ class Identity:
         return default
 
     def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
-        """Return all values of a query parameter; raise HTTPError 400 for one that is not UTF-8."""
+        """Return all values of a query parameter.
+
+        Raises HTTPError 400 for a value that is not UTF-8.
+        """
         return [_decode(value, name, strip) for value in self.request.query_arguments.get(name, [])]
 
     # The request that connects has no body: its arguments are those of its query.

@@ -1,4 +1,7 @@
-"""Which part of a value has no JSON form, in words for whoever tried to send it."""
+"""JSON of messages: strict, bounded, with bytes as attachments.
+
+For a value that has no JSON form, `describe_unencodable` tells the programmer which part that is.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from typing import Any, NoReturn
 from .engineio.errors import ProtocolError
 
 DEEP = 200
-"""How deep arrays and objects of a message may nest that is sent. What nests deeper may contain itself."""
+"""Maximum depth of arrays and objects in a message that is sent; deeper data may contain itself."""
 ARGUMENTS = 2
-"""How deep an argument is that is an array or an object: it is within the array of the message."""
+"""Depth of an argument that is an array or an object, because it is in the array of the message."""
 
 
 def describe_unencodable(args: list[Any]) -> str:
-    """Return the path to the first part of an event's arguments that cannot be encoded, and what it is."""
+    """Return a text with the path of the first argument part without JSON form."""
     for number, value in enumerate(args):
         for fault in _faults(value, f"args[{number}]", ARGUMENTS):
             return fault
@@ -26,7 +29,7 @@ def describe_unencodable(args: list[Any]) -> str:
 
 
 def find_placeholder(args: Any, path: str = "args") -> str | None:
-    """Return the path to the first object that a decoder would take for the placeholder of an attachment."""
+    """Return the path of the first object that looks like an attachment's placeholder."""
     if isinstance(args, dict):
         if args.get("_placeholder") is True:
             return path
@@ -40,7 +43,7 @@ def find_placeholder(args: Any, path: str = "args") -> str | None:
 
 
 def nests_deeper(value: Any, depth: int) -> bool:
-    """Whether arrays and objects nest deeper than this."""
+    """Return whether arrays and objects nest deeper than `depth`."""
     level = [value]
     for _ in range(depth):
         containers = [part for part in level if isinstance(part, (list, tuple, dict))]
@@ -67,16 +70,16 @@ def _faults(value: Any, path: str, depth: int) -> Iterator[str]:
 
 
 MAX_DEPTH = 100
-"""How deep arrays and objects of a message may nest that comes. One that is sent may nest deeper (`DEEP`), so that what
-a client sent can be passed on within something."""
+"""Maximum depth of arrays and objects in a received message. It is less than DEEP, so that handlers can send received
+data on within other data."""
 
 
 MAX_DIGITS = 4301
-"""How many characters a number with a point may have; Python itself limits whole numbers to 4,300."""
+"""Maximum characters of a number with a point; Python itself limits integers to 4,300 digits."""
 
 
 def dump(data: Any, attachments: list[bytes]) -> str:
-    """Write data as JSON, each `bytes` in it as a placeholder for what is put into `attachments`."""
+    """Return data as JSON; append its bytes to `attachments`, with placeholders for them."""
     try:
         text = _encode_plain(data)
     except _BytesFoundError:
@@ -91,11 +94,11 @@ def dump(data: Any, attachments: list[bytes]) -> str:
 
 
 class _BytesFoundError(Exception):
-    """The data is not plain JSON."""
+    """The data has bytes, so it is not plain JSON."""
 
 
 class _Detacher:
-    """Puts the bytes of one message aside."""
+    """Moves the bytes of one message to its attachments."""
 
     def __init__(self, attachments: list[bytes]) -> None:
         self._attachments = attachments
@@ -116,7 +119,7 @@ def _no_bytes(value: Any) -> NoReturn:
 def _encoder(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     if c_make_encoder is None:
         return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default).encode
-    # A JSONEncoder makes one of these for each call, which takes longer than to encode a short message.
+    # A JSONEncoder would make this object for each call, which takes longer than encoding a short message.
     encode = c_make_encoder(None, default, encode_basestring, None, ":", ",", False, False, False)
     return lambda data: "".join(encode(data, 0))
 
@@ -132,19 +135,22 @@ _NESTING = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def load(text: str, start: int, max_depth: int) -> Any:
-    """Read the JSON that begins at `start`; raise ProtocolError where it is none, or nests deeper than `max_depth`."""
+    """Return the JSON value that begins at `start`.
+
+    Raises ProtocolError if it is not JSON, or nests deeper than `max_depth`.
+    """
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
         data, end = _scan(text, start)
     except StopIteration:
-        raise ProtocolError(f"no JSON where some is due: {text[:80]!r}") from None
+        raise ProtocolError(f"JSON expected: {text[:80]!r}") from None
     except ValueError as error:
         raise ProtocolError(f"bad JSON, {error}: {text[:80]!r}") from None
     if end != len(text) and not text[end:].isspace():
-        raise ProtocolError(f"something behind the JSON: {text[end : end + 80]!r}")
+        raise ProtocolError(f"text after the JSON: {text[end : end + 80]!r}")
     if data is None:
-        raise ProtocolError("null where an array or an object is due")
+        raise ProtocolError("array or object expected, got null")
     return data
 
 

@@ -1,7 +1,7 @@
-"""Socket.IO v5 messages: the text and the attachments of one, and the decoder that puts them together again.
+"""Socket.IO v5 messages: encoding and decoding.
 
-A message is written as `<kind>[<n>-][/namespace,][id][JSON]`; each `bytes` in its data travels as an attachment, one
-binary Engine.IO packet each, behind the text, where `{"_placeholder":true,"num":i}` stands for it.
+A message is written as `<kind>[<n>-][/namespace,][id][JSON]`. Each `bytes` in its data is an attachment: a binary
+Engine.IO packet after the text, and `{"_placeholder":true,"num":i}` in its place.
 
 Source: Socket.IO protocol, revision 5, "Packet encoding".
 """
@@ -17,15 +17,15 @@ from .engineio.errors import ProtocolError
 from .json_codec import DEEP, MAX_DEPTH, describe_unencodable, dump, find_placeholder, load, nests_deeper
 
 MAX_ATTACHMENTS = 10
-"""How many attachments one message may announce."""
+"""Maximum number of attachments of one message."""
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
-"""Names that neither side may use for an event of its own."""
+"""Names of events that the protocol reserves."""
 
 
 class Kind(IntEnum):
-    """The digit a message begins with."""
+    """Type of a message: the first digit of its text."""
 
     CONNECT = 0
     DISCONNECT = 1
@@ -37,11 +37,14 @@ class Kind(IntEnum):
 
 
 CONNECT, EVENT, ACK = Kind.CONNECT, Kind.EVENT, Kind.ACK
-"""By themselves, for the way of every message: it takes longer to find a member in its class than to compare it."""
+"""Module constants for the hot path, because looking up a member of an enum class takes longer than comparing it."""
 
 
 class Message(NamedTuple):
-    """One Socket.IO message. A decoded one is never BINARY_…: its attachments are back in `data`."""
+    """One Socket.IO message.
+
+    A decoded message is never BINARY_…, because its attachments are back in `data`.
+    """
 
     kind: Kind
     namespace: str = "/"
@@ -60,9 +63,9 @@ _WITH_ATTACHMENTS = {EVENT: _DIGITS[Kind.BINARY_EVENT], ACK: _DIGITS[Kind.BINARY
 
 
 def encode(message: Message) -> list[str | bytes]:
-    """Write a message: its text, then its attachments.
+    """Return the text of a message, then its attachments.
 
-    Raises TypeError or ValueError, which names the part, where `message.data` has no JSON form, or one that a decoder
+    Raises TypeError or ValueError, which names the part, if `message.data` has no JSON form, or one that a decoder
     would refuse.
     """
     kind, namespace, data, id_ = message
@@ -85,19 +88,19 @@ def encode(message: Message) -> list[str | bytes]:
 
 
 def _check_attachments(message: Message, number: int) -> None:
-    """Raise ValueError for what would be refused, or misread, where the attachments are put back in."""
+    """Raise ValueError for data that a decoder would refuse or misread."""
     kind, _, data, _ = message
     if kind not in _WITH_ATTACHMENTS:
-        raise ValueError(f"the data of a {kind.name} cannot have bytes in it: send them as text, such as base64")
+        raise ValueError(f"the data of a {kind.name} must have no bytes: send them as text, such as base64")
     if number > MAX_ATTACHMENTS:
         raise ValueError(
-            f"{number} values are bytes, and a message has {MAX_ATTACHMENTS} attachments at most: "
+            f"a message must have at most {MAX_ATTACHMENTS} values of bytes, got {number}: "
             "join them, or send several events"
         )
     path = find_placeholder(data[1:] if kind is EVENT else data)
     if path is not None:
         raise ValueError(
-            f"{path} has '_placeholder': True, which stands for an attachment in a message with bytes: "
+            f"{path} must not have '_placeholder': True, which marks an attachment in a message with bytes: "
             "rename the key, or send the bytes in an event of their own"
         )
 
@@ -110,9 +113,9 @@ _HEAD = re.compile(r"([0-6])(?:([0-9]{1,9})-)?(?:(/[^,]*)(?:,|\Z))?([0-9]{1,18})
 
 
 class Decoder:
-    """Puts the messages of one connection together, in the order their packets come.
+    """Decodes the messages of one connection from its packets, in order.
 
-    max_size: bytes that a text and its attachments may have together.
+    max_size: maximum bytes of a text and its attachments together.
     """
 
     __slots__ = ("_attachments", "_expected", "_left", "_max_size", "_pending")
@@ -124,9 +127,9 @@ class Decoder:
         self._attachments: list[bytes] = []
 
     def add(self, data: str | bytes) -> Message | None:
-        """Take the next Engine.IO message; return what it completes, if anything.
+        """Add the next Engine.IO message; return the Socket.IO message that it completes, else None.
 
-        Raises ProtocolError where the two protocols allow no such packet here.
+        Raises ProtocolError if the protocol allows no such packet here.
         """
         if isinstance(data, bytes):
             return self._attach(data)
@@ -154,7 +157,7 @@ class Decoder:
 
 
 def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
-    """Read the text of a message; return it with the number of attachments that must follow."""
+    """Return the message of a text, and the number of attachments that must follow."""
     match = _HEAD.match(text)
     if match is None:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")
@@ -178,7 +181,7 @@ def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
 
 
 def check(message: Message) -> Message:
-    """Return the message where its data fits its kind; raise ProtocolError elsewhere."""
+    """Return the message if its data fits its kind; else raise ProtocolError."""
     kind, data = message.kind, message.data
     if kind is EVENT:
         fits = isinstance(data, list) and len(data) > 0 and _is_event_name(data[0])
@@ -211,5 +214,5 @@ def _restore(value: Any, attachments: dict[int, bytes]) -> Any:
     number = value.get("num")
     if isinstance(number, bool) or not isinstance(number, int) or number not in attachments:
         raise ProtocolError(f"no attachment {str(number)[:20]!r}, or named before")
-    # Once only: what a handler passes on would otherwise be many times what has come.
+    # Each attachment may be named once: otherwise a small message could become a huge one when a handler sends it on.
     return attachments.pop(number)

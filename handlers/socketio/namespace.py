@@ -1,4 +1,4 @@
-"""A namespace: its clients, and its rooms."""
+"""A namespace with its clients and rooms."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 
 def packets(message: Message) -> list[Packet]:
-    """Write a Socket.IO message as the Engine.IO packets that carry it."""
+    """Return the Engine.IO packets of a Socket.IO message."""
     text, *attachments = encode(message)
     packet = make(Packet, (MESSAGE, text))
     return [packet, *(make(Packet, (MESSAGE, part)) for part in attachments)] if attachments else [packet]
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:
-    """Return the message of an event; raise ValueError for a name that is the protocol's own, TypeError for no text."""
+    """Return the message of an event.
+
+    Raises TypeError for a name that is no text, ValueError for one that the protocol reserves.
+    """
     if not isinstance(event, str):
-        raise TypeError(f"the name of an event is a text, which {event!r:.80} is not")
+        raise TypeError(f"the name of an event must be a text, got {event!r:.80}")
     if event in RESERVED_EVENTS:
-        raise ValueError(f"{event!r} is an event of the protocol's own: choose another name")
+        raise ValueError(f"{event!r} is reserved by the protocol: choose another name")
     return Message(EVENT, namespace, [event, *args], id_)
 
 
@@ -49,71 +52,71 @@ class Namespace:
         self.name = name
         self.handler = handler
         self.events = events
-        """What the handler class answers."""
+        """The events that the handler class has methods for."""
         self.match = match
-        """How the name fits the expression it was declared by; None for one declared by its exact name."""
+        """The match of a name that was declared by an expression; None for an exact name."""
         self.hub = hub
         self.watch = watch
-        """What measures the methods of its handlers."""
+        """Measures the methods of the handlers."""
         self.everyone = Room(name)
-        """The room that every client of the namespace is in."""
+        """The room of all clients of the namespace."""
         self.rooms: dict[str, Room] = {}
-        """Rooms by name, as long as somebody is in them or something is kept in them."""
+        """Rooms by name that have clients or keep events."""
         self.clients: dict[str, Client] = {}
-        """Clients by id, as long as they are online."""
+        """Clients by id that are online, or away in their grace time."""
         self.known: dict[str, Client] = {}
-        """Clients by id: those online, and those away who may come back."""
+        """All clients by id: online, or away and recoverable."""
         self._members: dict[str, dict[Client, None]] = {}
         self.kept: dict[Room, dict[str, deque[Sequence[Packet]]]] = {}
-        """What is kept in rooms for those who enter later, by event."""
+        """Events that rooms keep for later clients, by name."""
         self._last_call = 0
 
     # -- coming and going
 
     def admit(self, client: Client) -> None:
-        """Let a newcomer in."""
+        """Add a new client."""
         self.hub.namespaces[self.name] = self
         self.clients[client.id] = self.known[client.id] = client
         for room in (client.room, self.everyone):
             client.subscribe(room)
 
     def readmit(self, client: Client) -> None:
-        """Let a client read again that was away."""
+        """Subscribe a client again that was away."""
         self.clients[client.id] = client
         for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
             client.subscribe(room)
 
     def suspend(self, client: Client) -> None:
-        """Let a client read no more that may come back."""
+        """Unsubscribe a client that is away and may reconnect."""
         for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
             client.session.leave(room)
 
     def dismiss(self, client: Client) -> None:
-        """Let a client out for good, and out of all its rooms."""
+        """Remove a client from the namespace and all its rooms."""
         self.suspend(client)
         for name in client.rooms:
             self.leave(client, name)
         del self.known[client.id]
 
     def enter(self, client: Client, name: str) -> None:
-        """Let a client into a room, which begins with its first client; what is kept there is sent to it."""
+        """Add a client to a room, created if new; send it the kept events."""
         room = self.add(client, name)
         client.subscribe(room)
         self.send_kept(client, room)
 
     def add(self, client: Client, name: str) -> Room:
-        """Count a client among those in a room, and return the room."""
+        """Add a client to the members of a room, and return the room."""
         self._members.setdefault(name, {})[client] = None
         return self.room(name)
 
     def room(self, name: str) -> Room:
-        """Return the room of this name, a new one if there is none."""
+        """Return the room of this name, created if new."""
         if name not in self.rooms:
             self.rooms[name] = Room(name)
         return self.rooms[name]
 
     def leave(self, client: Client, name: str) -> None:
-        """Let a client out of a room, which ends with its last client unless something is kept there."""
+        """Remove a client from a room; drop the room if empty."""
         client.unsubscribe(self.rooms[name])
         members = self._members[name]
         del members[client]
@@ -122,35 +125,38 @@ class Namespace:
             self.drop_empty(name)
 
     def drop_empty(self, name: str) -> None:
-        """Drop a room that has nobody and keeps nothing."""
+        """Drop a room if it has no members and keeps no events."""
         if name not in self._members and self.rooms[name] not in self.kept:
             del self.rooms[name]
 
     def members(self, name: str) -> Iterable[Client]:
-        """Return who is in a room, also those away; the id of a client is the name of its room of one."""
+        """Return the members of a room, also those away.
+
+        name: of a room, or the id of a client, which is the name of its own room.
+        """
         members = self._members.get(name, {})
         return {self.known[name]: None, **members} if name in self.known else members
 
     # -- keeping
 
     def keep(self, room: Room, event: str, said: Sequence[Packet], number: int) -> None:
-        """Keep the last `number` of an event in a room, for those who enter later."""
+        """Keep the last `number` of an event in a room, for later clients."""
         self.hub.namespaces[self.name] = self
         events = self.kept.setdefault(room, {})
         events[event] = deque([*events.get(event, ()), said], maxlen=number)
 
     def send_kept(self, client: Client, room: Room) -> None:
-        """Send a client what is kept in a room it has entered."""
+        """Send a client the events that a room keeps."""
         for events in self.kept.get(room, {}).values():
             for said in events:
                 self.hub.delivery.publish([client.room], said, replayable=True)
 
     @property
     def idle(self) -> bool:
-        """Whether it has nobody and keeps nothing."""
+        """Whether the namespace has no clients and keeps no events."""
         return not self.known and not self.kept
 
     def next_call(self) -> int:
-        """Return the id of the next event that asks for an answer."""
+        """Return the id of the next event that wants an acknowledgement."""
         self._last_call += 1
         return self._last_call

@@ -1,4 +1,4 @@
-"""The one line that adds real time to a Tornado application: `Application([…, *routes(hub)])`."""
+"""URL rules for a Tornado application: `Application([…, *routes(hub)])`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .hub import Hub
 
 
 class TransportMatches(Matcher):
-    """Matches requests to a path that name this transport."""
+    """Matches requests to a path with `transport=` this one."""
 
     def __init__(self, path: str, transport: str) -> None:
         self._path = PathMatches(path)
         self._transport = transport.encode()
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        """Return {} where it matches, None elsewhere."""
+        """Return {} if the request matches, else None."""
         named = request.query_arguments.get("transport")
         return self._path.match(request) if named and named[-1] == self._transport else None
 
@@ -36,7 +36,7 @@ class TransportMatches(Matcher):
 def event_stream(
     hub: Hub, path: str = "/events", *, namespace: str = "/", origins: Iterable[str] = (), trust_proxy: bool = False
 ) -> list[tuple[Any, ...]]:
-    """Return the rule that serves what is broadcast in a namespace as Server-Sent Events."""
+    """Return the URL rule that serves a namespace's broadcasts as Server-Sent Events."""
     options = {"engine": hub, "namespace": namespace, "origins": Origins(origins), "trust_proxy": trust_proxy}
     return [(re.escape(path), EventStreamHandler, options)]
 
@@ -44,10 +44,11 @@ def event_stream(
 def routes(
     engine: Engine, *, path: str = "/socket.io/", origins: Iterable[str] = (), trust_proxy: bool = False
 ) -> list[tuple[Any, ...]]:
-    """Return the rules that serve an engine, and the browser client, below a path.
+    """Return the URL rules that serve an engine and the browser client.
 
-    origins: those that may connect besides the host itself; "*" for all.
-    trust_proxy: whether X-Forwarded-Host is to be believed. The address is the HTTP server's affair (`xheaders=True`).
+    path: prefix of all of them.
+    origins: origins of other hosts' pages to allow; "*" allows all.
+    trust_proxy: trust X-Forwarded-Host. Client addresses come from the HTTP server (`xheaders=True`).
     """
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
     options: dict[str, Any] = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}

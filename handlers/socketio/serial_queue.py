@@ -1,4 +1,4 @@
-"""One after the other: the handlers of one client run in the order in which its events came, even where they wait."""
+"""A queue that runs one client's handlers one after the other, in order."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 Job = Callable[..., "Awaitable[None] | None"]
-"""Does its work at once, or returns what finishes it. It raises nothing: it deals with its own failures."""
+"""Finishes at once and returns None, or returns an awaitable that finishes the work. It raises nothing."""
 
 
 class SerialQueue:
-    """A queue of jobs, of which one runs at a time. At rest it holds no task.
+    """A queue of jobs, of which one runs at a time.
 
-    running: where what finishes a job is found while it runs, and this queue, among those of other queues.
+    running: mapping in which running tasks register this queue (shared by all queues). An idle queue has no task.
     """
 
     __slots__ = ("_running", "_waiting", "busy")
@@ -26,7 +26,7 @@ class SerialQueue:
         self._running = running
 
     def take(self, job: Job, *args: Any) -> None:
-        """Run a job now, or after those that came before it."""
+        """Run a job now, or after the jobs before it."""
         if self.busy:
             self._waiting = self._waiting or deque()
             self._waiting.append((job, args))
@@ -40,11 +40,11 @@ class SerialQueue:
 
     @property
     def waiting(self) -> int:
-        """How many jobs have not begun."""
+        """Number of jobs that have not started."""
         return len(self._waiting or ())
 
     def clear(self) -> None:
-        """Drop the jobs that have not begun."""
+        """Drop the jobs that have not started."""
         if self._waiting is not None:
             self._waiting.clear()
 

@@ -1,4 +1,4 @@
-"""A client for tests of an application's events: the real code, without sockets, on a clock that the test sets.
+"""A client for tests of handlers: real code, no sockets, a fake clock.
 
     async def test_everyone_hears_who_comes():
         hub = Hub({"/": BoardHandler})
@@ -32,7 +32,7 @@ __all__ = ["Clock", "TestClient", "connect"]
 
 
 class Clock:
-    """The running loop with a time of its own, which stands still until `advance`."""
+    """The running loop, with a time that stands still until `advance`."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -46,7 +46,7 @@ class Clock:
         return self._now
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass: pings are sent and answered, deadlines pass."""
+        """Move time forward: pings are sent and answered, deadlines expire."""
         end = self._now + seconds
         while self._now < end:
             self._now = min(end, self._now + self._hub.period)
@@ -55,20 +55,20 @@ class Clock:
 
 
 class TestClient:
-    """A client of a hub. `connect` makes one."""
+    """A client of a hub, made by `connect`."""
 
     __test__ = False
     name = "websocket"
     id = ""
-    """Its id in the namespace."""
+    """The client's id in the namespace."""
     recovered = False
     closed: CloseReason | None = None
-    """Why the server ended the connection."""
+    """Why the server closed the connection; None while open."""
     session: Session
 
     def __init__(self, hub: Hub, namespace: str, auth: dict[str, Any], handshake: Handshake) -> None:
         self.silent = False
-        """Set it to leave pings without an answer."""
+        """Set to True to leave pings unanswered."""
         self._hub = hub
         self._namespace = namespace
         self._auth = auth
@@ -84,7 +84,7 @@ class TestClient:
     # -- what a test says
 
     async def connect(self, timeout: float = 1) -> None:
-        """Connect, or come back after `drop`. Raises Refused where the server refuses."""
+        """Connect, or reconnect after `drop`. Raises Refused if the server refuses."""
         self.closed, self._refusal = None, None
         self._decoder = Decoder()
         self.session = self._hub.open(self, self._handshake)
@@ -95,7 +95,7 @@ class TestClient:
             raise Refused(self._refusal["message"], self._refusal.get("data"))
 
     def emit(self, event: str, *args: Any) -> None:
-        """Send an event."""
+        """Send an event without acknowledgement."""
         self._send(Message(Kind.EVENT, self._namespace, [event, *args]))
 
     async def call(self, event: str, *args: Any, timeout: float = 1) -> Any:
@@ -106,9 +106,10 @@ class TestClient:
         return await asyncio.wait_for(answer, timeout)
 
     async def receive(self, event: str | None = None, timeout: float = 1) -> Any:
-        """Return the argument (several: a tuple) of the next event or, with a name, of the next of that name.
+        """Return the argument (several: a tuple) of the next event.
 
-        Raises AssertionError, with what came instead, if it does not come within `timeout` seconds.
+        event: its name; by default any event. Raises AssertionError, with the events that came instead, after `timeout`
+        seconds.
         """
 
         def found() -> list[Any] | None:
@@ -122,23 +123,23 @@ class TestClient:
 
     @property
     def received(self) -> list[tuple[Any, ...]]:
-        """What came and was not asked for yet: (event, *args)."""
+        """Events received and not yet returned by `receive`: (event, *args)."""
         return [tuple(args) for args in self._events]
 
     def answer(self, event: str, function: Callable[..., Any]) -> None:
-        """Let a function answer an event of the server."""
+        """Answer an event of the server with the result of a function."""
         self._answering[event] = function
 
     def disconnect(self) -> None:
-        """Leave the namespace, as a client does that says so."""
+        """Leave the namespace with a DISCONNECT packet."""
         self._send(Message(Kind.DISCONNECT, self._namespace))
 
     def drop(self) -> None:
-        """Die without a word."""
+        """Lose the connection without a DISCONNECT packet."""
         self.session.lost(self, "transport close")
 
     def brings(self, data: str | bytes) -> None:
-        """Send an Engine.IO message as it is, good or bad."""
+        """Send an Engine.IO message unchecked, valid or not."""
         self.session.receive(Packet(PacketType.MESSAGE, data), self)
 
     def _send(self, message: Message) -> None:
@@ -161,15 +162,15 @@ class TestClient:
     burst = 0
 
     def deliver(self, unread: Slice) -> bool:
-        """Take entries."""
+        """Receive entries."""
         self._take(unread)
         return True
 
     def release(self) -> None:
-        """Never happens: it neither probes nor upgrades."""
+        """Do nothing: this client never upgrades."""
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Take the last that was said."""
+        """Receive the last entries, and store the reason."""
         self._take(farewell)
         self.closed = reason
         self._changed.set()
@@ -230,10 +231,10 @@ async def connect(
     query: str = "",
     remote_ip: str = "127.0.0.1",
 ) -> TestClient:
-    """Connect a client to a hub and return it. Raises Refused where it is refused.
+    """Connect a client to a hub and return it.
 
-    recovery: whether it may come back. headers, such as Cookie, and query, `"token=…"`: those of its first request.
-    A hub that does not run yet is started on a `Clock`, which is then `hub.loop`.
+    recovery: whether the client takes part in recovery. headers, such as Cookie, and query, `"token=…"`, are those of
+    its first request. A hub that is not started yet is started on a `Clock`, which is then `hub.loop`. Raises Refused.
     """
     if hub.loop is None:
         hub.start(Clock(hub))

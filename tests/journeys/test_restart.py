@@ -356,7 +356,7 @@ async def test_a_damaged_file_is_set_aside_and_the_server_starts(tmp_path: Path)
         client = Listener(counting.clients.port)
         async with listening(client):
             await client.hears(1, 1)
-    assert "is not a valid snapshot ('format' is not" in counting.log
+    assert "is not a valid snapshot ('format' must be" in counting.log
     assert (tmp_path / "state.damaged").read_text() == '{"format": "another"}'
 
 

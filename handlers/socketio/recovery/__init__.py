@@ -1,1 +1,1 @@
-"""Connection state recovery: clients that are away, over a restart of the server as well."""
+"""Connection state recovery, also over a restart of the server."""

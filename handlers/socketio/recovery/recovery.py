@@ -1,10 +1,10 @@
-"""Connection state recovery: a client that comes back in time has its id, rooms and attributes again, and gets what it
-missed.
+"""Connection state recovery: a client that reconnects in time keeps its state.
 
-Only a client that asks for it takes part: `{"recovery": true}` in its auth, or `recovery=true` in the query. It is told
-a `pid`, and each event carries its stamp as one more, last argument; it comes back with the pid and the last stamp it
-saw. Nothing else is needed, because a room is a log and a stamp is a place in all logs: what the client missed is what
-its rooms hold of later stamps. Where a room has forgotten some of that, the client is a newcomer.
+It gets its id, rooms and attributes back, and the events that it missed. Only clients that ask for it take part:
+`{"recovery": true}` in the auth, or `recovery=true` in the query. The server sends such a client a `pid`, and each
+event with its offset as one more, last argument; the client reconnects with the pid and the last offset it has. A
+room is a log and an offset is a position in all logs, so the missed events are the entries of its rooms after that
+offset. If a room has forgotten some of them, the client gets a new session.
 
 Source: Socket.IO, "Connection state recovery"; the wire format is that of Node's socket.io 4.8.
 """
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from ..client import Client
 
 MAX_AWAY = 10_000
-"""How many clients may be away at once; beyond, who left first is forgotten first."""
+"""Maximum number of clients that are away; beyond it the oldest are forgotten."""
 MARKS = 50
-"""In how many parts the window is divided: how exactly the age of what was said is known."""
+"""Number of (time, offset) marks in the window: the precision to which the age of entries is known."""
 BEATS = 10
-"""In how many beats all clients' rooms are looked through for what is too old, so that none takes long."""
+"""Number of beats over which the search for old entries is spread, so that no beat takes long."""
 PROTOCOL_KEYS = frozenset({"pid", "offset", "recovery"})
-"""What clients say of their recovery in their auth; it is not the application's."""
+"""Keys of the auth that belong to recovery and are hidden from the application."""
 
 
 EVENT = re.compile(r"(?:2|5\d+-)(?:/[^,]*,)?\[")
-"""How an event begins that asks for no acknowledgement: its type, its attachments, its namespace."""
+"""Start of an event without acknowledgement: type, number of attachments, namespace."""
 
 
 def with_offset(entry: Entry) -> Entry:
-    """Return an event with its offset as one more, last argument; return any other entry as it is."""
+    """Return an event with its offset as last argument; return other entries unchanged."""
     text, *attachments = entry.packets
     if not isinstance(text.data, str) or not EVENT.match(text.data):
         return entry
@@ -48,47 +48,47 @@ def with_offset(entry: Entry) -> Entry:
 
 
 class RecoveryTrail:
-    """What is needed to find out what one client missed: where it was, and since when."""
+    """The rooms of one client and the times it was in them, to find missed events."""
 
     __slots__ = ("entered", "left", "pid", "resent_from")
 
     def __init__(self, pid: str = "") -> None:
         self.pid = pid or secrets.token_urlsafe(15)
         self.entered: dict[Room, int] = {}
-        """The rooms the client is in, and the stamp from which on it has been there."""
+        """The client's rooms, each with the offset at which the client entered."""
         self.left: list[Entry] = []
-        """What it heard in rooms that it has left since."""
+        """Entries that were read in rooms that the client has left since."""
         self.resent_from: int | None = None
-        """The stamp after which it was sent again what it had missed, while it may have closed because of that."""
+        """Offset after which missed events were sent again, while those may be why the connection closes; else None."""
 
     def enter(self, room: Room, offset: int) -> None:
-        """The client is in a room, from this stamp on."""
+        """Add a room that the client entered at this offset."""
         if room not in self.entered:
             self.entered[room] = offset
             room.retain()
 
     def leave(self, room: Room) -> None:
-        """The client is in a room no more; what it heard there may still have to be sent again."""
+        """Remove a room; keep its entries, because they may have to be sent again."""
         entered = self.entered.pop(room, None)
         if entered is not None:
             self.left += room.after(entered)
             room.release()
 
     def end(self) -> None:
-        """The client will not come back."""
+        """Release all rooms: the client cannot reconnect any more."""
         for room in self.entered:
             room.release()
         self.entered, self.left = {}, []
 
     def forget_through(self, offset: int) -> None:
-        """Forget what is too old to be asked for."""
+        """Forget entries up to this offset: too old to be asked for."""
         for room in self.entered:
             room.forget_through(offset)
         if self.left:
             self.left = [entry for entry in self.left if entry.offset > offset]
 
     def missed(self, offset: int) -> Slice | None:
-        """Return what the client was to hear after this stamp; None where a room has forgotten some of it."""
+        """Return the client's entries after this offset; None if some are forgotten."""
         entries = [entry for entry in self.left if entry.offset > offset]
         for room, entered in self.entered.items():
             since = max(offset, entered)
@@ -100,10 +100,10 @@ class RecoveryTrail:
 
 
 class Recovery:
-    """The clients of one server that take part, online or away.
+    """The clients of one server that take part in recovery, online or away.
 
-    window: seconds that one may be away; 0: nobody takes part.
-    grace: seconds that one may be away without having left, as far as others are told.
+    window: seconds that a client may be away; 0: no client takes part.
+    grace: seconds to wait before `on_disconnect` announces that a client is away.
     """
 
     def __init__(self, window: float, grace: float) -> None:
@@ -119,12 +119,15 @@ class Recovery:
         return len(self._clients)
 
     def wants(self, auth: Mapping[str, Any], query: Mapping[str, str]) -> bool:
-        """Whether a client that says so takes part."""
+        """Return whether a client with this auth and query takes part."""
         asks = auth.get("recovery") is True or "pid" in auth or query.get("recovery") in ("true", "1")
         return asks and self._away.wait > 0
 
     def begin(self, client: Client, pid: str = "") -> RecoveryTrail:
-        """Let a client take part; `pid`: that which it was told by an earlier server."""
+        """Register a client and return its trail.
+
+        pid: the one that an earlier server gave the client; by default a new one.
+        """
         trail = RecoveryTrail(pid)
         self._clients[trail.pid] = client
         return trail
@@ -134,7 +137,7 @@ class Recovery:
         return self._clients.get(pid) if isinstance(pid, str) else None
 
     def lost(self, client: Client, now: float) -> bool:
-        """A client is away. Return whether others are to be told at once."""
+        """Register a client as away; return whether to announce that at once."""
         self._away.begin(client, now)
         for forgotten in self._away.beyond(MAX_AWAY):
             attempt(forgotten.expire)
@@ -143,60 +146,64 @@ class Recovery:
         return not self._unnoticed.wait
 
     def restore_away(self, client: Client, since: float, present: bool, now: float) -> None:
-        """A client is away that an earlier server had lost; they come in the order in which they were.
+        """Register a client restored as disconnected. Call in order of disconnection.
 
-        present: whether others have not been told, and have still to be when its grace time is over.
+        since: when it was lost, in seconds of the loop's clock.
+        present: whether that is not announced yet, and must be when the grace time is over.
         """
         self._away.begin(client, since)
         if present:
             self._unnoticed.begin(client, now)
 
     def away(self, client: Client, now: float) -> float:
-        """Return for how many seconds a client has been away; 0 for one that is online."""
+        """Return the seconds that a client has been away; 0 if online."""
         return self._away.waited(client, now)
 
     @property
     def window(self) -> float:
-        """Seconds that a client may be away."""
+        """Maximum seconds that a client may be away."""
         return self._away.wait
 
     def hold(self, client: Client) -> None:
-        """A client asks to come back: keep it until it is answered."""
+        """Stop the deadline of a client that reconnects, until it is answered."""
         self._away.end(client)
 
     def wait_again(self, client: Client, now: float) -> None:
-        """A client did not come back after all."""
+        """Start the deadline again: the client did not complete its return."""
         self._away.begin(client, now)
 
     def back(self, client: Client) -> bool:
-        """A client is back. Return whether others were told that it had left."""
+        """Register a client as back; return whether its absence was announced."""
         self._away.end(client)
         return not self._unnoticed.end(client)
 
     def announce_all(self) -> None:
-        """Nobody will come back: tell of those of whom others have not been told."""
+        """Announce all absences that are not announced yet: no client can return."""
         for client in self._unnoticed.beyond(0):
             attempt(client.run_disconnect_hooks)
 
     def forget(self, client: Client, trail: RecoveryTrail) -> None:
-        """A client will not come back."""
+        """Remove a client that cannot reconnect any more."""
         self._away.end(client)
         self._unnoticed.end(client)
         del self._clients[trail.pid]
         trail.end()
 
     def retains(self, room: Room) -> bool:
-        """Whether what is said in a room is kept for others than clients."""
+        """Return whether a room's log is kept for event streams, too."""
         return room in self._retained
 
     def retain(self, room: Room) -> None:
-        """Keep what is said in a room for as long as clients may be away, for others who may come back to it."""
+        """Keep a room's log for the window, for event streams that may resume."""
         if self._away.wait > 0 and room not in self._retained:
             self._retained.add(room)
             room.retain()
 
     def beat(self, now: float, offset: int, late: float = 0.0) -> None:
-        """Let those go whose time is over, and what is too old to be asked for."""
+        """Expire clients whose time is over, and forget old entries.
+
+        now, late: seconds, as in `Deadlines.due`. offset: that of the last entry.
+        """
         for client in self._unnoticed.due(now, late):
             attempt(client.run_disconnect_hooks)
         for client in self._away.due(now, late):
@@ -216,7 +223,7 @@ class Recovery:
             for room in self._retained:
                 room.forget_through(horizon)
             self._horizon = horizon
-            # Whoever is left of the last search comes first, or with a short window would never be looked at.
+            # Finish the last search first; with a short window its last clients would never be searched otherwise.
             self._unsearched = self._unsearched or list(self._clients.values())
 
     def _forget_old(self) -> None:
@@ -227,6 +234,6 @@ class Recovery:
 
 
 def read_offset(auth: Mapping[str, Any]) -> int:
-    """Return the stamp that a client names as the last it saw; 0 for one that has heard nothing yet."""
+    """Return the last offset that a client has; 0 if it has none yet."""
     offset = auth.get("offset")
     return int(offset) if isinstance(offset, str) and offset.isdecimal() and len(offset) < 20 else 0

@@ -1,8 +1,8 @@
-"""From one server to the next: what those who may come back need, as JSON.
+"""Snapshots: recoverable sessions as JSON, from one server to the next.
 
-`snapshot` takes it when all sessions are over, `restore` gives it to a hub that has just been started. Neither reads
-or writes a file. What is said is saved once, however many rooms it was said in; and only what somebody may ask for
-again: events, without those that were volatile or asked for an answer.
+`snapshot` makes one when all sessions are closed, `restore` loads it into a hub that was just started. Neither reads
+or writes a file. An event is saved once, even if it was sent to many rooms. Only events that a client may ask for
+again are saved, not those that were volatile or wanted an acknowledgement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ ENDED: CloseReason = "server shutting down"
 
 
 def snapshot(hub: Hub, taken_at: float) -> dict[str, Any]:
-    """See `Hub.snapshot`; `saved.py` says what it looks like. Who is online counts as away from now on."""
+    """Return the value of `Hub.snapshot`; `snapshot_format` documents its form.
+
+    Clients that are online count as away from now on.
+    """
     writer = _Writer(hub)
     namespaces = {namespace.name: writer.namespace(namespace) for namespace in hub.namespaces.values()}
     said = [[offset, *_parts(writer.said[offset].packets)] for offset in sorted(writer.said)]
@@ -47,7 +50,7 @@ def snapshot(hub: Hub, taken_at: float) -> dict[str, Any]:
 
 
 def restore(hub: Hub, data: Any, now: float) -> int:
-    """See `Hub.restore`."""
+    """Do the work of `Hub.restore`."""
     saved = read(data)
     age = max(0.0, now - saved.taken_at)
     found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
@@ -56,15 +59,15 @@ def restore(hub: Hub, data: Any, now: float) -> int:
     hub.delivery.skip_offsets_to(saved.offset)
     for namespace, part in parts:
         hub.namespaces[namespace.name] = namespace
-        _fill(namespace, part)
+        _restore_rooms(namespace, part)
     for client, was in sorted(absent, key=lambda pair: -pair[1].away):
-        _place(client, was)
+        _restore_client(client, was)
         hub.recovery.restore_away(client, hub.now() - age - was.away, was.present, hub.now())
     for namespace, part in parts:
         for room, _ in _rooms(namespace, part):
             room.release()
         for name in part.rooms:
-            namespace.drop_empty(name)  # those that only clients were in whose handlers could not be made
+            namespace.drop_empty(name)  # rooms whose only clients have handlers that could not be made
         hub.prune(namespace)
     return len(absent)
 
@@ -73,17 +76,17 @@ def restore(hub: Hub, data: Any, now: float) -> int:
 
 
 class _Writer:
-    """Writes one snapshot."""
+    """Collects the values of one snapshot."""
 
     def __init__(self, hub: Hub) -> None:
         self.said: dict[int, Entry] = {}
-        """What the logs have, by stamp."""
+        """Entries of all logs, by offset."""
         self._hub = hub
         self._complaints: set[tuple[type, str]] = set()
         self._groups: dict[int, int] = {}
 
     def namespace(self, namespace: Namespace) -> dict[str, Any]:
-        """Write a namespace."""
+        """Return a namespace as JSON values."""
         clients = [client for client in namespace.known.values() if client.trail is not None]
         entered = {name for client in clients for name in client.rooms}
         rooms = {name: room for name, room in namespace.rooms.items() if name in entered or room in namespace.kept}
@@ -138,7 +141,7 @@ class _Writer:
         return written
 
     def _json(self, client: Client, name: str, value: Any) -> dict[str, Any]:
-        """Return a value by its name, as JSON has it; nothing, and complain once, where it has no JSON form."""
+        """Return `{name: value}` as JSON values; log once and return {} without JSON form."""
         try:
             return {name: json.loads(json.dumps(value, allow_nan=False))}
         except Exception as error:
@@ -153,11 +156,11 @@ def _parts(packets: Sequence[Packet]) -> list[str]:
     return [p.data if isinstance(p.data, str) else base64.b64encode(p.data).decode("ascii") for p in packets]
 
 
-# -- giving
+# -- restoring
 
 
 class NullTransport:
-    """What carries the session of a client that is away."""
+    """The transport of a client that is away: it delivers nothing."""
 
     name = "nothing"
 
@@ -165,14 +168,14 @@ class NullTransport:
     burst = 0
 
     def deliver(self, unread: Slice) -> bool:
-        """Send nothing."""
+        """Return False, because nothing can be sent."""
         return False
 
     def release(self) -> None:
-        """Hold nothing."""
+        """Do nothing, because there is no connection."""
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """It has ended."""
+        """Do nothing, because there is no connection."""
 
 
 def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
@@ -184,7 +187,10 @@ def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
 
 
 def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) -> list[tuple[Client, SavedClient]]:
-    """Make the clients that are away; no namespace knows them yet. One whose handler fails is logged and left out."""
+    """Make the clients that are away, without adding them to namespaces.
+
+    A client whose handler fails is logged and left out.
+    """
     absent = []
     groups: dict[int, dict[Client, None]] = {}
     for namespace, part in parts:
@@ -192,7 +198,7 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
             connection = _closed_connection(hub, was)
             if was.connection is not None:
                 connection.group = groups.setdefault(was.connection, connection.group)
-            client = _absent(namespace, connection, was)
+            client = _make_absent_client(namespace, connection, was)
             if client is not None:
                 absent.append((client, was))
     return absent
@@ -205,7 +211,7 @@ def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
     return Connection(hub, session)
 
 
-def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> Client | None:
+def _make_absent_client(namespace: Namespace, connection: Connection, was: SavedClient) -> Client | None:
     client = Client(namespace, connection, was.auth)
     client.make_handler(client.log_settled)
     if client.handler is None:
@@ -217,10 +223,10 @@ def _absent(namespace: Namespace, connection: Connection, was: SavedClient) -> C
     return client
 
 
-def _fill(namespace: Namespace, part: SavedNamespace) -> None:
+def _restore_rooms(namespace: Namespace, part: SavedNamespace) -> None:
     for room, was in _rooms(namespace, part):
         room.retain()
-        _tell(room, was.forgotten, was.log)
+        _restore_log(room, was.forgotten, was.log)
         if was.kept:
             namespace.kept[room] = {event.name: _deque(event) for event in was.kept}
         if was.retained:
@@ -237,17 +243,17 @@ def _rooms(namespace: Namespace, part: SavedNamespace) -> Iterable[tuple[Room, S
         yield namespace.room(name), was
 
 
-def _tell(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
+def _restore_log(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
     room.forgotten = forgotten
     for entry in log:
         room.append(entry)
     room.offer()
 
 
-def _place(client: Client, was: SavedClient) -> None:
-    """Put a client where it was."""
+def _restore_client(client: Client, was: SavedClient) -> None:
+    """Put a client back into its namespace and rooms."""
     namespace = client.namespace
-    _tell(client.room, was.forgotten, was.log)
+    _restore_log(client.room, was.forgotten, was.log)
     trail = client.trail = namespace.hub.recovery.begin(client, was.pid)
     trail.enter(client.room, was.entered)
     trail.enter(namespace.everyone, was.entered_everyone)

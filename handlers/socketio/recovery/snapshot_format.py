@@ -1,17 +1,18 @@
-"""What a snapshot says, as values. Anybody may have had the file in hand: it is what a server wrote, or ValueError.
+"""The format of snapshots: values, and a reader that checks them.
 
-A snapshot is one JSON object:
+The file may be damaged or forged, so the reader raises ValueError for anything that a server does not write. A
+snapshot is one JSON object:
 
     format      FORMAT
-    taken_at    seconds since the epoch
-    stamp       of what was said last
-    said        events that may be asked for again, as [stamp, text, attachment in base64, …], by stamp
+    taken_at    seconds since 1970
+    stamp       offset of the last entry
+    said        recoverable events, as [offset, text, attachment in base64, …], by offset
     namespaces  by name {everyone, rooms, clients}:
                 everyone, and each of rooms by name: {forgotten, log, retained, kept}, where
-                    log has stamps of said, and kept has [event, how many, [[text, attachment, …], …]]
-                clients: [{id, pid, …}], see SavedClient; those that shared a connection have the same `connection`
+                    log has offsets of said, and kept has [event, maximum, [[text, attachment, …], …]]
+                clients: [{id, pid, …}], see SavedClient; clients of one connection have the same `connection`
 
-Times besides are seconds.
+All other times are in seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..engineio.room import Entry
 T = TypeVar("T")
 
 FORMAT = "handlers.socketio snapshot 1"
-"""Another number belongs to another form."""
+"""Name and version; another form needs another number."""
 MAX_STAMP = 1 << 62
 MAX_KEPT = 1 << 30
 
@@ -38,54 +39,54 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{20}")
 
 
 class SavedEvent(NamedTuple):
-    """The last of one event that are kept in a room."""
+    """The last events of one name that a room keeps for later clients."""
 
     name: str
     number: int
-    """How many are kept."""
+    """Maximum number kept."""
     said: list[list[Packet]]
 
 
 class SavedRoom(NamedTuple):
-    """A room, and what was said in it."""
+    """A room with its log."""
 
     forgotten: int
     log: list[Entry]
     retained: bool
-    """Whether its log is kept for others than clients."""
+    """Whether the log is kept for event streams, too."""
     kept: list[SavedEvent]
 
 
 class SavedClient(NamedTuple):
-    """A client that may come back."""
+    """A client that can recover its session."""
 
     id: str
     pid: str
     connection: int | None
-    """A number that clients have in common that are sent away together; None in a snapshot that does not tell."""
+    """The same number for clients of one connection; None in older snapshots."""
     away: float
-    """For how many seconds it had been away."""
+    """Seconds that the client had been away."""
     present: bool
-    """Whether others have not been told that it is away."""
+    """Whether its absence is not announced yet."""
     reason: str
-    """Why it is away."""
+    """Why it was disconnected."""
     auth: dict[str, Any]
     remote_ip: str
     query: dict[str, str]
     remembered: dict[str, Any]
     forgotten: int
     log: list[Entry]
-    """What was said to it alone."""
+    """Entries that were sent to this client alone."""
     entered: int
-    """The stamp from which on it has been in the room of its own."""
+    """Offset at which it entered its own room."""
     entered_everyone: int
     rooms: dict[str, int]
-    """The rooms it is in, and from which stamp on."""
+    """Its rooms, each with the offset at which it entered."""
     left: list[Entry]
 
 
 class SavedNamespace(NamedTuple):
-    """A namespace."""
+    """A namespace with its rooms and clients."""
 
     name: str
     everyone: SavedRoom
@@ -94,7 +95,7 @@ class SavedNamespace(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A snapshot."""
+    """The values of one snapshot."""
 
     taken_at: float
     offset: int
@@ -102,9 +103,9 @@ class Saved(NamedTuple):
 
 
 def read(data: Any) -> Saved:
-    """Read a snapshot; raise ValueError, which says what is wrong, for anything that is none."""
+    """Return the values of a snapshot; raise ValueError, which names the fault."""
     if _get(data, "format", str) != FORMAT:
-        raise ValueError(f"'format' is not {FORMAT!r}")
+        raise ValueError(f"'format' must be {FORMAT!r}")
     reader = _Reader(_stamp(_get(data, "stamp", int), MAX_STAMP))
     reader.read_said(_get(data, "said", list))
     namespaces = [reader.namespace(name, value) for name, value in _get(data, "namespaces", dict).items()]
@@ -112,7 +113,7 @@ def read(data: Any) -> Saved:
 
 
 class _Reader:
-    """Reads one snapshot."""
+    """Reads and checks one snapshot."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
@@ -120,25 +121,25 @@ class _Reader:
         self._known: set[str] = set()
 
     def read_said(self, said: list[Any]) -> None:
-        """Read all events, and the namespace that each is of."""
+        """Read all events, each with its namespace."""
         last = 0
         for item in said:
             if type(item) is not list or not item:
-                raise ValueError("'said' has something that is no event")
+                raise ValueError("'said' must have only events")
             offset, *parts = item
             if _stamp(offset, self.offset) <= last:
-                raise ValueError("'said' is out of order")
+                raise ValueError("'said' must be ordered by offset")
             last = offset
             namespace, packets = _event(parts)
             self._said[offset] = (namespace, Entry(offset, packets, replayable=True))
 
     def namespace(self, name: str, data: Any) -> SavedNamespace:
-        """Read a namespace; each of its rooms has a reason to be there."""
+        """Return a namespace; each of its rooms must have clients or keep events."""
         rooms = {room: self._room(name, value) for room, value in _get(data, "rooms", dict).items()}
         clients = [self._client(name, value) for value in _get(data, "clients", list)]
         entered = {room for client in clients for room in client.rooms}
         if not entered <= rooms.keys() <= entered | {room for room, saved in rooms.items() if saved.kept}:
-            raise ValueError(f"the rooms of {name!r} are not those that its clients are in")
+            raise ValueError(f"the rooms of {name!r} must be those of its clients")
         return SavedNamespace(name, self._room(name, _get(data, "everyone", dict)), rooms, clients)
 
     def _room(self, namespace: str, data: Any) -> SavedRoom:
@@ -153,7 +154,7 @@ class _Reader:
         for offset in stamps:
             where, entry = self._said.get(_stamp(offset, self.offset), ("", None))
             if entry is None or where != namespace or (entries and entries[-1].offset >= offset):
-                raise ValueError(f"the stamp {offset} is not that of something said in {namespace!r}, or out of order")
+                raise ValueError(f"the offset {offset} is not one of an event of {namespace!r}, or out of order")
             entries.append(entry)
         return entries
 
@@ -180,9 +181,9 @@ class _Reader:
         )
 
     def _new(self, name: str) -> str:
-        """Return an id or a pid; raise ValueError for one that has been there already."""
+        """Return an id or a pid; raise ValueError if it is not unique."""
         if name in self._known or not _NAME.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no id, or the id of two")
+            raise ValueError(f"{name[:40]!r} must be an id, and unique")
         self._known.add(name)
         return name
 
@@ -192,55 +193,55 @@ class _Reader:
 
 def _kept(namespace: str, data: Any) -> SavedEvent:
     if type(data) is not list or len(data) != 3 or type(data[1]) is not int or type(data[2]) is not list:
-        raise ValueError("'kept' has something that is no event, number and list")
+        raise ValueError("'kept' must have only [event, number, list]")
     name, number, said = data
     events = [_event(parts) for parts in said]
     if not 0 < number <= MAX_KEPT or len(events) > number or any(where != namespace for where, _ in events):
-        raise ValueError(f"'kept' has what cannot be kept in {namespace!r}")
+        raise ValueError(f"'kept' has an event that {namespace!r} cannot keep")
     return SavedEvent(_text(name), number, [packets for _, packets in events])
 
 
 def _event(parts: Any) -> tuple[str, list[Packet]]:
-    """Read an event that asks for no answer; return its namespace and its packets."""
+    """Return namespace and packets of an event that wants no acknowledgement."""
     if type(parts) is not list or not parts:
-        raise ValueError("an event without a text")
+        raise ValueError("an event must have a text")
     text, *attachments = [_text(part) for part in parts]
     match = _EVENT.fullmatch(text)
     if match is None or int(match[1] or 0) != len(attachments):
-        raise ValueError(f"{text[:40]!r} and {len(attachments)} attachments are no event")
+        raise ValueError(f"{text[:40]!r} with {len(attachments)} attachments is not an event")
     try:
         args = json.loads(match[3])
         text.encode()
     except (ValueError, RecursionError):
-        raise ValueError(f"{text[:40]!r} has no JSON in it") from None
+        raise ValueError(f"{text[:40]!r} must have JSON in it") from None
     if not args or not isinstance(args[0], str):
-        raise ValueError(f"{text[:40]!r} is an event without a name")
+        raise ValueError(f"the event {text[:40]!r} must have a name")
     binary = [Packet(PacketType.MESSAGE, base64.b64decode(part, validate=True)) for part in attachments]
     return match[2] or "/", [Packet(PacketType.MESSAGE, text), *binary]
 
 
 def _get(data: Any, key: str, kind: type[T]) -> T:
-    """Return a member of an object; raise ValueError where it is of another type."""
+    """Return a member of an object; raise ValueError if it has another type."""
     value = data.get(key) if isinstance(data, dict) else None
     if type(value) is not kind:
-        raise ValueError(f"{key!r} is of type {type(value).__name__}, where {kind.__name__} is due")
+        raise ValueError(f"{key!r} must be of type {kind.__name__}, got {type(value).__name__}")
     return value
 
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise ValueError(f"a value is of type {type(value).__name__}, where str is due")
+        raise ValueError(f"a value must be of type str, got {type(value).__name__}")
     return value
 
 
 def _stamp(value: Any, last: int) -> int:
     if type(value) is not int or not 0 <= value <= last:
-        raise ValueError("a stamp is none, or of something that was said later than the last")
+        raise ValueError("an offset must be a number up to the last offset")
     return value
 
 
 def _seconds(data: Any, key: str) -> float:
     value = data.get(key)
     if type(value) not in (int, float) or not 0 <= value < 1e12 or not math.isfinite(value):
-        raise ValueError(f"{key!r} is no number of seconds")
+        raise ValueError(f"{key!r} must be a number of seconds")
     return float(value)
