@@ -1,11 +1,11 @@
-// The page of the board: what the server says goes where it is shown, and what is posted here goes to the server.
+// The page of the board: connects the server's events with the modules that show them, and the composer with the server.
 
-import { announce, hush } from "./board/attention.js";
-import { complain, composer, name } from "./board/composer.js";
+import { clearUnread, notify } from "./board/attention.js";
+import { composer, name, showProblem } from "./board/composer.js";
 import { socket } from "./board/connection.js";
+import * as history from "./board/history.js";
 import * as lines from "./board/lines.js";
 import * as outbox from "./board/outbox.js";
-import * as past from "./board/past.js";
 import * as people from "./board/people.js";
 
 socket.on("news", ({ msg, count }) => {
@@ -21,49 +21,49 @@ socket.on("post", (post) => {
   const key = outbox.keyOf(post);
   lines.addPost(post, key);
   people.stopTyping(post.name);
-  if (!key) announce();
+  if (!key) notify();
 });
 
 socket.on("here", people.show);
 socket.on("typing", ({ name }) => people.startTyping(name));
 
-/** Be here under one's name or, where that is refused, under none. */
-async function beHere() {
+/** Send `here` with the person's name or, if that is refused, without a name. */
+async function announcePresence() {
   let answer = await socket.emitWithAck("here", { name: name() });
   if (answer.error) {
-    complain(answer.error);
+    showProblem(answer.error);
     answer = await socket.emitWithAck("here", {});
   }
   people.show(answer);
 }
 
 async function arrive() {
-  await beHere().catch(unlessLost);
-  if (socket.connected && !socket.recovered) await past.greet().catch(unlessLost);
+  await announcePresence().catch(unlessLost);
+  if (socket.connected && !socket.recovered) await history.greet().catch(unlessLost);
   if (!socket.connected) return;
-  lines.back("connection");
+  lines.markPresent("connection");
   await outbox.send();
 }
 
-/** What fails because the connection is lost again is done by the next one; what fails otherwise stops nothing else. */
+/** Report an error, unless the connection was lost: then the next connection does the work again. */
 function unlessLost(error) {
   if (socket.connected) reportError(error);
 }
 
 socket.on("connect", arrive);
 socket.on("disconnect", () => {
-  lines.leave("connection");
+  lines.markAway("connection");
   people.forget();
 });
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) lines.leave("page");
-  else lines.back("page");
-  hush();
+  if (document.hidden) lines.markAway("page");
+  else lines.markPresent("page");
+  clearUnread();
 });
 
 composer.addEventListener("post", ({ detail }) => outbox.post(detail, name()));
-composer.addEventListener("name", () => socket.connected && beHere().catch(unlessLost));
+composer.addEventListener("name", () => socket.connected && announcePresence().catch(unlessLost));
 composer.addEventListener("typing", () => socket.volatile.emit("typing", {}));
 outbox.restore();
 

@@ -1,15 +1,15 @@
-// What tells somebody who looks elsewhere that there is a new post: a number in the title and, if one likes, a sound.
+// Notifies of new posts while the page is hidden: a number in the title and, if switched on, a sound.
 
-import { find, keeper } from "./page.js";
+import { find, storage } from "./page.js";
 
-const QUIET = 2000; // milliseconds between two sounds
+const QUIET = 2000; // minimum milliseconds between two sounds
 
 const button = find("sound");
-const kept = keeper("localStorage");
+const stored = storage("localStorage");
 const title = document.title;
 
 let unread = 0;
-let isOn = kept.get("sound") === true;
+let isOn = stored.get("sound") === true;
 let context;
 let sounded = -Infinity;
 
@@ -17,14 +17,14 @@ function show() {
   button.setAttribute("aria-pressed", isOn);
 }
 
-/** Browsers allow sounds once somebody has used the page, and some only where that begins them. */
+/** Start the AudioContext in an event handler, because browsers allow sounds only after the page was used. */
 function allow() {
   if (!isOn) return;
   context ??= new AudioContext();
   context.resume();
 }
 
-/** A short, soft tone. */
+/** Play a short, soft tone. */
 function sound() {
   if (!context || performance.now() < sounded + QUIET) return;
   sounded = performance.now();
@@ -38,16 +38,16 @@ function sound() {
   tone.stop(end);
 }
 
-/** There is a new post. */
-export function announce() {
+/** Notify of one new post. */
+export function notify() {
   if (isOn) sound();
   if (!document.hidden) return;
   unread++;
   document.title = `(${unread}) ${title}`;
 }
 
-/** Somebody looks at the page. */
-export function hush() {
+/** Reset the number of unread posts if the page is visible. */
+export function clearUnread() {
   if (document.hidden) return;
   unread = 0;
   document.title = title;
@@ -55,7 +55,7 @@ export function hush() {
 
 button.addEventListener("click", () => {
   isOn = !isOn;
-  kept.set("sound", isOn);
+  stored.set("sound", isOn);
   show();
   allow();
   if (isOn) sound();

@@ -1,10 +1,10 @@
-// Where one writes. It dispatches `post` (detail: the text), `name` when that has changed, and `typing` now and then.
+// The form for posts and the name. It dispatches `post` (detail: the text), `name` after a change, and `typing`.
 
-import { find, keeper } from "./page.js";
+import { find, storage } from "./page.js";
 
 const MAX = 1000; // characters of a post
-const FEW = 100; // characters left that are worth saying
-const TYPING = 2000; // milliseconds between two words that one is typing
+const FEW = 100; // characters left below which their number is shown
+const TYPING = 2000; // minimum milliseconds between two `typing` events
 
 export const composer = find("composer");
 const text = find("text");
@@ -12,20 +12,20 @@ const nameField = find("name");
 const left = find("left");
 const problem = find("problem");
 
-const kept = keeper("localStorage");
+const stored = storage("localStorage");
 let typed = -Infinity;
 
-/** The name one goes by; empty for none. */
+/** Return the person's name; "" for none. */
 export const name = () => nameField.value.trim();
 
-export function complain(words) {
+export function showProblem(words) {
   problem.textContent = words;
 }
 
-/** Put back what could not be posted, before what has been written since. */
-export function giveBack(words, why) {
+/** Put a text that could not be posted back into the field, before newer text. */
+export function restoreDraft(words, why) {
   text.value = [words, text.value].filter(Boolean).join("\n");
-  complain(why);
+  showProblem(why);
   showLeft();
 }
 
@@ -33,8 +33,8 @@ const tidy = (words) => words.replace(/\r\n?/g, "\n").replaceAll("\t", "    ").t
 
 const length = (words) => [...words].length;
 
-/** What the server would say against it; it is not asked, because it may be away. */
-function objection(words) {
+/** Return why the server would refuse a post, "" if it would not. Checked here too, because the server may be away. */
+function findProblem(words) {
   const surplus = length(words) - MAX;
   if (!words) return "There is nothing to post yet: write something.";
   if (surplus > 0) return `Too long by ${surplus.toLocaleString()}: a post has at most ${MAX.toLocaleString()} characters.`;
@@ -56,7 +56,7 @@ function say(event, detail) {
 composer.addEventListener("submit", (event) => {
   event.preventDefault();
   const words = tidy(text.value);
-  complain(objection(words));
+  showProblem(findProblem(words));
   text.focus();
   if (problem.textContent) return;
   text.value = "";
@@ -65,7 +65,7 @@ composer.addEventListener("submit", (event) => {
   say("post", words);
 });
 
-/** Enter in an input method chooses what it proposes; Safari says so by keyCode alone, behind its compositionend. */
+/** Ignore the Enter that confirms an input method's proposal; Safari marks that only by keyCode, after compositionend. */
 const isEnter = ({ key, keyCode, isComposing }) => key === "Enter" && !isComposing && keyCode !== 229;
 
 text.addEventListener("keydown", (event) => {
@@ -75,7 +75,7 @@ text.addEventListener("keydown", (event) => {
 });
 
 text.addEventListener("input", () => {
-  complain("");
+  showProblem("");
   showLeft();
   if (!text.value.trim() || performance.now() < typed + TYPING) return;
   typed = performance.now();
@@ -83,7 +83,7 @@ text.addEventListener("input", () => {
 });
 
 nameField.addEventListener("change", () => {
-  kept.set("name", name());
+  stored.set("name", name());
   say("name");
 });
 
@@ -93,4 +93,4 @@ nameField.addEventListener("keydown", (event) => {
   text.focus();
 });
 
-nameField.value = kept.get("name") ?? "";
+nameField.value = stored.get("name") ?? "";

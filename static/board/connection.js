@@ -1,4 +1,4 @@
-// The connection: what state it is in, and when it is tried again.
+// The connection: shows its state, and reconnects.
 
 import { find } from "./page.js";
 
@@ -10,7 +10,7 @@ const transport = find("transport");
 const away = find("away");
 const now = find("now");
 
-/** The page says when to reconnect, so that it can say in how many seconds. */
+/** Reconnection is done here, so that the page can show in how many seconds. */
 export const socket = io({ reconnection: false });
 
 let attempts = 0;
@@ -28,11 +28,11 @@ function showAway(text) {
   away.firstElementChild.textContent = text;
 }
 
-function countDown(due) {
-  const left = Math.ceil((due - Date.now()) / 1000);
+function countDown(end) {
+  const left = Math.ceil((end - Date.now()) / 1000);
   if (left <= 0) return tryAgain();
   showAway(navigator.onLine ? `Reconnecting in ${left} s` : `Offline. What you post is sent later. Trying in ${left} s`);
-  timer = setTimeout(countDown, 200, due);
+  timer = setTimeout(countDown, 200, end);
 }
 
 function tryAgain() {
@@ -43,19 +43,19 @@ function tryAgain() {
 
 function wait() {
   clearTimeout(timer);
-  const seconds = Math.min(2 ** attempts++, LONGEST) * (0.5 + Math.random()); // random, lest all return at once
+  const seconds = Math.min(2 ** attempts++, LONGEST) * (0.5 + Math.random()); // random, so that clients do not all return at once
   countDown(Date.now() + 1000 * seconds);
 }
 
-/** Being offline is a hint, which at localhost or behind a VPN is wrong: it is said, and the trying goes on. */
-function lose() {
+/** Show that the connection is lost, and reconnect. Offline is only a hint, wrong at localhost and behind a VPN. */
+function handleLoss() {
   if (socket.active) {
     if (!navigator.onLine) show("away", "Offline");
     else show("connecting", wasConnected ? "Reconnecting…" : "Connecting…");
     wait();
   } else {
     show("away", "Disconnected");
-    showAway("The server has ended the connection. Connect again?");
+    showAway("The server has closed the connection. Connect again?");
   }
 }
 
@@ -67,8 +67,8 @@ socket.on("connect", () => {
   show("connected", "Connected");
   socket.io.engine.on("upgrade", () => show("connected", "Connected"));
 });
-socket.on("connect_error", lose);
-socket.on("disconnect", lose);
+socket.on("connect_error", handleLoss);
+socket.on("disconnect", handleLoss);
 
 now.addEventListener("click", tryAgain);
 addEventListener("online", () => socket.active && !socket.connected && tryAgain());

@@ -1,14 +1,14 @@
-// The list of lines: posts in the order of their ids, and notices as they come. It holds a window of what there is: while
-// one reads the newest, the oldest leave the page; while one reads the oldest, the newest do.
+// The list of lines: posts ordered by id, and notices in the order of arrival. It is a window: while the reader follows
+// the newest lines, the oldest are removed from the page; while the reader is at the oldest, the newest are removed.
 
 import { fold } from "./notices.js";
 import { element, find } from "./page.js";
-import { goesOn, postLine } from "./post.js";
-import { onNewDay, tell } from "./times.js";
+import { continues, postLine } from "./post.js";
+import { onNewDay, showTime } from "./times.js";
 
-const WINDOW = 300; // lines: as many as can be replaced at once without keeping somebody waiting who types
-const PAUSE = 100; // milliseconds between two changes of the page
-const GREETING = 1000; // milliseconds that the first lines wait for the posts from before, lest they jump
+const WINDOW = 300; // lines; few enough to be replaced at once without a delay for a person who types
+const PAUSE = 100; // minimum milliseconds between two changes of the page
+const GREETING = 1000; // milliseconds that the first lines wait for older posts, so that they do not jump
 const NEAR = 40; // pixels from the end that count as the end
 
 const log = find("log");
@@ -18,8 +18,8 @@ const older = find("older");
 const newest = find("newest");
 const mark = element("li", "mark", "New since you were away");
 
-const lines = new Map(); // by the ids of their posts
-const posts = new WeakMap(); // by their lines
+const lines = new Map(); // by post id
+const posts = new WeakMap(); // by line
 const absences = new Set();
 const changes = [];
 
@@ -28,16 +28,16 @@ let isFollowing = true;
 let followedTo = 0; // where the log was scrolled to when it last followed
 let isAtEnd = true; // whether the newest line is in the window
 let unseen = 0;
-let last = 0; // the highest id that was seen
-let missedFrom = Infinity; // the lowest id of what came during an absence
+let last = 0; // the highest id shown
+let missedFrom = Infinity; // the lowest id of the posts that came during an absence
 
-// What the rest of the page says
+// For the other modules of the page
 
 export function addNotice(kind, text) {
   change(() => isAtEnd && list.append(element("li", kind, text)));
 }
 
-/** A new post; under the key that it has here, if it was posted here. */
+/** Add a new post; key: that of the pending line if it was posted here. */
 export function addPost(post, key) {
   change(() => {
     check(post);
@@ -49,7 +49,7 @@ export function addPost(post, key) {
   });
 }
 
-/** Posts that were there before, whether one has them or not. */
+/** Add older posts; those that are shown already are ignored. */
 export function addPast(past) {
   changes.push(...past.map((post) => () => insertPast(post)));
   applyQuietly();
@@ -67,16 +67,16 @@ function check(post) {
   if (!Number.isSafeInteger(post?.id)) throw new TypeError(`a post needs a number as its id: ${JSON.stringify(post)}`);
 }
 
-/** Whether there is a hole between what was seen last and these posts. */
-export const leavesHole = (past) => last > 0 && past[0]?.id > last;
+/** Return whether posts are missing between the last one shown and these. */
+export const hasGap = (past) => last > 0 && past[0]?.id > last;
 
-/** What comes next does not go on where the page ends: begin anew, unless somebody is reading there. */
-export function breakOff() {
+/** The next posts do not continue the list: clear it, or keep them off the page while the reader is further up. */
+export function detachFromEnd() {
   if (isFollowing) clear();
   else isAtEnd = false;
 }
 
-/** Begin anew with the newest posts. */
+/** Empty the list, and follow the newest posts. */
 export function clear() {
   list.replaceChildren();
   lines.clear();
@@ -95,17 +95,17 @@ export function addPending(post) {
 
 export const settle = (key) => change(() => removePending(key));
 
-/** One does not see the lines that come from now on: the connection is lost, or the page is hidden. */
-export function leave(why) {
+/** New lines are not seen from now on: the connection is lost, or the page is hidden. */
+export function markAway(why) {
   change(() => {
     if (!absences.size) missedFrom = Infinity;
     absences.add(why);
   });
 }
 
-export const back = (why) => change(() => absences.delete(why));
+export const markPresent = (why) => change(() => absences.delete(why));
 
-// How the page changes: a few times a second at most, however much is said
+// Changes of the page, collected: at most ten times a second
 
 function change(work) {
   changes.push(work);
@@ -114,7 +114,7 @@ function change(work) {
 
 function apply() {
   clearTimeout(pause);
-  pause = setTimeout(goOn, PAUSE);
+  pause = setTimeout(applyNext, PAUSE);
   const seen = isFollowing ? null : [...list.children].find((line) => line.offsetTop + line.offsetHeight > log.scrollTop);
   const place = seen?.offsetTop;
   changes.splice(0).forEach(attempt);
@@ -126,19 +126,19 @@ function apply() {
   showNewest();
 }
 
-/** Nobody wants a hundred lines read to them. */
+/** Apply changes without having a screen reader read a hundred lines. */
 function applyQuietly() {
   log.setAttribute("aria-live", "off");
   apply();
   setTimeout(() => log.removeAttribute("aria-live"), 1000);
 }
 
-function goOn() {
+function applyNext() {
   pause = undefined;
   if (changes.length) apply();
 }
 
-/** Whatever is wrong with one line, those behind it are shown. */
+/** Report errors of one change, so that those after it are shown. */
 function attempt(work) {
   try {
     work();
@@ -148,7 +148,7 @@ function attempt(work) {
 }
 
 onNewDay(() => {
-  changes.push(() => list.querySelectorAll("time").forEach(tell));
+  changes.push(() => list.querySelectorAll("time").forEach(showTime));
   applyQuietly();
 });
 
@@ -171,7 +171,7 @@ function predecessor(id) {
 
 function join(line) {
   const post = posts.get(line);
-  if (post) line.classList.toggle("joined", goesOn(post, posts.get(line.previousElementSibling)));
+  if (post) line.classList.toggle("joined", continues(post, posts.get(line.previousElementSibling)));
 }
 
 function removePending(key) {
@@ -186,17 +186,17 @@ function trim() {
     if (isFollowing) older.hidden = false;
     else isAtEnd = false;
   }
-  while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // what unfolded them is gone
+  while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // the button that unfolds them is removed
   join(list.firstElementChild);
 }
 
 function placeMark() {
   const first = lines.get(missedFrom);
   if (first === mark.nextElementSibling && first) return;
-  const parted = mark.nextElementSibling;
+  const separated = mark.nextElementSibling;
   mark.remove();
   first?.before(mark);
-  join(parted);
+  join(separated);
   join(first);
 }
 
@@ -212,12 +212,12 @@ function follow() {
 }
 
 log.addEventListener("scroll", () => {
-  if (isFollowing && log.scrollTop === followedTo) return; // nobody scrolled; the log may have shrunk since
+  if (isFollowing && log.scrollTop === followedTo) return; // not scrolled by a person; the log may have shrunk
   isFollowing = isAtEnd && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
   showNewest();
 });
 
-// What changes the height of the log, a keyboard on a phone or a long post in the making, hides nothing of the end.
+// Follow when the height of the log changes: a keyboard on a phone, or a long post in the composer, would hide the end.
 new ResizeObserver(() => isFollowing && follow()).observe(log);
 
 function goToNewest() {
@@ -231,5 +231,5 @@ newest.addEventListener("click", () => {
   log.focus({ preventScroll: true });
 });
 
-/** Have something done when one wants to see the newest, and they are not on the page. */
+/** Call a listener when the reader wants the newest posts and they are not on the page. */
 export const onNewest = (listener) => newest.addEventListener("ask", listener);

@@ -1,10 +1,10 @@
-// Notices, what is not a post: many of them in a row are folded.
+// Notices, lines that are not posts: long runs of them are folded.
 
 import { element } from "./page.js";
 
-const MANY = 12; // in a row, before they are folded
-const SHOWN = 3; // of those that are folded
-const KEPT = 50; // in a row; older ones leave the page
+const MANY = 12; // maximum length of a run that is not folded
+const SHOWN = 3; // last notices of a folded run that stay visible
+const KEPT = 50; // maximum length of a run; older notices are removed
 
 export const isNotice = (line) => line?.matches(".news, .private") ?? false;
 
@@ -12,7 +12,7 @@ const button = (fold) => fold.firstElementChild;
 
 const isOpen = (fold) => button(fold).getAttribute("aria-expanded") === "true";
 
-/** Fold the notices at the end of the list, if they are many. */
+/** Fold the run of notices at the end of the list if it is long. */
 export function fold(list) {
   const run = [];
   let line = list.lastElementChild;

@@ -1,22 +1,22 @@
-// Posts on their way: each is sent until it is acknowledged, one after the other, under a key by which the server knows
-// it again. So it arrives once, whatever happens to the connection or to the page meanwhile.
+// Pending posts: sent one after the other, each until it is acknowledged. The server ignores a key that it knows, so a
+// post arrives exactly once, even if the connection is lost or the page is reloaded meanwhile.
 
-import { complain, giveBack } from "./composer.js";
+import { restoreDraft, showProblem } from "./composer.js";
 import { socket } from "./connection.js";
 import * as lines from "./lines.js";
-import { keeper } from "./page.js";
+import { storage } from "./page.js";
 
-const PATIENCE = 10_000; // milliseconds for an answer; the post is sent again then
+const ANSWER_TIMEOUT = 10_000; // milliseconds; then the post is sent again
 
-const kept = keeper("sessionStorage"); // of this tab alone: two that send the same would do no harm, but no good
-const waiting = [kept.get("outbox")].flat().filter((post) => post?.key);
+const stored = storage("sessionStorage"); // not shared by tabs, because each would send the posts
+const waiting = [stored.get("outbox")].flat().filter((post) => post?.key);
 let isSending = false;
 
-const save = () => kept.set("outbox", waiting);
+const save = () => stored.set("outbox", waiting);
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
-// crypto.randomUUID is only there over TLS.
+// crypto.randomUUID exists only over TLS.
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export function post(text, name) {
@@ -26,18 +26,18 @@ export function post(text, name) {
   send();
 }
 
-/** Show what was on its way when the page was left. */
+/** Show the posts that were pending when the page was closed. */
 export function restore() {
   waiting.forEach(lines.addPending);
 }
 
-/** The key of a post that everyone got, if it is the one on its way from here. */
+/** Return the key of a received post if it is the one being sent here. */
 export function keyOf({ text, name }) {
   const [sent] = waiting;
   return sent?.text === text && sent.name === name ? sent.key : undefined;
 }
 
-/** Send what waits, unless that is under way. */
+/** Send all pending posts, unless already sending. */
 export async function send() {
   if (isSending) return;
   isSending = true;
@@ -49,17 +49,17 @@ export async function send() {
 }
 
 async function sendOne(post) {
-  const answer = await socket.timeout(PATIENCE).emitWithAck("post", post).catch(() => null);
+  const answer = await socket.timeout(ANSWER_TIMEOUT).emitWithAck("post", post).catch(() => null);
   if (answer === null) return;
   const { id, wait, error, message } = answer ?? {};
   if (wait) {
-    complain(`${error}. What you wrote follows then.`);
+    showProblem(`${error}. Your post is sent then.`);
     await pause(wait);
-    complain("");
+    showProblem("");
     return;
   }
   waiting.shift();
   save();
   lines.settle(post.key);
-  if (id === undefined) giveBack(post.text, error ?? message ?? "The server did not take it: post it again.");
+  if (id === undefined) restoreDraft(post.text, error ?? message ?? "The server did not accept it: post it again.");
 }

@@ -1,8 +1,8 @@
-// Small things that all parts of the page use.
+// Helpers for all modules of the page.
 
 export const find = (id) => document.getElementById(id);
 
-/** An element with a class and children; strings are text. */
+/** Return an element with a class and children; strings are text. */
 export function element(tag, className, ...children) {
   const made = document.createElement(tag);
   made.className = className;
@@ -10,21 +10,21 @@ export function element(tag, className, ...children) {
   return made;
 }
 
-/** What the browser keeps, if it keeps anything: in a private window it may refuse. */
-export function keeper(storage) {
+/** Return JSON access to localStorage or sessionStorage, by name; either may refuse in a private window. */
+export function storage(name) {
   return {
     get(key) {
       try {
-        return JSON.parse(globalThis[storage].getItem(key));
+        return JSON.parse(globalThis[name].getItem(key));
       } catch {
         return null;
       }
     },
     set(key, value) {
       try {
-        globalThis[storage].setItem(key, JSON.stringify(value));
+        globalThis[name].setItem(key, JSON.stringify(value));
       } catch {
-        // It works all the same until the page is left.
+        // Not stored: it still works until the page is closed.
       }
     },
   };

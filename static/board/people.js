@@ -1,9 +1,9 @@
-// Who is here, and who is typing.
+// The people online, and those typing.
 
 import { element, find } from "./page.js";
-import { face } from "./post.js";
+import { avatar } from "./post.js";
 
-const TYPING = 4000; // milliseconds after which somebody is not typing any more
+const TYPING = 4000; // milliseconds without `typing` after which a person has stopped typing
 
 const button = find("who");
 const panel = find("people");
@@ -18,21 +18,21 @@ function count(online) {
   for (const place of document.querySelectorAll(".online")) place.textContent = online;
 }
 
-/** Show `{online, names, more, trouble}`: all numbers are of one moment, and count people. */
+/** Show `{online, names, more, trouble}`: the data of one `here` event, so its numbers agree. */
 export function show(here) {
-  const lines = here.names.map((name) => element("li", "", face(name), element("bdi", "", name)));
+  const lines = here.names.map((name) => element("li", "", avatar(name), element("bdi", "", name)));
   if (here.more) lines.push(element("li", "", `and ${here.more} more`));
   const named = here.names.length + here.more;
   const unnamed = here.online - named;
   names.replaceChildren(...lines);
   count(here.online);
-  if (!named) naming.textContent = "Nobody has said a name yet.";
+  if (!named) naming.textContent = "Nobody has given a name yet.";
   else naming.textContent = unnamed > 0 ? `${named} by name, ${unnamed} without` : "All by name";
   trouble.hidden = !here.trouble;
-  trouble.textContent = here.trouble && `Posts are not being kept at the moment: ${here.trouble}.`;
+  trouble.textContent = here.trouble && `Posts are not being saved at the moment: ${here.trouble}.`;
 }
 
-/** Who is here is not known. */
+/** Show that the people online are not known. */
 export function forget() {
   count("–");
   names.replaceChildren();
@@ -58,7 +58,7 @@ function showTyping() {
   else typing.replaceChildren("Several people are typing…");
 }
 
-// Where there is little room, a button shows who is here. (Safari 16 has no popovers.)
+// On small screens a button opens the list. (Safari 16 has no popovers.)
 
 function open(isOpen) {
   panel.classList.toggle("open", isOpen);

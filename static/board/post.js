@@ -1,13 +1,13 @@
-// One post as a line. Whatever somebody wrote is text; addresses in it become links.
+// One post as a line of the list. Its text stays text; URLs in it become links.
 
 import { element } from "./page.js";
 import { dayOf, when } from "./times.js";
 
 const TINTS = 8;
-const TOGETHER = 5 * 60 * 1000; // milliseconds within which posts of one person need no second heading
+const TOGETHER = 5 * 60 * 1000; // milliseconds within which posts of one person share a heading
 const ADDRESS = /https?:\/\/[^\s<>"]+/gi;
 
-/** Safari 16 has no URL.canParse. */
+/** As URL.canParse, which Safari 16 does not have. */
 function isAddress(text) {
   try {
     return Boolean(new URL(text));
@@ -24,14 +24,14 @@ function link(address) {
   return anchor;
 }
 
-/** Without what ends a sentence rather than an address: "(see https://a.example/b)." */
+/** Remove the end of the sentence from a URL: "(see https://a.example/b)." */
 function withoutEnd(address) {
   const end = address.at(-1);
   const isLoose = end === ")" && address.split(")").length > address.split("(").length;
   return isLoose || /[.,;:!?'’”»\]}]/.test(end) ? withoutEnd(address.slice(0, -1)) : address;
 }
 
-/** The text as nodes, with its addresses as links. */
+/** Return the text as nodes, with URLs as links. */
 export function withLinks(text) {
   const nodes = [];
   let end = 0;
@@ -44,16 +44,16 @@ export function withLinks(text) {
   return [...nodes, text.slice(end)];
 }
 
-/** The first character that stands for a name, and one of a few tints, the same for the same name. */
-export function face(name) {
+/** Return the first character of a name, in a tint that is the same for the same name. */
+export function avatar(name) {
   const [initial = ""] = /[\p{L}\p{N}\p{Extended_Pictographic}]/u.exec(name) ?? [];
   const tint = [...name].reduce((sum, char) => (31 * sum + char.codePointAt(0)) % 65521, 7) % TINTS;
-  const made = element("span", name ? `face tint-${tint}` : "face", initial.toUpperCase());
+  const made = element("span", name ? `avatar tint-${tint}` : "avatar", initial.toUpperCase());
   made.setAttribute("aria-hidden", true);
   return made;
 }
 
-/** The line of a post; one without a time is on its way. */
+/** Return the line of a post; a post without a time is pending. */
 export function postLine(post) {
   try {
     return wholeLine(post);
@@ -68,11 +68,11 @@ function wholeLine({ text, name, at }) {
   heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
   const body = element("div", "text", ...withLinks(text));
   body.dir = "auto";
-  return element("li", "post", face(name), heading, body);
+  return element("li", "post", avatar(name), heading, body);
 }
 
-/** Whether a post goes on where the other, right before it, ended. */
-export function goesOn(post, before) {
+/** Return whether a post needs no heading after the post before it: same person, same day, soon after. */
+export function continues(post, before) {
   if (!before || !post.name || post.name !== before.name) return false;
   return post.at - before.at < TOGETHER && dayOf(post.at) === dayOf(before.at);
 }

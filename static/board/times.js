@@ -1,17 +1,17 @@
-// Times of posts: a time of today stands alone, any other has its day; also once today has become yesterday.
+// Times of posts: without the date if today, else with it; updated at midnight.
 
 import { element } from "./page.js";
 
-const LOOK = 1000; // milliseconds between two looks at the calendar; a timer for midnight would sleep with the machine
+const CHECK = 1000; // milliseconds between two checks of the date; a timer for midnight would be late after sleep
 
 const clock = new Intl.DateTimeFormat([], { timeStyle: "short" });
 const calendar = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
-/** The day of a time, where one is. */
+/** Return the day of a time, in the local time zone. */
 export const dayOf = (at) => new Date(at).toDateString();
 
-/** Write the text of a `time`, as it is right today. */
-export function tell(time) {
+/** Set the text of a `time` element, relative to today. */
+export function showTime(time) {
   const date = new Date(time.dateTime);
   time.textContent = (dayOf(date) === dayOf(Date.now()) ? clock : calendar).format(date);
 }
@@ -20,11 +20,11 @@ export function when(at) {
   const time = element("time", "");
   time.dateTime = new Date(at).toISOString();
   time.title = calendar.format(at);
-  tell(time);
+  showTime(time);
   return time;
 }
 
-/** Have something done whenever another day has begun. */
+/** Call a listener when a new day begins. */
 export function onNewDay(listener) {
   let today = dayOf(Date.now());
   setInterval(() => {
@@ -32,5 +32,5 @@ export function onNewDay(listener) {
     if (day === today) return;
     today = day;
     listener();
-  }, LOOK);
+  }, CHECK);
 }

@@ -328,7 +328,7 @@ async def test_the_page_says_when_posts_are_not_kept_and_goes_on(serve, visit, t
     lock.execute("BEGIN IMMEDIATE")
     await post(page, "hello")
     await expect_posts(page, "hello")
-    await expect(page.locator("#trouble")).to_have_text("Posts are not being kept at the moment: database is locked.")
+    await expect(page.locator("#trouble")).to_have_text("Posts are not being saved at the moment: database is locked.")
     lock.rollback()
     lock.close()
     await history.close()

@@ -54,7 +54,7 @@ async def test_the_board_works_in_the_oldest_browsers_meant(serve, visit, browse
     await expect(fold).to_have_attribute("aria-expanded", "false")
     await fold.click()
     await expect(fold).to_have_attribute("aria-expanded", "true")
-    assert await page.locator(".face:not([aria-hidden=true])").count() == 0
+    assert await page.locator(".avatar:not([aria-hidden=true])").count() == 0
     await page.get_by_role("button", name="2 online").click()
     await expect(page.locator("#names bdi")).to_have_text(["Ann", "Bob"])
     await expect(page.locator("#people")).to_be_visible()

@@ -27,7 +27,7 @@ async def test_names_are_kept_shown_and_optional(serve, visit):
     await expect(ann.get_by_role("alert")).to_contain_text("A name must have a visible character")
     await ann.close()
     await expect(bob.locator("#names bdi")).to_have_count(0)
-    await expect(bob.locator("#naming")).to_have_text("Nobody has said a name yet.")
+    await expect(bob.locator("#naming")).to_have_text("Nobody has given a name yet.")
 
 
 async def test_two_of_one_name_are_two_people(serve, visit):
@@ -72,7 +72,7 @@ async def test_at_no_moment_do_the_numbers_contradict_each_other(serve, visit):
             assert (names, naming) == ([], "")
         elif naming == "All by name":
             assert len(names) == int(head)
-        elif naming == "Nobody has said a name yet.":
+        elif naming == "Nobody has given a name yet.":
             assert names == []
         else:
             assert naming == f"{len(names)} by name, {int(head) - len(names)} without"

@@ -37,7 +37,7 @@ var io = (() => {
   function encode(type, nsp, data, id = "") {
     const attachments = [];
     const json = JSON.stringify(data, function (key, value) {
-      // Not value: a Buffer's toJSON() made that.
+      // Not `value`, which is the result of a Buffer's toJSON().
       if (type === CONNECT || !isBinary(this[key])) return value;
       return { _placeholder: true, num: attachments.push(this[key]) - 1 };
     });
@@ -71,7 +71,7 @@ var io = (() => {
 
   const noop = () => {};
 
-  // As in the DOM, a listener that throws stops neither others nor packets.
+  // As in the DOM, an error in one listener stops neither the others nor packets.
   function call(listener, self, args) {
     try {
       listener.apply(self, args);
@@ -138,7 +138,7 @@ var io = (() => {
   alias(Emitter, "on", "addEventListener");
   alias(Emitter, "off", "removeListener", "removeAllListeners", "removeEventListener");
 
-  // Those of before a page replaced them.
+  // Native timers, stored before a page can replace them.
   const NATIVE = {
     setTimeout: setTimeout.bind(globalThis),
     clearTimeout: clearTimeout.bind(globalThis),
@@ -148,7 +148,7 @@ var io = (() => {
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
-  /** Looks like a WebSocket, but takes what waits in the engine's writeBuffer, and can pause. */
+  /** Has the interface of a WebSocket, but reads the engine's writeBuffer, and can pause. */
   class Polling {
     constructor(engine) {
       this.name = "polling";
@@ -176,7 +176,7 @@ var io = (() => {
       this._polling = this._polling.then(() => this._poll());
     }
 
-    /** What was sent still leaves, as from a WebSocket. */
+    /** Sent packets still go out, as with a WebSocket. */
     async close() {
       this._paused = true;
       if (this._engine.id && !this._abort.signal.aborted) {
@@ -196,7 +196,7 @@ var io = (() => {
 
     async _post() {
       const { writeBuffer } = this._engine;
-      await null; // what is sent at once shares a request
+      await null; // packets sent in one tick share a request
       while (writeBuffer.length && !this._engine.upgrading && !this._abort.signal.aborted) {
         await this._request("POST", this._payload(writeBuffer));
       }
@@ -296,14 +296,14 @@ var io = (() => {
       this.emit("flush");
     }
 
-    /** After a sleep, the timer may not have run yet. */
+    /** Check the clock, because after sleep the timer may not have run yet. */
     isOverdue() {
       const isLate = Date.now() > this._deadline;
       if (isLate) queueMicrotask(() => this.close("ping timeout"));
       return isLate;
     }
 
-    /** Ends with the page: between two polls, no connection does. */
+    /** Close with the page: between two polls there is no connection that would. */
     leave() {
       if (this.readyState !== "open" || this.transport.name !== "polling") return;
       navigator.sendBeacon(this.url("polling"), "1");
@@ -387,7 +387,7 @@ var io = (() => {
       this.emit("ping").emit("pong");
     }
 
-    // Probe while polling goes on; then hold what is sent until its last requests are back.
+    // Probe while polling continues; then hold back packets until the last polls are answered.
 
     _probe() {
       try {
@@ -397,7 +397,7 @@ var io = (() => {
         candidate.onmessage = ({ data }) =>
           data === "3probe" && !this.upgrading ? this._upgrade(candidate) : this._abandon(new Error("probe error"));
       } catch {
-        // Polling goes on.
+        // Polling continues.
       }
     }
 
@@ -417,7 +417,7 @@ var io = (() => {
       const candidate = this._candidate;
       if (!candidate) return;
       this._candidate = null;
-      silence(candidate).onopen = () => candidate.close(); // before, browsers complain
+      silence(candidate).onopen = () => candidate.close(); // closing earlier logs an error in browsers
       if (candidate.readyState) candidate.close();
       if (this.upgrading) this.transport.resume();
       this._resume();
@@ -476,7 +476,7 @@ var io = (() => {
       const answer = typeof args.at(-1) === "function" && args.pop();
       const id = answer ? this._ids++ : undefined;
       const data = [event, ...args];
-      // Encoded now, so that what JSON cannot carry throws here.
+      // Encode now, so that values without JSON form throw here.
       const message = { id, data, flags, packets: encode(EVENT, this.nsp, data, id) };
       if (answer) this._expect(id, answer, flags);
       const isConnected = this.connected && !this.io.engine.isOverdue();
@@ -536,12 +536,12 @@ var io = (() => {
     }
 
     _onopen() {
-      const { engine } = this.io; // auth may answer when it is closed
+      const { engine } = this.io; // auth may call back after the engine is closed
       const connect = (auth) => {
         const recovery = (this._opts.recovery ?? this.io.opts.recovery ?? true) && { recovery: true };
         const own = { ...recovery, ...this._place };
         const data = Object.keys(own).length ? { ...own, ...auth } : auth ?? undefined;
-        if (!this.active || this._asked === engine) return; // the answer to the last serves
+        if (!this.active || this._asked === engine) return; // the answer to the last CONNECT is for this one, too
         this._asked = engine;
         engine.send(...encode(CONNECT, this.nsp, data));
       };
@@ -553,7 +553,7 @@ var io = (() => {
       const { type, data, id } = message;
       if (type === CONNECT || type === CONNECT_ERROR) this._asked = null;
       if (!this.active) {
-        // It left before it was answered.
+        // It disconnected before CONNECT was answered.
         if (type === CONNECT) this._send(encode(DISCONNECT, this.nsp));
       } else if (type === CONNECT) this._onconnect(data);
       else if (type === DISCONNECT) this._retire("io server disconnect");
@@ -562,7 +562,7 @@ var io = (() => {
       else if (type === ACK) this._acks.get(id)?.(null, ...data);
       else if (RESERVED.test(data[0])) throw new Error("invalid event");
       else if (this.connected) this._onevent(message);
-      else this.receiveBuffer.push(message); // missed ones precede the CONNECT
+      else this.receiveBuffer.push(message); // missed events come before the CONNECT
     }
 
     _onconnect(data) {
@@ -591,7 +591,7 @@ var io = (() => {
       super.emit(...args);
     }
 
-    /** Answers once, and the session that asked. */
+    /** Return an ack function that works once, and only in this session. */
     _answer(id) {
       let asker = this.id;
       return (...args) => {
@@ -651,7 +651,7 @@ var io = (() => {
     transports: ["polling", "websocket"],
     upgrade: true,
     autoConnect: true,
-    // Methods of a manager, too:
+    // Methods that a manager has, too:
     timeout: 20000,
     reconnection: true,
     reconnectionAttempts: Infinity,
@@ -660,7 +660,7 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
-  /** The URL of a server; a bare host is reached as the page is. */
+  /** Return the URL of a server; a bare host gets the page's scheme. */
   function locate(address) {
     const { href, protocol = "https:" } = globalThis.location ?? {};
     const text = String(address || "/");
@@ -709,7 +709,7 @@ var io = (() => {
       this.engine?.close();
     }
 
-    /** Random, so that not all return at once. */
+    /** Random, so that clients do not all return at once. */
     delay(attempt) {
       const { reconnectionDelay, reconnectionDelayMax: max, randomizationFactor } = this.opts;
       const ms = Math.min(reconnectionDelay * 2 ** attempt, max);
@@ -722,7 +722,7 @@ var io = (() => {
       else this._doubt();
     }
 
-    /** As long, the page's events reach handleEvent(). */
+    /** While true, the page's events reach handleEvent(). */
     _want(isWanted) {
       this._timer = timersOf(this.opts).clearTimeout(this._timer);
       if (!isWanted === !this._isWanted) return;
@@ -732,7 +732,7 @@ var io = (() => {
       for (const type of ["offline", "online", "pagehide"]) listen?.(type, this);
     }
 
-    /** "offline" is a hint, and often wrong: dialling tells. */
+    /** "offline" is a hint and often wrong, so try to connect. */
     _doubt() {
       const { reconnection, reconnectionAttempts } = this.opts;
       const isDoubtful = reconnection && reconnectionAttempts && new URL(this.uri).hostname !== "localhost";
@@ -812,7 +812,7 @@ var io = (() => {
 
   const managers = new Map();
 
-  /** Sockets share a connection, but for forceNew or the same namespace twice. */
+  /** Sockets share a connection, except with forceNew, or for a namespace that is in use. */
   function io(address, options) {
     if (isOptions(address)) return io("", address);
     const url = locate(address);

@@ -1,24 +1,24 @@
-// Posts from before: the newest when one comes, older ones as one scrolls up to them.
+// History: loads the newest posts at the start, and older ones when the reader scrolls up.
 
 import { socket } from "./connection.js";
 import * as lines from "./lines.js";
 import { find } from "./page.js";
 
-const NEAR = 300; // pixels from the beginning that ask for more
+const NEAR = 300; // pixels from the top at which older posts are loaded
 
 const log = find("log");
 const older = find("older");
 let isAsking = false;
 
-/** Show the newest posts, beside those that are on the page already. */
+/** Show the newest posts, in addition to those on the page. */
 export async function greet() {
   const { posts, more } = await ask({});
-  if (more && lines.leavesHole(posts)) lines.breakOff();
+  if (more && lines.hasGap(posts)) lines.detachFromEnd();
   if (more) older.hidden = false;
   lines.addPast(posts);
 }
 
-/** Where there is no answer to show, the button says why, and asks again. */
+/** Ask the server for posts; on an error the button says why, and asks again. */
 async function ask(wanted) {
   const { posts = [], more = true, error, message } = await socket.emitWithAck("history", wanted);
   older.textContent = error ?? message ?? "Show older posts";
@@ -33,7 +33,7 @@ async function askForOlder() {
     older.hidden = !more;
     lines.addPast(posts);
   } catch {
-    // The connection is lost: one can ask again when it is back.
+    // The connection is lost: the button works again after the reconnection.
   } finally {
     isAsking = false;
   }
