@@ -71,7 +71,7 @@ var io = (() => {
 
   const noop = () => {};
 
-  // As in the DOM, an error in one listener stops neither the others nor packets.
+  // As in the DOM, a listener that throws stops neither others nor packets.
   function call(listener, self, args) {
     try {
       listener.apply(self, args);
@@ -138,7 +138,7 @@ var io = (() => {
   alias(Emitter, "on", "addEventListener");
   alias(Emitter, "off", "removeListener", "removeAllListeners", "removeEventListener");
 
-  // Native timers, stored before a page can replace them.
+  // Native timers: a page may replace them.
   const NATIVE = {
     setTimeout: setTimeout.bind(globalThis),
     clearTimeout: clearTimeout.bind(globalThis),
@@ -176,7 +176,7 @@ var io = (() => {
       this._polling = this._polling.then(() => this._poll());
     }
 
-    /** Sent packets still go out, as with a WebSocket. */
+    /** Sent packets still go out. */
     async close() {
       this._paused = true;
       if (this._engine.id && !this._abort.signal.aborted) {
@@ -296,14 +296,14 @@ var io = (() => {
       this.emit("flush");
     }
 
-    /** Check the clock, because after sleep the timer may not have run yet. */
+    /** After a sleep, the timer may not have run yet. */
     isOverdue() {
       const isLate = Date.now() > this._deadline;
       if (isLate) queueMicrotask(() => this.close("ping timeout"));
       return isLate;
     }
 
-    /** Close with the page: between two polls there is no connection that would. */
+    /** Close with the page, as a WebSocket does. */
     leave() {
       if (this.readyState !== "open" || this.transport.name !== "polling") return;
       navigator.sendBeacon(this.url("polling"), "1");
@@ -387,7 +387,7 @@ var io = (() => {
       this.emit("ping").emit("pong");
     }
 
-    // Probe while polling continues; then hold back packets until the last polls are answered.
+    // Probe while polling continues, then wait for the last polls.
 
     _probe() {
       try {
@@ -476,7 +476,7 @@ var io = (() => {
       const answer = typeof args.at(-1) === "function" && args.pop();
       const id = answer ? this._ids++ : undefined;
       const data = [event, ...args];
-      // Encode now, so that values without JSON form throw here.
+      // Encode now: values without JSON form throw here.
       const message = { id, data, flags, packets: encode(EVENT, this.nsp, data, id) };
       if (answer) this._expect(id, answer, flags);
       const isConnected = this.connected && !this.io.engine.isOverdue();
@@ -541,7 +541,7 @@ var io = (() => {
         const recovery = (this._opts.recovery ?? this.io.opts.recovery ?? true) && { recovery: true };
         const own = { ...recovery, ...this._place };
         const data = Object.keys(own).length ? { ...own, ...auth } : auth ?? undefined;
-        if (!this.active || this._asked === engine) return; // the answer to the last CONNECT is for this one, too
+        if (!this.active || this._asked === engine) return; // the last answer serves
         this._asked = engine;
         engine.send(...encode(CONNECT, this.nsp, data));
       };
@@ -591,7 +591,7 @@ var io = (() => {
       super.emit(...args);
     }
 
-    /** Return an ack function that works once, and only in this session. */
+    /** Acknowledges once, and only in this session. */
     _answer(id) {
       let asker = this.id;
       return (...args) => {
@@ -660,7 +660,7 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
-  /** Return the URL of a server; a bare host gets the page's scheme. */
+  /** The URL of a server; a bare host gets the page's scheme. */
   function locate(address) {
     const { href, protocol = "https:" } = globalThis.location ?? {};
     const text = String(address || "/");
@@ -812,7 +812,7 @@ var io = (() => {
 
   const managers = new Map();
 
-  /** Sockets share a connection, except with forceNew, or for a namespace that is in use. */
+  /** Sockets share a connection, but not with forceNew or the same namespace twice. */
   function io(address, options) {
     if (isOptions(address)) return io("", address);
     const url = locate(address);
