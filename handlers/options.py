@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tornado.options import Error, define, options, parse_command_line
 
+from .socketio import Origins
 from .socketio.operations import FORMATS, LOOPBACK, Addresses, configure_logging, exit_with
 
 STATE = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
@@ -78,6 +79,7 @@ def read_options() -> None:
     if not 0 <= options.port <= 65535:
         exit_with(f"--port must be from 0 to 65535, got {options.port}")
     _check_words()
+    _check_origins()
     _check_state()
     _check_database()
     _check_certificate()
@@ -91,6 +93,13 @@ def _check_words() -> None:
         Addresses(options.admin_addresses)
     except ValueError as error:
         exit_with(f"--admin-addresses must be addresses or networks, got {','.join(options.admin_addresses)}: {error}")
+
+
+def _check_origins() -> None:
+    try:
+        Origins(options.origins)
+    except ValueError as error:
+        exit_with(f"--origins={','.join(options.origins)}: {error}")
 
 
 def _check_database() -> None:

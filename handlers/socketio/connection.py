@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .client import Client, Event
+from .declarations import MAX_NAME
 from .engineio.errors import ProtocolError, attempt
 from .engineio.reasons import CloseReason
 from .engineio.session import Session
@@ -25,8 +26,6 @@ MAX_NAMESPACES = 100
 """How many namespaces one connection may join."""
 MAX_LEFT = 1000
 """How many namespaces a connection is known to have been refused by, or to have left."""
-MAX_NAME = 200
-"""How many characters the name of a namespace may have; a longer one is refused, and not remembered."""
 
 
 class Connection:

@@ -17,10 +17,12 @@ import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from .audience import Audience
 from .client import UNKNOWN, Client
+from .engineio.declared import check_number
 from .engineio.session import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
@@ -81,7 +83,7 @@ class SocketIOHandler(Identity):
     # The name is mangled, so that no attribute of an author's is the same.
     __client: Client
 
-    def __new__(cls: type[H], client: Client) -> H:
+    def __new__(cls: type[H], client: Client | None = None, *_: Any, **__: Any) -> H:
         """Called by the hub for each client; raises TypeError elsewhere."""
         if not isinstance(client, Client):
             raise TypeError(f"{cls.__name__} is no request handler: write Hub({{'/': {cls.__name__}}}) and routes(hub)")
@@ -274,6 +276,22 @@ class SocketIOHandler(Identity):
         return Audience(client.namespace, client.id)
 
 
+def _check_init(handler: type[SocketIOHandler]) -> None:
+    """Raise TypeError where a handler cannot be made without arguments."""
+    init: Any = handler.__init__
+    name = f"{handler.__name__}.__init__"
+    if inspect.iscoroutinefunction(init):
+        raise TypeError(f"{name} is async: write `def __init__(self)`, and wait in authenticate or on_connect")
+    with suppress(ValueError):  # what has no signature, of a C type
+        try:
+            inspect.signature(init).bind(object())
+        except TypeError as error:
+            raise TypeError(
+                f"{name} is called without arguments, and needs some ({error}): write `def __init__(self)`; "
+                "what it works with is in self.settings, which are the application's"
+            ) from None
+
+
 def _check_attributes(handler: type[SocketIOHandler]) -> None:
     """Raise TypeError where a class declares what does not mean what its author thinks."""
     for name, fixed in vars(SocketIOHandler).items():
@@ -283,6 +301,9 @@ def _check_attributes(handler: type[SocketIOHandler]) -> None:
     if inspect.iscoroutinefunction(handler.get_current_user):
         described = f"{handler.__name__}.get_current_user is async, and self.current_user cannot wait for it"
         raise TypeError(f"{described}: set self.current_user in authenticate instead")
+    _check_init(handler)
+    for limit in ("max_rooms", "max_name"):
+        check_number(f"{handler.__name__}.{limit}", getattr(handler, limit), limit[4:], zero=True, whole=True)
     names: Any = handler.remembered
     if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
         described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from asyncio import AbstractEventLoop, Future
 from asyncio.events import _get_running_loop
 from collections.abc import Mapping
 from threading import current_thread, get_ident
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 from tornado.process import task_id
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
+from .declarations import check_handlers, refuse_unknown
+from .engineio.declared import check_flag, check_heartbeat, check_seconds
 from .engineio.delivery import Loop
 from .engineio.engine import Engine
 from .engineio.errors import attempt
@@ -23,6 +26,7 @@ from .engineio.reasons import CloseReason
 from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
+from .handler import SocketIOHandler
 from .namespace import Namespace
 from .notices import Notices
 from .recovery.recovery import Recovery
@@ -30,7 +34,6 @@ from .recovery.snapshot import restore, snapshot
 from .watch import MethodWatch, StuckMethods
 
 if TYPE_CHECKING:
-    from .handler import SocketIOHandler
     from .serial_queue import SerialQueue
 
 logger = logging.getLogger(__name__)
@@ -62,23 +65,39 @@ class Hub(Engine):
     recovery: seconds within which a client that asked for it may come back and get what it missed; 0: none may.
     presence_grace: seconds that such a client may be away without having left, as far as others are told.
     recovery_skips_authenticate: whether a client that comes back is let in without being asked again.
-    options: those of `Engine`.
+    The other options are those of `Engine`. Raises TypeError or ValueError for what cannot be.
     """
 
     def __init__(
         self,
         handlers: Mapping[Any, type[SocketIOHandler]],
         *,
+        ping_interval: float = 25,
+        ping_timeout: float = 20,
+        max_payload: int = 1_000_000,
+        upgrade_timeout: float = 10,
+        max_backlog: int = 1 << 20,
+        rate: float = 1000,
+        max_clients: int = 0,
+        max_per_address: int = 0,
+        handshake_rate: float = 0,
+        compress: int = 0,
         connect_timeout: float = 45,
         recovery: float = 120,
         presence_grace: float = 0,
         recovery_skips_authenticate: bool = False,
-        **options: Any,
+        **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(type(self), unknown)
+        check_handlers(handlers, SocketIOHandler)
+        check_heartbeat("connect_timeout", connect_timeout)
+        check_seconds("recovery", recovery, zero=True)
+        check_seconds("presence_grace", presence_grace, zero=True)
+        check_flag("recovery_skips_authenticate", recovery_skips_authenticate)
         self._born_in = os.getpid()
         self._home_thread = 0
         self._home_loop: AbstractEventLoop | None = None
-        self._handlers = dict(handlers.items())
+        self._handlers: dict[str | re.Pattern[str], type[SocketIOHandler]] = {**handlers}
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
         self._presence_grace = presence_grace
@@ -86,7 +105,19 @@ class Hub(Engine):
         self._events = {handler: EventTable(handler) for handler in self._handlers.values()}
         self.settings: dict[str, Any] = {}
         """What handlers share, as an Application's settings are for Tornado's own; they have it as `self.settings`."""
-        super().__init__(self._accept, **options)
+        super().__init__(
+            self._accept,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            max_payload=max_payload,
+            upgrade_timeout=upgrade_timeout,
+            max_backlog=max_backlog,
+            rate=rate,
+            max_clients=max_clients,
+            max_per_address=max_per_address,
+            handshake_rate=handshake_rate,
+            compress=compress,
+        )
 
     def start(self, loop: Loop, offset: int = 0) -> None:
         """Serve on this loop, from nothing, by the thread that calls."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches
 
 from .client_script import MODULE_EXPORTS, ScriptHandler, load
+from .declarations import refuse_unknown
+from .engineio.declared import check_flag
 from .engineio.endpoint import Endpoint
 from .engineio.engine import Engine
 from .engineio.origins import Origins
@@ -33,27 +35,78 @@ class TransportMatches(Matcher):
         return self._path.match(request) if named and named[-1] == self._transport else None
 
 
+class Rules(Sequence[tuple[Any, ...]]):
+    """Rules of an application, `[*rules]`; as one of them, `[rules]`, they raise TypeError."""
+
+    def __init__(self, call: str, rules: list[tuple[Any, ...]]) -> None:
+        self._call = call
+        self._rules = rules
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._rules[place]
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def __add__(self, others: list[Any]) -> list[Any]:
+        return [*self._rules, *others]
+
+    def __radd__(self, others: list[Any]) -> list[Any]:
+        return [*others, *self._rules]
+
+    @property
+    def name(self) -> NoReturn:
+        """Tornado asks each rule for its name."""
+        raise TypeError(f"{self._call} is a list of rules: write *{self._call} in the list of an Application")
+
+
 def event_stream(
-    hub: Hub, path: str = "/events", *, namespace: str = "/", origins: Iterable[str] = (), trust_proxy: bool = False
-) -> list[tuple[Any, ...]]:
-    """Return the URL rule that serves a namespace's broadcasts as Server-Sent Events."""
+    hub: Hub,
+    path: str = "/events",
+    *,
+    namespace: str = "/",
+    origins: Iterable[str] = (),
+    trust_proxy: bool = False,
+    **unknown: NoReturn,
+) -> Rules:
+    """Return the URL rule that serves a namespace's broadcasts as Server-Sent Events.
+
+    Raises TypeError or ValueError for options that cannot be, KeyError for a namespace that the hub does not have.
+    """
+    refuse_unknown(event_stream, unknown)
+    if not isinstance(hub, Hub):
+        raise TypeError(f'event_stream needs a Hub, got {hub!r:.80}: write event_stream(Hub({{"/": …}}))')
+    _check_path(path, "/events")
+    check_flag("trust_proxy", trust_proxy)
+    hub.of(namespace)
     options = {"engine": hub, "namespace": namespace, "origins": Origins(origins), "trust_proxy": trust_proxy}
-    return [(re.escape(path), EventStreamHandler, options)]
+    return Rules("event_stream(hub)", [(re.escape(path), EventStreamHandler, options)])
 
 
 def routes(
-    engine: Engine, *, path: str = "/socket.io/", origins: Iterable[str] = (), trust_proxy: bool = False
-) -> list[tuple[Any, ...]]:
+    engine: Engine,
+    *,
+    path: str = "/socket.io/",
+    origins: Iterable[str] = (),
+    trust_proxy: bool = False,
+    **unknown: NoReturn,
+) -> Rules:
     """Return the URL rules that serve an engine and the browser client.
 
-    path: prefix of all of them.
-    origins: origins of other hosts' pages to allow; "*" allows all.
+    path: prefix of all of them; begins with a slash, may end with one. Clients are told it, `io({ path: "/elsewhere/" })`.
+    origins: a list of other hosts' origins to allow, `["https://example.org"]`; `["*"]` allows all.
     trust_proxy: trust X-Forwarded-Host. Client addresses come from the HTTP server (`xheaders=True`).
+    Raises TypeError or ValueError for options that cannot be.
     """
+    refuse_unknown(routes, unknown)
+    if not isinstance(engine, Engine):
+        raise TypeError(f'routes needs a Hub, got {engine!r:.80}: write routes(Hub({{"/": …}}))')
+    _check_path(path, "/socket.io/")
+    check_flag("trust_proxy", trust_proxy)
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
     options: dict[str, Any] = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}
     base = re.escape(path.rstrip("/"))
-    return [
+    rules = [
         (TransportMatches(f"{base}/?", "websocket"), websocket, options),
         (TransportMatches(f"{base}/?", "polling"), PollRequests(**options)),
         (TransportMatches(f"{base}/?", "polling"), PollHandler, options),
@@ -61,3 +114,16 @@ def routes(
         (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),
         (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_EXPORTS)}),
     ]
+    return Rules("routes(hub)", rules)
+
+
+def _check_path(path: Any, example: str) -> None:
+    described = f"path must be a text that begins with /, got {path!r:.80}"
+    if not isinstance(path, str):
+        raise TypeError(f"{described}: write path={example!r}")
+    if not path.startswith("/"):
+        raise ValueError(f"{described}: write path='/{path:.80}'")
+    if not path.strip("/"):
+        raise ValueError(f"path={path!r} takes the place of the application's first page: write path={example!r}")
+    if re.search(r"[?#\s]|//", path):
+        raise ValueError(f"path={path!r:.80} is no path of an address: leave out queries, blanks and double slashes")

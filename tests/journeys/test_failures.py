@@ -183,13 +183,6 @@ async def test_a_client_whose_handler_cannot_be_made_is_refused_and_leaves_nothi
         assert not hub.sessions
 
 
-async def test_a_constructor_of_another_signature_is_refused_in_words(caplog: pytest.LogCaptureFixture) -> None:
-    handler = type("FaultyHandler", (AnyHandler,), {"__init__": lambda self, application: None})
-    with pytest.raises(Refused, match="Internal error"):
-        await connect(Hub({"/": handler}))
-    assert "FaultyHandler.__init__ failed" in the_line(caplog)
-
-
 async def test_a_constructor_that_is_async_is_refused_in_words(caplog: pytest.LogCaptureFixture) -> None:
     async def init(self: Any) -> None: ...
 

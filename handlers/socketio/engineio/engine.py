@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from .codec.packet import Packet, PacketType
 from .counters import Counters
+from .declared import check_heartbeat, check_number
 from .delivery import Delivery, Loop
 from .errors import SessionUnknown, attempt
 from .heartbeat import Deadlines, Heartbeat
@@ -65,6 +66,16 @@ class Engine:
         handshake_rate: float = 0,
         compress: int = 0,
     ) -> None:
+        check_heartbeat("ping_interval", ping_interval)
+        check_heartbeat("ping_timeout", ping_timeout)
+        check_heartbeat("upgrade_timeout", upgrade_timeout)
+        check_number("max_payload", max_payload, "bytes", zero=False, whole=True)
+        check_number("max_backlog", max_backlog, "bytes", zero=False, whole=True)
+        check_number("rate", rate, "packets a second", zero=True)
+        check_number("max_clients", max_clients, "clients", zero=True, whole=True)
+        check_number("max_per_address", max_per_address, "clients", zero=True, whole=True)
+        check_number("handshake_rate", handshake_rate, "handshakes a second", zero=True)
+        check_number("compress", compress, "bytes", zero=True, whole=True)
         self.accept = accept
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout

@@ -21,10 +21,15 @@ Origin = tuple[str, str, int]
 
 
 class Origins:
-    """The origins that are let in: the host's own and those of a list, `https://example.org`, or `*` for all."""
+    """The origins that are let in: the host's own and those of a list, `https://example.org`, or `*` for all.
+
+    Raises TypeError or ValueError for what no browser names as an origin.
+    """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        texts = [origin.strip().rstrip("/").lower() for origin in allowed]
+        if isinstance(allowed, str):
+            raise TypeError(f"origins must be a list, got the text {allowed!r:.80}: write origins=[{allowed!r:.80}]")
+        texts = [_normalize(origin) for origin in allowed]
         self._any = "*" in texts
         self._allowed = {read_origin(text) or text for text in texts}
 
@@ -46,6 +51,29 @@ class Origins:
         # A proxy that nobody trusts may have taken TLS off: then the page's own scheme is believed.
         scheme = "https" if protocol == "https" else page[0]
         return page in self._allowed or page == read_origin(f"{scheme}://{host.lower()}")
+
+
+def _normalize(origin: str) -> str:
+    """Return an allowed origin as it is compared; raise TypeError or ValueError where it can be none."""
+    if not isinstance(origin, str):
+        raise TypeError(f'an origin is a text, got {origin!r:.80}: write origins=["https://example.org"]')
+    text = origin.strip().lower()
+    scheme, colon, rest = text.partition("://")
+    host, *path = re.split(r"[/?#]", rest.rstrip("/"), maxsplit=1)
+    if text in ("*", "null"):
+        return text
+    if "*" in text:
+        raise ValueError(f"{origin!r:.80} has a wildcard, which is not understood: name each origin, or '*' for all")
+    if not colon or not scheme:
+        raise ValueError(
+            f"{origin!r:.80} is no origin: write the scheme, too, as in 'https://{text or 'example.org':.80}'"
+        )
+    if path:
+        raise ValueError(f"{origin!r:.80} is no origin, which has no path: write '{scheme}://{host:.80}'")
+    normal = f"{scheme}://{host}"
+    if scheme in DEFAULT_PORTS and read_origin(normal) is None:
+        raise ValueError(f"{origin!r:.80} is no origin: write a scheme, a host and at most a port, 'https://host:8443'")
+    return normal
 
 
 def read_origin(text: str) -> Origin | None:
