@@ -93,10 +93,10 @@ def routes(
 ) -> Rules:
     """Return the URL rules that serve an engine and the browser client.
 
-    path: prefix of all of them; begins with a slash, may end with one. Clients are told it, `io({ path: "/elsewhere/" })`.
+    path: prefix of all of them; begins with a slash, may end with one. Clients need it: `io({ path: "/elsewhere/" })`.
     origins: a list of other hosts' origins to allow, `["https://example.org"]`; `["*"]` allows all.
     trust_proxy: trust X-Forwarded-Host. Client addresses come from the HTTP server (`xheaders=True`).
-    Raises TypeError or ValueError for options that cannot be.
+    Raises TypeError or ValueError for invalid options.
     """
     refuse_unknown(routes, unknown)
     if not isinstance(engine, Engine):

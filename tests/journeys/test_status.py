@@ -318,7 +318,7 @@ async def test_refusals_are_told_in_words_the_last_first() -> None:
         assert now["refused"] == 3
         unknown, malformed, unsupported = now["refusals"]
         assert unknown["message"] == "Session ID unknown"
-        assert unknown["hint"] == r"no session '\u202e<b>': it ended, or the server was restarted"
+        assert unknown["hint"] == r"no session '\u202e<b>': it was closed, or the server was restarted"
         assert malformed["message"] == "Bad request"
         assert unsupported["message"] == "Unsupported protocol version"
         assert unsupported["hint"].endswith("(Dart)")

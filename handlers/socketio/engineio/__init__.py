@@ -1,1 +1,1 @@
-"""Engine.IO v4: sessions, and the transports that carry their packets. Knows nothing of Socket.IO."""
+"""Engine.IO v4: sessions and transports, independent of Socket.IO."""

@@ -1,6 +1,7 @@
-"""Which requests are let in, and in which order the reasons against them count; for handlers and the fast path alike.
+"""Admission of requests, for handlers and the fast path.
 
-Source: Engine.IO protocol, revision 4, "Handshake"; the codes and the order of checks are those of Node's engine.io.
+Source: Engine.IO protocol, revision 4, "Handshake". Codes and the order of checks are those of Node's
+engine.io, because clients' tests compare them.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from .session import Session
 
 
 def parameter(request: HTTPServerRequest, name: str) -> str:
-    """Return the last value of a query parameter, "" where there is none."""
+    """Return the last value of a query parameter; "" if there is none."""
     values = request.query_arguments.get(name)
     return values[-1].decode("utf-8", "replace") if values else ""
 
 
 class Access:
-    """The checks of requests to one engine. A transport derives its own from this.
+    """The checks of requests to one engine; transports derive their own.
 
-    trust_proxy: whether X-Forwarded-Host is believed.
+    trust_proxy: trust X-Forwarded-Host.
     """
 
     def __init__(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
@@ -31,26 +32,29 @@ class Access:
         self._trust_proxy = trust_proxy
 
     def host(self, request: HTTPServerRequest) -> str:
-        """Return the host that the client asked for, as a trusted proxy tells it."""
+        """Return the host that the client named, or that a trusted proxy forwards."""
         forwarded = request.headers.get("X-Forwarded-Host") if self._trust_proxy else None
         return forwarded.rpartition(",")[2].strip() if forwarded else request.host
 
     def reader_of(self, request: HTTPServerRequest) -> str | None:
-        """Return the origin of the page that sends a request, if that may read the answer."""
+        """Return the Origin of a request if that page may read the answer."""
         origin: str | None = request.headers.get("Origin")
         allowed = origin is not None and self._origins.allows(origin, self.host(request), request.protocol)
         return origin if allowed else None
 
     def check_origin(self, request: HTTPServerRequest) -> None:
-        """Raise Forbidden for a page that may not connect."""
+        """Raise Forbidden if the page of the request may not connect."""
         self._origins.check(request.headers.get("Origin"), self.host(request), request.protocol)
 
     def check_limits(self, request: HTTPServerRequest) -> None:
-        """Raise RequestRefused where one more of this address may not come in."""
+        """Raise RequestRefused if the request's address is at a limit."""
         self.engine.admission.check(request.remote_ip or "", self.engine.now)
 
     def admit(self, request: HTTPServerRequest) -> Session | None:
-        """Return the session a request is for, None where it may open one; raise RequestRefused elsewhere."""
+        """Return the session of a request, or None if it may open one.
+
+        Raises RequestRefused for any other request.
+        """
         check_bytes(request.headers.get("Origin"))
         sid, version = parameter(request, "sid"), parameter(request, "EIO")
         session = self.find(sid) if sid else None
@@ -66,28 +70,28 @@ class Access:
         return session
 
     def find(self, sid: str) -> Session:
-        """Return the session of this sid; raise SessionUnknown where there is none."""
+        """Return the session of a sid; raise SessionUnknown if there is none."""
         return self.engine.find(sid)
 
     def check_fits(self, request: HTTPServerRequest, session: Session) -> None:
-        """Raise BadRequest where the request does not fit the session it names."""
+        """Raise BadRequest if the request does not fit its session."""
         if parameter(request, "EIO") != "4":
             raise BadRequest(f"EIO={parameter(request, 'EIO')[:10]!r} for a session that began with EIO=4")
         if request.method not in ("GET", "POST"):
             raise BadRequest(f"{request.method} is no method of the protocol")
 
     def check_opens(self, request: HTTPServerRequest) -> None:
-        """Raise RequestRefused where the request cannot open a session."""
+        """Raise RequestRefused if the request cannot open a session."""
         if request.method != "GET":
             raise BadHandshakeMethod(f"{request.method} without a sid")
         if self.engine.draining:
-            raise ServerShuttingDown("the server was told to end")
+            raise ServerShuttingDown("the server is shutting down")
 
 
 class NoTransport(Access):
     """Refuses a request that names no transport of this server."""
 
     def admit(self, request: HTTPServerRequest) -> Session | None:
-        """Raise TransportUnknown."""
+        """Raise TransportUnknown for every request."""
         name = parameter(request, "transport")[:40]
         raise TransportUnknown(f"transport={name!r} is neither polling nor websocket")

@@ -1,8 +1,8 @@
-"""What has happened on one server since it began: numbers that only grow, for whoever watches it.
+"""Counters of one server since its start.
 
-They are counted where things are rare: when a client comes or goes, is refused or upgrades. The way of a message has
-three additions: one for each room that something is said in, however many hear it, one for each write and one for each
-read. How many things were said is no count of its own, because it is what the stamps say.
+Most are counted at rare events: a client connects, disconnects, is refused or upgrades. A message costs only three
+additions: one for each room that it is published in, with any number of readers, one for each write and one for each
+read. Published entries need no counter, because their offsets are consecutive.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from .reasons import CloseReason
 
 TRANSPORTS = ("polling", "websocket", "events")
 REMEMBERED = 20
-"""How many refusals are remembered."""
+"""Number of refusals kept."""
 LONG = 300
-"""Characters of a hint that are."""
+"""Maximum characters kept of a hint."""
 
 
 class Traffic:
-    """Bytes of one transport: frames, bodies of polls and POSTs, event streams; without the heads of HTTP, and TLS."""
+    """Bytes of one transport, without HTTP headers and TLS.
+
+    They are frames, bodies of polls and POSTs, and event streams.
+    """
 
     __slots__ = ("received", "sent")
 
@@ -32,7 +35,7 @@ class Traffic:
 
 
 class LoggedRefusal(NamedTuple):
-    """A request that was not served; the hint may quote what the client sent."""
+    """A refused request; the hint may quote data of the client."""
 
     at: float
     """Seconds since 1970."""
@@ -46,31 +49,31 @@ class Counters:
 
     def __init__(self) -> None:
         self.opened: Counter[str] = Counter(dict.fromkeys(TRANSPORTS, 0))
-        """Connections by the transport that they began with."""
+        """Connections opened, by their first transport."""
         self.closed: Counter[str] = Counter(dict.fromkeys(get_args(CloseReason), 0))
-        """The same, by the reason for which they ended."""
+        """Connections closed, by reason."""
         self.refused: Counter[tuple[int, str]] = Counter(
             {(kind.code, kind.message): 0 for kind in _kinds(RequestRefused)}
         )
-        """HTTP requests that were not served, by the code and the message of the answer."""
+        """HTTP requests refused, by code and message of the answer."""
         self.refusals: deque[LoggedRefusal] = deque(maxlen=REMEMBERED)
-        """The last of those."""
+        """The last refused requests."""
         self.upgraded = 0
-        """Clients that went on over WebSocket."""
+        """Upgrades to WebSocket that were completed."""
         self.not_upgraded = 0
-        """Upgrades that were begun and came to nothing."""
+        """Upgrades that were started and abandoned."""
         self.recovered = 0
-        """Clients that came back and were sent what they had missed."""
+        """Sessions recovered, with their missed events."""
         self.rate_limited = 0
-        """How often a client was slowed down for what it sent."""
+        """Times that reading from a client was paused because it exceeded the packet rate."""
         self.deliveries = 0
-        """What was said, once for each client that was there to hear it."""
+        """Entries delivered, counted once per reader."""
         self.events = 0
-        """Events that clients sent."""
+        """Events received from clients."""
         self.traffic = {name: Traffic() for name in TRANSPORTS}
 
     def refuse(self, address: str, refusal: RequestRefused, at: float) -> None:
-        """Count a request that is not served, and remember it; `at`: seconds since 1970."""
+        """Count a refused request and keep it; `at`: seconds since 1970."""
         self.refused[refusal.code, refusal.message] += 1
         self.refusals.append(LoggedRefusal(at, address, refusal.message, refusal.hint[:LONG]))
 

@@ -1,7 +1,7 @@
-"""Delivery: what is published in rooms reaches their readers one tick later, in one order for all.
+"""Delivery of published entries to readers, one tick later, in one order.
 
-However much was published in a tick, a reader is asked once to catch up. Most broadcasts find their readers with
-nothing else to read: these are handed the new entries at once, which is half the work.
+A reader catches up once in a tick, however many entries were published. At most broadcasts readers have nothing else
+unread; then they are given the new entries directly, which halves the work.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from .room import Entry, Room
 logger = logging.getLogger(__name__)
 
 TIME_SLICE = 0.01
-"""Seconds after which readers are left to the next round of the loop, so that others have their turn."""
+"""Seconds after which the remaining readers wait for the next round, so that other callbacks run."""
 BATCH = 16
-"""How many readers catch up between two looks at the clock."""
+"""Number of readers that catch up between two readings of the clock."""
 
 
 class Loop(Protocol):
-    """What the engine needs of an event loop."""
+    """The part of an event loop that the engine uses."""
 
     def time(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return the seconds of a monotonic clock."""
 
     def call_soon(self, callback: Callable[[], Any], /) -> Any:
-        """Call back in the next round."""
+        """Call back in the next round of the loop."""
 
     def call_soon_threadsafe(self, callback: Callable[[], Any], /) -> Any:
-        """Call back in the next round, from another thread."""
+        """Call back in the next round of the loop, from another thread."""
 
 
 class NoLoop:
-    """Stands for the loop of an engine that was not started."""
+    """The loop of an engine that is not started."""
 
     def time(self) -> float:
-        """Raise RuntimeError."""
+        """Raise RuntimeError, which says how to start the engine."""
         raise RuntimeError("the engine has no event loop yet: it starts with the first client, or by start_clock(hub)")
 
     def call_soon(self, _: Callable[[], Any], /) -> None:
-        """Raise RuntimeError."""
+        """Raise RuntimeError, which says how to start the engine."""
         self.time()
 
     def call_soon_threadsafe(self, _: Callable[[], Any], /) -> None:
-        """Do nothing: there is nobody yet."""
+        """Do nothing, because there are no clients yet."""
 
 
 class BacklogTrim:
@@ -64,7 +64,7 @@ class BacklogTrim:
         self._limit = limit
 
     def catch_up(self) -> None:
-        """Forget what exceeds the limit, and close the readers that have still to read it."""
+        """Forget entries beyond the limit, and close readers that had not read them."""
         room = self._room
         if (room.pending_readers or room.retain_count) and room.trim(self._limit, self._offered_end):
             for reader in [reader for reader in room.readers if reader.has_gap(room)]:
@@ -72,7 +72,7 @@ class BacklogTrim:
 
 
 class Delivery:
-    """Publishes entries in rooms, and has their readers read.
+    """Publishes entries in rooms, and lets their readers catch up.
 
     max_backlog: bytes that a room keeps for readers that are behind.
     """
@@ -83,7 +83,7 @@ class Delivery:
         self.start(self.loop, 0, Counters())
 
     def start(self, loop: Loop, offset: int, counters: Counters) -> None:
-        """Begin on a loop, with nothing published.
+        """Start on a loop, with nothing published.
 
         offset: first offset; must exceed every offset of earlier runs, so that clients cannot confuse them.
         """
@@ -97,11 +97,11 @@ class Delivery:
 
     @property
     def published(self) -> int:
-        """How many entries have been published."""
+        """Number of entries published since the start."""
         return self.offset - self._first
 
     def skip_offsets_to(self, offset: int) -> None:
-        """Give every later entry an offset above this one, which an earlier run has used."""
+        """Give later entries offsets above this one, used in an earlier run."""
         ahead = max(0, offset - self.offset)
         self.offset += ahead
         self._first += ahead
@@ -109,9 +109,9 @@ class Delivery:
     def publish(
         self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, replayable: bool = False
     ) -> None:
-        """Append one entry to rooms that have no reader in common. Every entry is published here.
+        """Append one entry to rooms that have no reader in common.
 
-        Raises RuntimeError where the engine was not started.
+        This is the only way to publish. Raises RuntimeError if the engine is not started.
         """
         self.offset += 1
         entry = Entry(self.offset, packets, volatile, replayable)
@@ -128,22 +128,22 @@ class Delivery:
             self._is_scheduled = True
 
     def schedule(self, reader: Reader) -> None:
-        """Have one reader catch up in the next tick: it may be ready now, or has something to read."""
+        """Let one reader catch up in the next tick."""
         if not reader.scheduled:
             reader.scheduled = True
             self._queue.append(reader)
         self._schedule_tick()
 
     def offer_pending(self) -> None:
-        """Notify readers of what was published, without letting them read yet."""
+        """Notify readers of published entries; they read later."""
         rooms, self._unoffered = self._unoffered, deque()
         for room in rooms:
             self._notify(room, room.offer().count, room.readers)
 
     def _notify(self, room: Room, count: int, readers: Iterable[Reader]) -> None:
-        """Have readers read the newest `count` entries of a room in their turn."""
+        """Notify readers of the newest `count` entries of a room, and schedule them."""
         for reader in readers:
-            if reader not in room.readers:  # it left, or ended, while others were served
+            if reader not in room.readers:  # it left or closed while others were served
                 continue
             reader.notify(room, room.offered_end - count)
             if not reader.scheduled:
@@ -165,7 +165,7 @@ class Delivery:
         for number, room in enumerate(rooms):
             late = number % BATCH == BATCH - 1 and self.loop.time() > until
             if late or self.offset != newest:
-                # What was published meanwhile must not overtake what waits in another room.
+                # Entries published meanwhile must not overtake entries that wait in another room.
                 self.offer_pending()
                 break
             self._unoffered.popleft()
@@ -176,7 +176,7 @@ class Delivery:
             self._catch_up(until)
 
     def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
-        """Deliver what is new in a room to each reader that has nothing else to read; notify the others."""
+        """Deliver new entries to readers with nothing else unread; notify the others."""
         published, readers, missed = room.offer(), list(room.readers), []
         for start in range(0, len(readers), BATCH):
             if start and self.loop.time() > until:
@@ -186,14 +186,14 @@ class Delivery:
                 try:
                     if reader in in_several or not reader.deliver_now(room, published):
                         missed.append(reader)
-                except Exception:  # noqa: PERF203 (each reader has its turn, whichever fails)
+                except Exception:  # noqa: PERF203 (an error of one reader must not stop the others)
                     self._end_failed(reader)
         if missed or room.size > self.max_backlog:
             self._notify(room, published.count, missed)
         room.forget_read()
 
     def _deliver_direct_first(self, rooms: Sequence[Room], until: float) -> None:
-        """Serve rooms of one reader before the queue: it has asked; the others hear what everyone is told."""
+        """Serve rooms with one reader first, because those entries are often answers."""
         for room in rooms:
             if len(room.readers) == 1 and self.loop.time() <= until:
                 (reader,) = room.readers
@@ -215,7 +215,7 @@ class Delivery:
             self._end_failed(reader)
 
     def _end_failed(self, reader: Reader | BacklogTrim) -> None:
-        """End a reader whose transport has raised, so that the others have their turn."""
+        """Close a reader whose transport has raised, so that the others go on."""
         logger.exception("the transport of %r failed", reader)
         if isinstance(reader, Reader):
             attempt(reader.close, "transport error")

@@ -1,4 +1,4 @@
-"""What both transports have in common as Tornado handlers, and how a request is refused."""
+"""The Tornado handler that both transports share; it refuses requests."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def start_clock(engine: Engine) -> None:
-    """Start the engine and the one callback that beats for it, unless it runs on this loop already.
+    """Start the engine and its periodic beat, unless it runs on this loop.
 
-    The first request does so; a server that restores a snapshot does it before.
+    The first request calls this; a server that restores a snapshot calls it before.
     """
     loop = get_running_loop()
     if engine.loop is loop:
@@ -44,23 +44,26 @@ def start_clock(engine: Engine) -> None:
 
 
 class Endpoint(RequestHandler):
-    """A request to the path of the engine: refused here, unless a transport that derives from this takes it."""
+    """A request to the engine's path; transports derive from this class.
+
+    This class itself refuses requests that name no known transport.
+    """
 
     transport_name = ""
     access_kind: type[Access] = NoTransport
     session: Session | None
 
     def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
-        """Take what `routes` passes to every request."""
+        """Store the arguments that `routes` passes."""
         self.engine = engine
         self.access = self.access_kind(engine, origins, trust_proxy)
 
     def set_default_headers(self) -> None:
-        """Called by Tornado before each answer; it would name its version."""
+        """Replace Tornado's Server header, which has its version."""
         self.set_header("Server", "Tornado")
 
     def prepare(self) -> None:
-        """Find the session this request is for (None: it may open one), or refuse the request."""
+        """Set `session` (None: the request may open one), or refuse the request."""
         self.engine.adopt_settings(self.application.settings)
         start_clock(self.engine)
         limit_idle_time(self.request, IDLE)
@@ -74,11 +77,14 @@ class Endpoint(RequestHandler):
             self.refuse(refusal)
 
     def admit(self) -> Session | None:
-        """Return the session this request is for, None where it may open one; raise RequestRefused elsewhere."""
+        """Return the session of the request, or None if it may open one.
+
+        Raises RequestRefused for any other request.
+        """
         return self.access.admit(self.request)
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Answer a request that is not served; the hint is for the log."""
+        """Answer a refused request; the hint is logged."""
         logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
         self.engine.counters.refuse(self.request.remote_ip or "", refusal, time.time())
         self.set_status(refusal.status)
@@ -86,27 +92,30 @@ class Endpoint(RequestHandler):
         if refusal.retry_after:
             self.set_header("Retry-After", str(refusal.retry_after))
         if self.engine.draining:
-            # By a new connection the client finds the next server.
+            # A new connection reaches the next server.
             self.set_header("Connection", "close")
         self.finish(refusal.body)
 
     def handshake(self) -> Handshake:
-        """Return what the application may see of this request."""
+        """Return the data of this request for the application."""
         request = self.request
         query = {
-            # Tornado decodes names as latin-1, and leaves values as they are.
+            # Tornado decodes names as latin-1, and does not decode values.
             name.encode("latin-1").decode("utf-8", "replace"): values
             for name, values in request.query_arguments.items()
             if name not in PROTOCOL_PARAMETERS
         }
-        # All clients share the text of the path: the route has one or two.
+        # All clients share one string of the path, which saves memory.
         path = sys.intern(request.path)
         return Handshake(
             request.headers, request.remote_ip or "", query, self.access.host(request), request.protocol, path
         )
 
     def _allow_origin(self) -> None:
-        """Let a page of another origin that is let in read the answer. Source: Fetch standard, "CORS protocol"."""
+        """Set the CORS headers for pages of allowed origins.
+
+        Source: Fetch standard, "CORS protocol".
+        """
         origin = self.access.reader_of(self.request)
         self.set_header("Vary", "Origin")
         if origin is not None:
@@ -126,12 +135,12 @@ class Endpoint(RequestHandler):
     # transports alike.
 
     def check_xsrf_cookie(self) -> None:
-        """Need no token."""
+        """Accept requests without an XSRF token."""
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """Leave the origin to `admit`."""
+        """Return True, because `admit` checks the origin."""
         return True
 
     def check_origin(self, origin: str) -> bool:
-        """Leave the origin to `admit`."""
+        """Return True, because `admit` checks the origin."""
         return True

@@ -1,7 +1,7 @@
-"""The engine: Engine.IO sessions by sid, and one beat for all their deadlines.
+"""The engine: Engine.IO sessions, and one periodic beat for all deadlines.
 
-It knows packets, not namespaces, and no sockets: transports come to it with requests, and the loop, a clock that can
-also call soon, is passed in.
+It knows packets, but neither namespaces nor sockets: transports bring requests to it, and the loop, a clock with
+`call_soon`, is passed in.
 
 Source: Engine.IO protocol, revision 4.
 """
@@ -27,28 +27,29 @@ from .session import Handshake, Listener, Session, Transport
 logger = logging.getLogger(__name__)
 
 RESUME = 5.0
-"""Seconds within which a client polls again whose upgrade failed after it had let go of its last poll."""
+"""Seconds in which a client must poll again if its upgrade failed after its last poll was answered."""
 PING = (Packet(PacketType.PING),)
 
 
 class Closable(Protocol):
-    """A session, or a listener to an event stream."""
+    """A session or an event stream."""
 
     def close(self, reason: CloseReason) -> None:
-        """End it; only the first reason counts."""
+        """Close for this reason; only the first call counts."""
 
 
 class Engine:
     """All sessions of one server.
 
-    accept: called with each new session, returns what listens to it.
+    accept: called with each new session; returns its listener.
     ping_interval, ping_timeout, upgrade_timeout: seconds.
     max_payload: bytes of one packet or of one POST.
-    max_backlog: bytes that a room keeps for readers who are behind.
-    rate: packets a second that one client may send, two seconds' worth of them at once; 0: any number.
-    max_clients: how many may be in; 0: any number.
-    max_per_address: how many of one address may be in; handshake_rate: how many may come a second; 0: any number.
-    compress: bytes from which on a message to a WebSocket is compressed, for clients that can; 0: none is.
+    max_backlog: bytes that a room keeps for slow readers.
+    rate: packets a second that one client may send, with bursts of two seconds' worth; 0: no limit.
+    max_clients: maximum number of clients; 0: no limit.
+    max_per_address: maximum number of clients from one address; 0: no limit.
+    handshake_rate: handshakes a second from one address; 0: no limit.
+    compress: compress WebSocket messages of at least so many bytes, for clients that support it; 0: never.
     """
 
     def __init__(
@@ -86,11 +87,11 @@ class Engine:
         self.upgrade_timeout = upgrade_timeout
         self.loop: Loop | None = None
         self.settings: dict[str, Any] = {}
-        """The settings of the application that serves the engine, from its first request on."""
+        """Settings of the application that serves the engine, from its first request on."""
         self._settings_adopted = False
         self.delivery = Delivery(max_backlog)
         self.draining = False
-        """Whether the server is about to end; whoever sends clients here is told so."""
+        """Whether the server shuts down; `/healthz` tells load balancers."""
         self._reset()
 
     def _reset(self) -> None:
@@ -103,10 +104,10 @@ class Engine:
         self._lingering_deadlines: Deadlines[Session] = Deadlines(self.ping_timeout)
         self._heartbeat: Heartbeat[Session] = Heartbeat(self.ping_interval, self.ping_timeout)
         self._beaten = self.late = 0.0
-        """When the last beat was, and by how many seconds it was late: the server was busy, or stopped."""
+        """Time of the last beat, and by how many seconds it was late because the process was busy or stopped."""
 
     def start(self, loop: Loop, offset: int = 0) -> None:
-        """Begin on a loop, with no session. The caller also has `beat` called every `period` seconds.
+        """Start on a loop, with no session. The caller must call `beat` every `period` seconds.
 
         offset: first offset; must exceed every offset of earlier runs, so that clients cannot confuse them.
         """
@@ -117,15 +118,15 @@ class Engine:
         self._beaten = loop.time()
 
     def now(self) -> float:
-        """Seconds on the clock of the loop; raise RuntimeError where the engine was not started."""
+        """Return the seconds of the loop's clock; raise RuntimeError if not started."""
         return self.delivery.loop.time()
 
     def call_soon_threadsafe(self, action: Callable[[], Any]) -> None:
-        """Call on the thread of the loop; do nothing where the engine was not started."""
+        """Call an action on the loop's thread; do nothing if not started."""
         self.delivery.loop.call_soon_threadsafe(action)
 
     def adopt_settings(self, settings: dict[str, Any]) -> None:
-        """Share the settings of the first application that serves the engine, and add to them what is set here."""
+        """Share the settings of the first application; add those set here."""
         if not self._settings_adopted:
             self._settings_adopted = True
             settings.update(self.settings)
@@ -134,7 +135,10 @@ class Engine:
     # -- sessions
 
     def open(self, transport: Transport, handshake: Handshake) -> Session:
-        """Open a session that this transport carries. Raises what `accept` raises; there is no session then."""
+        """Open a session on a transport.
+
+        If `accept` raises, the session is dropped and the exception raised.
+        """
         now = self.now()
         session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
@@ -152,7 +156,7 @@ class Engine:
         return session
 
     def _discard(self, session: Session) -> None:
-        """Drop a session whose listener could not be made; its transport is told by the exception."""
+        """Drop a session whose listener could not be made."""
         if session.reason is None:
             session.reason, session.fault = "transport error", "its listener could not be made"
             self.counters.closed[session.reason] += 1
@@ -160,7 +164,7 @@ class Engine:
             session.leave_all()
 
     def open_packet(self, session: Session) -> Packet:
-        """The OPEN packet, which tells the client what the server expects of it. Times are milliseconds."""
+        """Return the OPEN packet, with the engine's times in milliseconds."""
         upgrades = [] if session.transport.name == "websocket" else ["websocket"]
         opening = {
             "sid": session.sid,
@@ -172,14 +176,14 @@ class Engine:
         return Packet(PacketType.OPEN, json.dumps(opening, separators=(",", ":")))
 
     def find(self, sid: str) -> Session:
-        """Return the open session of this sid; raise SessionUnknown where there is none, or its time is over."""
+        """Return the open session of a sid; raise SessionUnknown if there is none."""
         session = self.sessions.get(sid)
         if session is None or self.is_overdue(session):
-            raise SessionUnknown(f"no session {sid[:40]!r}: it ended, or the server was restarted")
+            raise SessionUnknown(f"no session {sid[:40]!r}: it was closed, or the server was restarted")
         return session
 
     def forget(self, session: Session) -> None:
-        """Drop a session that is over."""
+        """Remove a closed session, and log it."""
         del self.sessions[session.sid]
         self.admission.leave(session.handshake.remote_ip)
         self._heartbeat.forget(session)
@@ -193,40 +197,43 @@ class Engine:
         )  # fmt: skip
 
     def linger(self, session: Session) -> None:
-        """Remember, for a ping timeout, a session whose client has still to be told that it is over."""
+        """Keep a closed session for a ping timeout, until its client is told."""
         self._lingering[session.sid] = session
         self._lingering_deadlines.begin(session, self.now())
 
     def lingering(self, sid: str) -> Session | None:
-        """Return the session of this sid whose client has still to be told that it is over."""
+        """Return the closed session of a sid whose client is not told yet."""
         return self._lingering.get(sid)
 
     def told(self, session: Session) -> None:
-        """Forget a departed session: its client is told."""
+        """Drop a lingering session: its client is told."""
         if self._lingering.pop(session.sid, None) is not None:
             self._lingering_deadlines.end(session)
 
     def close(self, reason: CloseReason = "server shutting down") -> None:
-        """End all sessions. Clients are told nothing that would keep them from coming back."""
+        """Close all sessions.
+
+        No CLOSE packet is sent, because clients would not reconnect after it.
+        """
         for session in list(self.sessions.values()):
             self.end(session, reason)
 
     def end(self, reader: Closable, reason: CloseReason) -> None:
-        """Close one of many; where that fails, log it, so that those behind it have their turn."""
+        """Close a reader; log errors, so that the next ones are closed, too."""
         try:
             reader.close(reason)
         except Exception:
-            logger.exception("%r did not close as it should", reader)
+            logger.exception("closing %r failed", reader)
 
     # -- deadlines
 
     @property
     def period(self) -> float:
-        """Seconds from beat to beat: short enough to notice a dead client in good time."""
+        """Seconds between two beats: a tenth of the shorter ping time, at most 0.1."""
         return min(0.1, min(self.ping_interval, self.ping_timeout) / 10)
 
     def beat(self) -> None:
-        """Look after everybody's deadlines."""
+        """Handle all deadlines that have passed."""
         now = self.now()
         self.late, self._beaten = now - self._beaten - self.period, now
         gone, rested = self._heartbeat.beat(now, self.late)
@@ -243,12 +250,15 @@ class Engine:
             del self._lingering[session.sid]
 
     def is_overdue(self, session: Session) -> bool:
-        """Whether the next beat will end this session: its client must not see the period of the beats."""
+        """Return whether the next beat will close this session.
+
+        The client must not notice that deadlines are only checked at beats.
+        """
         now = self.now()
         return self._heartbeat.is_overdue(session, now) and not self._heartbeat.forgives(
             now - self._beaten - self.period
         )
 
     def pong(self, session: Session) -> None:
-        """Take note that a client is alive."""
+        """Restart the heartbeat of a session that answered a ping."""
         self._heartbeat.pong(session, self.now())

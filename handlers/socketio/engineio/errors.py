@@ -1,6 +1,6 @@
-"""What Engine.IO refuses, and what the client is told.
+"""Errors of Engine.IO, and the answers to refused requests.
 
-The layer that catches one of these answers the one peer concerned and nobody else.
+The layer that catches one of these answers only the client concerned.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ FITTING_CLIENTS = (
 
 
 class ProtocolError(Exception):
-    """The peer sent what the protocols do not allow. Its connection closes as `parse error`; the text is logged."""
+    """The client violated a protocol.
+
+    Its connection is closed with `parse error`; the message is logged.
+    """
 
 
 class RequestRefused(Exception):
-    """An HTTP request that Engine.IO does not serve.
+    """An HTTP request that is refused.
 
     The client gets `status` and the JSON `{"code": code, "message": message}`; `hint` tells the operator what to do.
     """
@@ -40,7 +43,7 @@ class RequestRefused(Exception):
     code = 3
     message = "Bad request"
     retry_after = 0
-    """Seconds after which it is worth another try, where it is."""
+    """Seconds for Retry-After; 0: no such header."""
 
     def __init__(self, hint: str) -> None:
         super().__init__(hint)
@@ -48,12 +51,12 @@ class RequestRefused(Exception):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What the client is told."""
+        """The JSON object of the answer."""
         return {"code": self.code, "message": self.message}
 
     @property
     def body(self) -> str:
-        """The body of the answer, without blanks: clients' tests compare the text."""
+        """The body of the answer; without spaces, because clients' tests compare it."""
         return json.dumps(self.payload, separators=(",", ":"))
 
 
@@ -65,7 +68,7 @@ class TransportUnknown(RequestRefused):
 
 
 class SessionUnknown(RequestRefused):
-    """There is no session of this `sid`, or there is none any more."""
+    """There is no open session with this `sid`."""
 
     code = 1
     message = "Session ID unknown"
@@ -79,11 +82,11 @@ class BadHandshakeMethod(RequestRefused):
 
 
 class BadRequest(RequestRefused):
-    """The request does not fit the session it names, or no session could."""
+    """The request is malformed, or does not fit its session."""
 
 
 class Forbidden(RequestRefused):
-    """The application does not let this client in."""
+    """The application refuses this client."""
 
     status = 403
     code = 4
@@ -91,7 +94,7 @@ class Forbidden(RequestRefused):
 
 
 class UnsupportedVersion(RequestRefused):
-    """The client speaks another version of Engine.IO than 4. Its body tells what would fit."""
+    """The client speaks another Engine.IO version than 4; `hint` names fitting clients."""
 
     code = 5
     message = "Unsupported protocol version"
@@ -102,12 +105,12 @@ class UnsupportedVersion(RequestRefused):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """The JSON object of the answer, with the hint."""
         return {**super().payload, "hint": self.hint}
 
 
 class ServerShuttingDown(RequestRefused):
-    """The server is about to end; the client finds the next one if it tries again."""
+    """The server shuts down; the next one serves a retry."""
 
     status = 503
     message = "Server shutting down"
@@ -122,7 +125,7 @@ class PayloadTooLarge(RequestRefused):
 
 
 class TooManyRequests(RequestRefused):
-    """The client, or its address, asks too much."""
+    """The client, or its address, exceeds a rate or limit."""
 
     status = 429
     message = "Too many requests"
@@ -130,12 +133,12 @@ class TooManyRequests(RequestRefused):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """The JSON object of the answer, with the hint."""
         return {**super().payload, "hint": self.hint}
 
 
 class ServerFull(RequestRefused):
-    """As many are in as may be."""
+    """The server has its maximum number of clients."""
 
     status = 503
     message = "Server full"
@@ -143,7 +146,7 @@ class ServerFull(RequestRefused):
 
 
 def attempt(action: Callable[..., object], *args: Any) -> None:
-    """Do one of several things; log its failure, so that the others have their turn."""
+    """Call an action; log an error, so that the next actions run."""
     try:
         action(*args)
     except Exception:

@@ -1,7 +1,7 @@
-"""Deadlines for many at the cost of a few: one beat looks after all clients, however many there are.
+"""Deadlines of all clients, checked by one periodic beat.
 
-All who wait for the same thing wait equally long, so whoever began first is due first, and a dict in insertion order is
-a queue of deadlines: a beat looks at the first key and stops at the first that is not due.
+All items of one kind wait equally long, so the first that started expires first, and a dict in insertion order is a
+queue of deadlines: a beat stops at the first key that has not expired.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Deadlines(Generic[T]):
-    """Who waits for one thing, each for `wait` seconds."""
+    """Items that each expire after `wait` seconds."""
 
     __slots__ = ("_due", "wait")
 
@@ -32,40 +32,43 @@ class Deadlines(Generic[T]):
         return who in self._due
 
     def waited(self, who: T, now: float) -> float:
-        """Return for how many seconds one has waited; 0 for one who does not wait."""
+        """Return the seconds that an item has waited; 0 if it does not wait."""
         return now - (self._due[who] - self.wait) if who in self._due else 0.0
 
     def is_due(self, who: T, now: float) -> bool:
-        """Whether the time of one that waits is over."""
+        """Return whether an item's deadline has passed."""
         deadline = self._due.get(who)
         return deadline is not None and deadline <= now
 
     def begin(self, who: T, now: float) -> None:
-        """Let one wait, from now on; whoever waits already begins anew. Nobody may begin before the last who began."""
+        """Start or restart the deadline of an item.
+
+        now: must not be less than at the call before.
+        """
         self._due.pop(who, None)
         self._due[who] = now + self.wait
 
     def end(self, who: T) -> bool:
-        """Let one wait no more; return whether it did."""
+        """Remove an item; return whether it was waiting."""
         return self._due.pop(who, None) is not None
 
     def beyond(self, number: int) -> list[T]:
-        """Take out those who began first, down to this number."""
+        """Remove and return the oldest items, so that `number` remain."""
         over = list(islice(self._due, max(0, len(self._due) - number)))
         for who in over:
             del self._due[who]
         return over
 
     def due(self, now: float, late: float = 0.0) -> list[T]:
-        """Take out those whose time is over.
+        """Remove and return expired items.
 
-        late: seconds for which nobody could look after them. Where that is half of `wait` or more, what they are waited
-            for may have come, and lie unread: all begin anew.
+        late: how late this check runs, in seconds. If late ≥ wait/2, restart every deadline, because answers may have
+            arrived but not be read yet.
         """
         return list(self.take_due(now, late))
 
     def take_due(self, now: float, late: float = 0.0) -> dict[T, float]:
-        """Take out those whose time is over; return them with the moment at which it was."""
+        """Remove and return expired items, each with its deadline."""
         if late >= self.wait / 2 > 0:
             self._due = dict.fromkeys(self._due, now + self.wait)
         over = dict(takewhile(lambda item: item[1] <= now, self._due.items()))
@@ -75,10 +78,10 @@ class Deadlines(Generic[T]):
 
 
 class Heartbeat(Generic[T]):
-    """Who is at rest until the next ping, and who owes a pong.
+    """Sessions that wait for the next ping, and sessions that owe a pong.
 
-    Source: Engine.IO protocol, revision 4, "Heartbeat": the server pings `interval` seconds after the last pong;
-    whoever does not answer within `timeout` seconds is gone.
+    Source: Engine.IO protocol, revision 4, "Heartbeat": the server sends a ping `interval` seconds after the last pong;
+    a client that does not answer within `timeout` seconds is gone.
     """
 
     __slots__ = ("_owing", "_resting")
@@ -91,35 +94,35 @@ class Heartbeat(Generic[T]):
         return len(self._resting) + len(self._owing)
 
     def watch(self, who: T, now: float) -> None:
-        """Begin with one."""
+        """Start the heartbeat of a session."""
         self._resting.begin(who, now)
 
     def pong(self, who: T, now: float) -> None:
-        """Take an answer; one that nobody asked for is harmless."""
+        """Restart the interval of a session; ignore a pong without a ping."""
         if self._owing.end(who):
             self._resting.begin(who, now)
 
     def is_overdue(self, who: T, now: float) -> bool:
-        """Whether one owes a pong for too long, unless the beat that will say so comes late."""
+        """Return whether a session's pong is overdue."""
         return self._owing.is_due(who, now)
 
     def forgives(self, late: float) -> bool:
-        """Whether a beat that comes late by these seconds restarts the deadlines of pongs: they may lie unread."""
+        """Return whether a beat this late restarts the pongs' deadlines."""
         return late >= self._owing.wait / 2
 
     def forget(self, who: T) -> None:
-        """End with one."""
+        """Stop the heartbeat of a session."""
         if not self._resting.end(who):
             self._owing.end(who)
 
     def beat(self, now: float, late: float = 0.0) -> tuple[list[T], list[T]]:
-        """Return those who owe a pong for too long, and those who are to be pinged and owe one from now on.
+        """Return sessions whose pong is overdue, and sessions to ping now.
 
-        late: seconds by which this beat comes late.
+        late: how late this beat runs, in seconds.
         """
         gone = self._owing.due(now, late)
         rested = self._resting.take_due(now)
         for who, due in rested.items():
-            # The client's time begins when the ping was due, unless nobody could have sent it then.
+            # The timeout starts when the ping should have been sent, unless the process was blocked then.
             self._owing.begin(who, now if self.forgives(late) else due)
         return gone, list(rested)

@@ -1,8 +1,8 @@
-"""Tornado's HTTP server, with limits on what a client leaves unfinished: of time, and of size.
+"""Tornado's HTTP server, with limits of time and size for requests.
 
-It lends the connections of clients that poll to `polling/fast_path.py`, which reads their requests quicker.
+It lends connections of polling clients to `polling/fast_path.py`, which reads their requests faster. Tornado itself
 
-Tornado's own are an hour for the head of a request, none for its body, and 100 MB of it.
+allows an hour for the head of a request, and no limit of time and 100 MB for its body.
 """
 
 from __future__ import annotations
@@ -24,32 +24,35 @@ from .tornado_internals import LendingParameters, parameters_of
 logger = logging.getLogger(__name__)
 
 HEAD_TIMEOUT = 20.0
-"""Seconds for the first head of a connection."""
+"""Seconds for the first request head of a connection."""
 IDLE_TIMEOUT = 60.0
 """Seconds from one request of a connection to the end of the next one's head."""
 BODY_TIMEOUT = 30.0
-"""Seconds without a byte of a body that is due."""
+"""Seconds without a byte of an unfinished body."""
 UNREAD_TIMEOUT = 60.0
-"""Seconds for which a client may take nothing of what is sent to it; Linux keeps the time."""
+"""Seconds for which a client may leave sent data unread; enforced by Linux."""
 
 BODY_SIZE = 1 << 16
-"""Bytes that the body of a request may have, but for the POSTs of polling clients, which have a limit of their own."""
+"""Maximum bytes of a request body; POSTs of polling clients have `max_payload` instead."""
 
 LONGEST = (1 << 31) - 1
-"""Milliseconds that the kernel can wait."""
+"""Largest TCP_USER_TIMEOUT in milliseconds."""
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class LentConnection(Protocol):
-    """A connection that is lent."""
+    """A connection that is lent to the fast path."""
 
     def close(self) -> None:
-        """Close at once."""
+        """Close the connection at once."""
 
 
 class Server(HTTPServer):
-    """The server. `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's."""
+    """Tornado's HTTPServer with timeouts.
+
+    `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's.
+    """
 
     def initialize(  # type: ignore[override]
         self,
@@ -61,7 +64,7 @@ class Server(HTTPServer):
         unread: float = UNREAD_TIMEOUT,
         **options: Any,
     ) -> None:
-        """Take the options."""
+        """Store the timeouts and pass on Tornado's options."""
         super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
         self.idle = idle
         self.lent: set[LentConnection] = set()
@@ -73,13 +76,13 @@ class Server(HTTPServer):
         self._unread = round(min(1000 * unread, LONGEST))
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        """Serve a connection."""
+        """Set the unread timeout of a connection and serve it."""
         if hasattr(socket, "TCP_USER_TIMEOUT") and stream.socket.family != socket.AF_UNIX:
             stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unread)
         super().handle_stream(stream, address)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Return what takes the next request of a connection."""
+        """Return the delegate of a connection's next request, with a body timeout."""
         delegate = super().start_request(server_conn, request_conn)
         assert isinstance(request_conn, HTTP1Connection)
         if server_conn not in self._begun:
@@ -88,19 +91,22 @@ class Server(HTTPServer):
         return BodyTimeout(delegate, request_conn, self._body)
 
     def reclaim(self, line: socket.socket, address: Any) -> None:
-        """Serve a connection that was lent, from its next request on."""
+        """Serve a lent connection again, from its next request on."""
         stream = IOStream(line, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
         self.handle_stream(stream, address)
 
     async def close_all_connections(self) -> None:
-        """Close all connections, those that are lent as well."""
+        """Close all connections, lent ones too."""
         for connection in list(self.lent):
             connection.close()
         await super().close_all_connections()
 
 
 class BodyTimeout(HTTPMessageDelegate):
-    """Passes a request on, and waits for each part of its body for `wait` seconds only."""
+    """Delegates a request; closes the connection if its body stalls.
+
+    wait: seconds without a byte of the body.
+    """
 
     def __init__(self, delegate: HTTPMessageDelegate, connection: HTTP1Connection, wait: float) -> None:
         self._delegate = delegate
@@ -111,24 +117,24 @@ class BodyTimeout(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        """Pass it on; begin to wait where a body is due."""
+        """Start the timeout if a body follows."""
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
             self._begin()
         return self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Pass it on, and wait for the next."""
+        """Restart the timeout."""
         self._stop()
         self._begin()
         return self._delegate.data_received(chunk)
 
     def finish(self) -> None:
-        """Pass it on: all has come."""
+        """Stop the timeout: the body is complete."""
         self._stop()
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
-        """Pass it on: no more will come."""
+        """Stop the timeout: the connection is closed."""
         self._stop()
         self._delegate.on_connection_close()
 
@@ -140,6 +146,6 @@ class BodyTimeout(HTTPMessageDelegate):
             self._end.cancel()
 
     def _give_up(self) -> None:
-        logger.info("%s sent nothing more of a body for %g s", self._connection.context, self._wait)
+        logger.info("%s sent no byte of an unfinished body for %g s", self._connection.context, self._wait)
         self._connection.stream.write(TIMED_OUT)
         self._connection.close()

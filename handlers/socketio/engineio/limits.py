@@ -1,4 +1,4 @@
-"""Limits: packets a second of one client; clients in all, and of one address; handshakes a second of an address.
+"""Limits of packet rate, number of clients, and handshake rate.
 
 A client behind a proxy has the proxy's address, unless the server trusts what the proxy forwards.
 """
@@ -12,17 +12,17 @@ from ipaddress import ip_address
 from .errors import ServerFull, TooManyRequests
 
 BURST = 2
-"""Seconds of allowance that a bucket holds."""
+"""Seconds' worth of packets that a bucket holds."""
 MIN_PAUSE = 0.05
-"""Seconds for which a client is not listened to, at least: pauses cost, too."""
+"""Minimum seconds of a pause in reading, because each pause costs time, too."""
 RECOVERY = 1.0
-"""Seconds without a pause, after which a client counts as one that keeps to its allowance again."""
+"""Seconds without a pause after which a client counts as within its rate again."""
 GRACE = 10.0
-"""Seconds for which a client may ask too much."""
+"""Seconds for which a client may exceed its rate."""
 
 
 class TokenBucket:
-    """The bucket of one client. `rate`: packets a second."""
+    """Token bucket of one client; `rate`: packets a second."""
 
     __slots__ = ("_at", "_paused_until", "_rate", "_since", "_tokens")
 
@@ -33,12 +33,15 @@ class TokenBucket:
         self._paused_until = now - RECOVERY
 
     def spend(self, clock: Callable[[], float]) -> float:
-        """Count one packet; return the seconds to wait before the next. The clock is looked at only if need be."""
+        """Count one packet; return the seconds to pause before the next.
+
+        The clock is read only when the bucket is empty.
+        """
         self._tokens -= 1
         if self._tokens >= 0:
             return 0.0
         now = clock()
-        # Whoever asks on meanwhile does not have to wait longer for it.
+        # Packets that arrive during a pause do not lengthen it.
         self._tokens = max(-1.0, min(BURST * self._rate, self._tokens + (now - self._at) * self._rate))
         self._at = now
         if self._tokens >= 0:
@@ -51,18 +54,18 @@ class TokenBucket:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the client has asked too much for too long."""
+        """Whether the client has exceeded its rate for longer than GRACE."""
         return self._paused_until - self._since > GRACE
 
 
 MAX_TRACKED = 10_000
-"""Addresses whose handshakes are counted at once; beyond, whoever is not listened to for now is forgotten."""
+"""Maximum number of addresses with a handshake bucket; beyond it the oldest is forgotten."""
 
 
 class Admission:
-    """Who is in, by address. Each limit is a number, 0 for none.
+    """Counts clients by address, and enforces limits; 0: no limit.
 
-    clients: in all. per_address: of one address. handshakes: of one address, a second.
+    clients: in total. per_address: from one address. handshakes: a second, from one address.
     """
 
     def __init__(self, clients: int = 0, per_address: int = 0, handshakes: float = 0) -> None:
@@ -74,7 +77,7 @@ class Admission:
         self._allowances: dict[str, TokenBucket] = {}
 
     def check(self, address: str, clock: Callable[[], float]) -> None:
-        """Raise Refusal where one more of this address may not come in."""
+        """Raise RequestRefused if one more client of this address exceeds a limit."""
         place = address_key(address)
         if self._clients and self._number >= self._clients:
             raise ServerFull(f"max_clients={self._clients} reached")
@@ -84,13 +87,13 @@ class Admission:
             raise TooManyRequests(f"handshake_rate={self._handshakes:g} a second exceeded by {place}")
 
     def enter(self, address: str) -> None:
-        """One of this address comes in."""
+        """Count a new client of this address."""
         self._number += 1
         if self._per_address:
             self._inside[address_key(address)] += 1
 
     def leave(self, address: str) -> None:
-        """One of this address goes."""
+        """Count out a client of this address."""
         self._number -= 1
         if self._per_address:
             place = address_key(address)
@@ -107,7 +110,10 @@ class Admission:
 
 
 def address_key(address: str) -> str:
-    """Return what counts as one address: of IPv6 the first half, which is what one customer is given."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address.
+
+    An IPv6 customer usually has a whole /64.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Which pages may connect: by default those that this very host served.
+"""Origins of pages that may connect: by default the host's own.
 
-A browser names the page's origin; other clients name none, and none is needed. Source: RFC 6454, section 7.
+Browsers send the origin of the page; other clients send none and need none. Source: RFC 6454, section 7.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Origin = tuple[str, str, int]
 
 
 class Origins:
-    """The origins that are let in: the host's own and those of a list, `https://example.org`, or `*` for all.
+    """Allowed origins: the host's own, and those of a list.
 
-    Raises TypeError or ValueError for what no browser names as an origin.
+    allowed: such as `https://example.org`, or `*` for all. Raises TypeError or ValueError for anything else.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
@@ -34,27 +34,27 @@ class Origins:
         self._allowed = {read_origin(text) or text for text in texts}
 
     def check(self, origin: str | None, host: str, protocol: str) -> None:
-        """Raise Forbidden for an origin that is not let in.
+        """Raise Forbidden for an origin that is not allowed.
 
-        host: the server's, as the client named it. protocol: by which the request came, `http` or `https`.
+        host: the server's, as the client named it. protocol: that of the request, `http` or `https`.
         """
         if origin is not None and not self.allows(origin, host, protocol):
             raise Forbidden(f"a page of {origin[:80]!r} may not connect to {host[:80]!r}: add its origin to origins")
 
     def allows(self, origin: str, host: str, protocol: str) -> bool:
-        """Whether a page of this origin is let in."""
+        """Return whether pages of this origin may connect."""
         if self._any:
             return True
         page = read_origin(origin.lower())
         if page is None:
             return origin.lower() in self._allowed
-        # A proxy that nobody trusts may have taken TLS off: then the page's own scheme is believed.
+        # An untrusted proxy may have removed TLS: then believe the page's scheme.
         scheme = "https" if protocol == "https" else page[0]
         return page in self._allowed or page == read_origin(f"{scheme}://{host.lower()}")
 
 
 def _normalize(origin: str) -> str:
-    """Return an allowed origin as it is compared; raise TypeError or ValueError where it can be none."""
+    """Return an allowed origin in normal form; raise TypeError or ValueError."""
     if not isinstance(origin, str):
         raise TypeError(f'an origin is a text, got {origin!r:.80}: write origins=["https://example.org"]')
     text = origin.strip().lower()
@@ -77,7 +77,7 @@ def _normalize(origin: str) -> str:
 
 
 def read_origin(text: str) -> Origin | None:
-    """Return an origin of the web, with the default port of its scheme where it names none; None for any other text."""
+    """Return scheme, host and port of an HTTP origin; None for other texts."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -90,6 +90,6 @@ def read_origin(text: str) -> Origin | None:
 
 
 def check_bytes(origin: str | None) -> None:
-    """Raise BadRequest for an origin that can be none."""
+    """Raise BadRequest for an Origin with bytes that headers forbid."""
     if origin is not None and _UNPRINTABLE.search(origin):
         raise BadRequest(f"malformed Origin {origin[:80]!r}")

@@ -10,37 +10,37 @@ from .reasons import CloseReason
 from .room import EMPTY, Entry, Room, Slice, merge
 
 View = Callable[[Entry], Entry]
-"""What a reader sees of an entry, where that is not the entry itself."""
+"""Converts an entry to what one kind of reader is sent."""
 
 
 class Sender(Protocol):
-    """What sends for a reader."""
+    """Sends the entries of a reader."""
 
     burst: int
-    """Bytes that a reader is sent at once when it has been slow; 0: all."""
+    """Bytes to send at once to a reader that was slow; 0: all."""
 
     @property
     def ready(self) -> bool:
-        """Whether the last that was delivered has been sent."""
+        """Whether the last entries are sent completely."""
 
     def deliver(self, unread: Slice) -> bool:
-        """Send entries, unless the last are still on their way; return whether they were sent."""
+        """Send entries unless the last are not sent completely; return whether sent."""
 
 
 class Scheduler(Protocol):
-    """What lets readers catch up."""
+    """Schedules readers to catch up."""
 
     def schedule(self, reader: Reader) -> None:
-        """Have a reader catch up in the next tick."""
+        """Let a reader catch up in the next tick."""
 
     def offer_pending(self) -> None:
-        """Notify readers of what was published."""
+        """Notify readers of published entries."""
 
 
 class Reader(ABC):
-    """Reads what is published in its rooms, in order, when it is scheduled.
+    """Reads the entries of its rooms, in order, when it is scheduled.
 
-    Of most rooms it has read all that was offered; it keeps a position only for the others.
+    It keeps a position only for rooms with unread entries, which are few.
     """
 
     __slots__ = (
@@ -53,21 +53,24 @@ class Reader(ABC):
     def __init__(self, delivery: Scheduler) -> None:
         self.delivery = delivery
         self.reason: CloseReason | None = None
-        """Why it ended; None while it is open."""
+        """Why the reader is closed; None while it is open."""
         self.unread_from: dict[Room, int] = {}
         """Rooms with unread entries → position of the first."""
         self.joined_at: dict[Room, int] | None = None
         """Rooms joined while entries were pending → first position to read."""
         self.scheduled = False
-        """Whether it will catch up in this tick, or the next."""
+        """Whether the reader will catch up in this tick or the next."""
         self.lagging = False
-        """Whether it was not ready when it was asked to catch up."""
+        """Whether the transport was not ready at the last catch-up."""
         self._rooms: set[Room] = set()
         self._views: dict[Room, View] | None = None
         self._requeued: list[Slice] = []
 
     def enter(self, room: Room, view: View | None = None) -> None:
-        """Read a room from now on; `view`: as this function shows its entries."""
+        """Read a room from now on.
+
+        view: converts its entries for this reader.
+        """
         if room in self._rooms or self.reason is not None:
             return
         self._rooms.add(room)
@@ -80,7 +83,7 @@ class Reader(ABC):
             self._views[room] = view
 
     def leave(self, room: Room) -> None:
-        """Stop reading a room; what was published there so far is still delivered."""
+        """Stop reading a room; entries published before are still delivered."""
         if room not in self._rooms:
             return
         if room.has_unoffered:
@@ -92,13 +95,13 @@ class Reader(ABC):
             self._views.pop(room, None)
 
     def requeue(self, unread: Slice) -> None:
-        """Deliver these entries later, in their order among what the rooms hold."""
+        """Deliver these entries later, in order with the rooms' entries."""
         if unread:
             self._requeued.append(unread)
             self.delivery.schedule(self)
 
     def has_gap(self, room: Room) -> bool:
-        """Whether the room has forgotten something that this reader has not read."""
+        """Return whether the room has forgotten entries that are unread here."""
         return self.unread_from.get(room, room.end) < room.start
 
     def notify(self, room: Room, position: int) -> None:
@@ -111,7 +114,7 @@ class Reader(ABC):
             room.pending_readers += 1
 
     def deliver_now(self, room: Room, published: Slice) -> bool:
-        """Deliver what was just published; return False where something is unread, or the last is on its way."""
+        """Deliver new entries directly; return False if older ones are unread or unsent."""
         if self.unread_from or self._requeued or self.joined_at is not None or self.reason is not None:
             return False
         if self._views is not None and room in self._views:
@@ -119,21 +122,24 @@ class Reader(ABC):
         return self.transport.deliver(published)
 
     def catch_up(self) -> None:
-        """Deliver what is unread, if the transport is ready; called once all rooms have offered."""
+        """Deliver unread entries if the transport is ready.
+
+        Called after all rooms have offered.
+        """
         self.scheduled = False
         if self.reason is not None:
             return
         if self.transport.ready:
             unread = self.read()
             if self.lagging and self.transport.burst:
-                # What is written now is this reader's alone, and waits for as long as it does not read.
+                # Written bytes are not shared with other readers, and stay in memory until they are sent.
                 unread, rest = unread.split(self.transport.burst)
                 self.requeue(rest)
             self.transport.deliver(unread)
         self.lagging = bool(self.unread_from or self._requeued)
 
     def read(self) -> Slice:
-        """Return what was offered since the last time, in order."""
+        """Return all unread offered entries, in order."""
         if len(self.unread_from) == 1 and not self._requeued:
             (room,) = self.unread_from
             unread = self._read_room(room)
@@ -147,10 +153,10 @@ class Reader(ABC):
 
     @abstractmethod
     def close(self, reason: CloseReason) -> None:
-        """End this reader; only the first reason counts."""
+        """Close this reader; only the first reason counts."""
 
     def leave_all(self) -> None:
-        """Leave all rooms, and forget what is unread."""
+        """Leave all rooms, and drop unread entries."""
         for room in list(self._rooms):
             self.leave(room)
         self._requeued = []

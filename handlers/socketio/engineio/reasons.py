@@ -1,4 +1,4 @@
-"""Why a session, or a listener to an event stream, ended: a closed list."""
+"""The closed list of reasons for which sessions and streams are closed."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ CloseReason = Literal[
     "rate limited",
     "server shutting down",
 ]
-"""Why a reader is no more."""
+"""Why a reader was closed."""

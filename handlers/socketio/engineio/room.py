@@ -1,10 +1,10 @@
-"""A room is a log of what was published in it; each reader reads the log from a position of its own.
+"""A room is a log; each reader reads it from its own position.
 
-Nothing is copied into a reader's queue, so a room costs the same however many read it. An entry is encoded at most once
-for each transport, and readers at the same position share one slice of the log, joined once.
+No entry is copied into a queue of a reader, so the cost of a room does not depend on the number of readers. An entry is
+encoded at most once for each transport, and readers at the same position share one slice of the log, joined once.
 
-A room forgets what all its readers have read, unless it is retained for readers that may come back. While a reader is
-behind, or for those that are away, it keeps at most `limit` bytes of what the others have read; the reader whose
+A room forgets entries that all its readers have read, unless it is retained for clients that may reconnect. For slow
+readers and clients that are away it keeps at most `limit` bytes of entries that others have read; a reader whose
 position is forgotten has a gap.
 """
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Derived = tuple[tuple[Callable[..., Any], Any], ...]
-"""Functions, and what each made. A dictionary would take three times the memory of the one or two there are."""
+"""Pairs of a function and its result. For one or two pairs a dictionary would need three times the memory."""
 
 ENTRY_OVERHEAD = 200
-"""About what Python spends on an entry besides its data, in bytes."""
+"""Approximate bytes that an entry needs in addition to its data."""
 
 
 class Entry:
-    """Something published: packets that belong together.
+    """One published message: packets that belong together.
 
-    offset: its place among all that was published on this server.
-    volatile: whether a reader that cannot read at once does without it.
-    replayable: whether a client that comes back is sent it again.
+    offset: its number among all entries of the server.
+    volatile: whether readers that cannot read at once miss it.
+    replayable: whether it is sent again to clients that reconnect.
     """
 
     __slots__ = ("_derived", "offset", "packets", "replayable", "size", "volatile")
@@ -50,7 +50,7 @@ class Entry:
         self._derived: Derived = ()
 
     def derive(self, make: Callable[[Entry], T]) -> T:
-        """Return what a function makes of this entry; it is called once."""
+        """Return the result of a function of this entry; it is called once."""
         for known, made in self._derived:
             if known is make:
                 derived: T = made
@@ -62,7 +62,7 @@ class Entry:
 
 
 class Slice:
-    """Entries in the order in which they were published, written at most once in each way."""
+    """Entries in order, encoded at most once for each function."""
 
     __slots__ = ("_derived", "_write", "_written", "entries")
 
@@ -71,18 +71,21 @@ class Slice:
         self._derived: Derived = ()
         self._written: Any = None
         self._write: object = None
-        """What wrote the entries last: most readers of a room have one transport."""
+        """The last function of `written`, because most readers of a room have the same transport."""
 
     def __bool__(self) -> bool:
         return bool(self.entries)
 
     @property
     def count(self) -> int:
-        """How many entries there are."""
+        """Number of entries."""
         return len(self.entries)
 
     def written(self, write: Callable[[Sequence[Entry]], T]) -> T:
-        """Return the entries as a function writes them; it is called once, and readers share the result."""
+        """Return the entries encoded by a function.
+
+        It is called once, and readers share the result.
+        """
         if self._write is write:
             last: T = self._written
             return last
@@ -96,7 +99,7 @@ class Slice:
         return result
 
     def seen_by(self, view: Callable[[Entry], Entry]) -> Slice:
-        """Return the entries as a view shows them; readers with the same view share the result."""
+        """Return the entries converted by a view, shared by its readers."""
         for known, made in self._derived:
             if known is view:
                 shown: Slice = made
@@ -106,7 +109,7 @@ class Slice:
         return seen
 
     def split(self, size: int) -> tuple[Slice, Slice]:
-        """Return the first entries, as many as have about this many bytes and one at least, and the rest."""
+        """Return the first entries, at least one and about `size` bytes, and the rest."""
         for count, entry in enumerate(self.entries, 1):
             size -= entry.size
             if size <= 0:
@@ -114,7 +117,7 @@ class Slice:
         return self, EMPTY
 
     def without_volatile(self) -> Slice:
-        """Return what a reader gets that could not read at the time."""
+        """Return the entries for a reader that could not read at once."""
         if not any(entry.volatile for entry in self.entries):
             return self
         return Slice([entry for entry in self.entries if not entry.volatile])
@@ -124,7 +127,7 @@ EMPTY = Slice(())
 
 
 def merge(slices: Iterable[Slice]) -> Slice:
-    """Join slices of several rooms into one, in the order in which their entries were published."""
+    """Merge slices of several rooms into one, in order of offset."""
     entries = [entry for part in slices for entry in part.entries]
     entries.sort(key=lambda entry: entry.offset)
     return Slice(entries)
@@ -153,20 +156,20 @@ class Room:
         self.name = name
         self.readers: dict[Reader, None] = {}
         self.retain_count = 0
-        """How many may come back for what was published here."""
+        """Number of clients and streams that may reconnect and need the log."""
         self.start = 0
-        """Position of the oldest entry that is kept."""
+        """Position of the oldest kept entry."""
         self.forgotten = 0
         """Offset of the newest replayable entry that was forgotten."""
         self.has_unoffered = False
-        """Whether entries were published that were not offered to the readers."""
+        """Whether entries were published and not offered yet."""
         self.pending_readers = 0
-        """How many readers were notified and have not read."""
+        """Number of readers that were notified and have not read."""
         self._entries: list[Entry] = []
         self.size = 0
-        """Bytes of what is kept, and of what Python spends on it."""
+        """Bytes of the kept entries, with Python's overhead."""
         self.offered_end = 0
-        """Position after the newest entry that was offered."""
+        """Position after the last offered entry."""
         self._last = EMPTY
         self._last_position = self._last_end = -1
 
@@ -175,7 +178,7 @@ class Room:
 
     @property
     def end(self) -> int:
-        """Position of the entry that will be published next."""
+        """Position of the next entry."""
         return self.start + len(self._entries)
 
     def append(self, entry: Entry) -> None:
@@ -184,7 +187,7 @@ class Room:
         self.size += entry.size
 
     def since(self, position: int) -> Slice:
-        """Return what was offered from this position on, as far as it is kept."""
+        """Return the offered entries from this position on, if still kept."""
         if position >= self.offered_end:
             return EMPTY
         if self._last_position != position or self._last_end != self.offered_end:
@@ -193,11 +196,11 @@ class Room:
         return self._last
 
     def after(self, offset: int) -> list[Entry]:
-        """Return the replayable entries after an offset, as far as they are kept."""
+        """Return the kept replayable entries after an offset."""
         return [entry for entry in self._entries if entry.replayable and entry.offset > offset]
 
     def offer(self) -> Slice:
-        """Offer all that was published to the readers; return what is new to them."""
+        """Offer published entries to the readers, and return them."""
         position, self.offered_end = self.offered_end, self.start + len(self._entries)
         self.has_unoffered = False
         self._last = Slice(self._entries[position - self.start :])
@@ -211,16 +214,19 @@ class Room:
             self.forget_read()
 
     def retain(self) -> None:
-        """Keep what is published, within limits, for one more client that may come back."""
+        """Keep the log, within limits, for one more client that may reconnect."""
         self.retain_count += 1
 
     def release(self) -> None:
-        """A client that may have come back will not."""
+        """Stop keeping the log for one client, which cannot reconnect any more."""
         self.retain_count -= 1
         self.forget_read()
 
     def trim(self, limit: int, end: int) -> bool:
-        """Forget the oldest entries before a position, down to `limit` bytes; return whether any was forgotten."""
+        """Forget the oldest entries before `end`, down to `limit` bytes.
+
+        Returns whether any was forgotten.
+        """
         if self.size <= limit:
             return False
         count, size = 0, self.size
@@ -231,12 +237,12 @@ class Room:
         return count > 0
 
     def forget_through(self, offset: int) -> None:
-        """Forget entries up to an offset, unless a reader has still to read them."""
+        """Forget entries up to an offset, unless a reader still needs them."""
         if self._entries and self._entries[0].offset <= offset and not self.pending_readers and not self.has_unoffered:
             self._forget(sum(1 for entry in self._entries if entry.offset <= offset))
 
     def forget_read(self) -> None:
-        """Forget the log, unless a reader has still to read it or may come back for it."""
+        """Forget the log, unless a reader needs it or may reconnect."""
         if not self.pending_readers and not self.has_unoffered and not self.retain_count and self._entries:
             self._forget(len(self._entries))
 

@@ -1,7 +1,7 @@
-"""An Engine.IO session: a set of places in rooms, and whichever transport reads for it at the moment.
+"""An Engine.IO session: positions in rooms, and the transport that reads for it.
 
-An upgrade therefore moves nothing: the session flips its `transport`, and the new one reads on from the same place. A
-session ends in one way, `close(reason)`, and tells its listener so exactly once.
+So an upgrade moves no data: the session replaces its `transport`, and the new one reads on from the same positions. A
+session ends in one way, `close(reason)`, which calls its listener exactly once.
 
 Source: Engine.IO protocol, revision 4.
 """
@@ -31,31 +31,34 @@ logger = logging.getLogger(__name__)
 
 
 TOLD: frozenset[CloseReason] = frozenset({"forced close", "slow consumer", "rate limited", "transport error"})
-"""For these, a client that upgrades has to be told that its session is over: it did nothing to end it."""
+"""Reasons of the server: a client in the middle of an upgrade must be told about them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The request that opened a session. What has the name of an attribute of Tornado's request has its shape."""
+    """The request that opened a session.
+
+    Attributes with a name of Tornado's HTTPServerRequest have the same type.
+    """
 
     headers: Mapping[str, str]
     remote_ip: str
     query_arguments: Mapping[str, list[bytes]]
-    """All values of each query parameter that is not the protocol's own."""
+    """All values of each query parameter, without those of the protocol."""
     host: str = ""
-    """Host, and port where the client named one, as a trusted proxy tells it."""
+    """Host, and port if the client named one; that of a trusted proxy's header."""
     protocol: str = "http"
     """`http` or `https`."""
     path: str = ""
 
     @property
     def query(self) -> dict[str, str]:
-        """The last value of each query parameter that is not the protocol's own."""
+        """The last value of each query parameter, without those of the protocol."""
         return {name: values[-1].decode("utf-8", "replace") for name, values in self.query_arguments.items()}
 
     @property
     def cookies(self) -> SimpleCookie:
-        """The cookies by their names, `cookies["name"].value`; those that cannot be read are left out."""
+        """The cookies by name, `cookies["name"].value`, without malformed ones."""
         cookies = SimpleCookie()
         for name, value in parse_cookie(self.headers.get("Cookie", "")).items():
             with suppress(CookieError):
@@ -64,36 +67,36 @@ class Handshake:
 
 
 class Transport(Sender, Protocol):
-    """What sends for a session, and brings what the client sends."""
+    """Sends a session's entries, and receives the client's packets."""
 
     name: str
 
     def release(self) -> None:
-        """Let go of a session that goes on with another transport."""
+        """Release a session that continues on another transport."""
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Send the last that was said to the session, and tell the peer that it is over."""
+        """Send the last entries, then tell the client that the session is closed."""
 
 
 class Candidate(Transport, Protocol):
-    """A transport that can take over from another."""
+    """A transport to which a session can upgrade."""
 
     def answer_probe(self) -> None:
-        """Send the pong that its probe waits for."""
+        """Send the pong that answers the probe."""
 
 
 class Listener(Protocol):
-    """What a session talks to: one for each session."""
+    """Receives the messages of one session."""
 
     def on_message(self, data: str | bytes) -> None:
-        """Take what the client sent; raise ProtocolError where it may not."""
+        """Handle a message; raise ProtocolError if it violates the protocol."""
 
     def on_close(self, reason: CloseReason) -> None:
-        """Take note that the session is over. Called once."""
+        """Handle the end of the session; called once."""
 
 
 class Silence:
-    """The listener of a session that has none yet."""
+    """Listener of a session until its own is set."""
 
     def on_message(self, data: str | bytes) -> None:
         """Ignore it."""
@@ -103,7 +106,7 @@ class Silence:
 
 
 class Session(Reader):
-    """One client of the engine, whatever carries it."""
+    """One client of the engine, on any transport."""
 
     __slots__ = (
         "_allowance",
@@ -128,15 +131,15 @@ class Session(Reader):
         self.handshake = handshake
         self.opened_at = now
         self.probed = False
-        """Whether a transport has probed that is to take over."""
+        """Whether the candidate transport has sent its probe."""
         self.fault = ""
-        """What the client did that it may not."""
+        """The client's violation of a protocol or limit, for the log; "" if none."""
         self.closed_by_client = False
-        """Whether the client said that it closes: its network was not the reason."""
+        """Whether the client sent CLOSE, so its network was not the reason."""
         self._candidate: Candidate | None = None
         self._allowance = TokenBucket(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
-        """The room that this session alone is in."""
+        """The room of this session alone."""
         self.enter(self.room)
 
     def __repr__(self) -> str:
@@ -144,7 +147,7 @@ class Session(Reader):
 
     @property
     def log_fields(self) -> dict[str, str]:
-        """Who this is, as the fields of a line in the log."""
+        """The session's fields for log records."""
         about = {"id": self.sid, "address": self.handshake.remote_ip, "transport": self.transport.name}
         endings = {"reason": self.reason or "", "fault": self.fault}
         return about | {name: said for name, said in endings.items() if said}
@@ -158,7 +161,7 @@ class Session(Reader):
     # -- receiving
 
     def spend(self) -> float:
-        """Count a packet that has come; return the seconds for which its transport is to bring no more."""
+        """Count a received packet; return the seconds to pause reading."""
         if self._allowance is None:
             return 0.0
         pause = self._allowance.spend(self.engine.now)
@@ -170,7 +173,7 @@ class Session(Reader):
         return pause
 
     def receive(self, packet: Packet, transport: Transport) -> None:
-        """Take a packet that one of the transports of this session brings."""
+        """Handle a packet from one of the session's transports."""
         if self.reason is not None:
             self._receive_late(packet, transport)
         elif transport is not self.transport:
@@ -183,7 +186,10 @@ class Session(Reader):
             self.fail(ProtocolError("a ping, which only the server sends"), transport)
 
     def _receive_late(self, packet: Packet, transport: Transport) -> None:
-        """Tell a client that completes its upgrade that the session is over, and what it has not heard before."""
+        """Tell a client that completes its upgrade that the session is closed.
+
+        Unread entries are sent before that.
+        """
         candidate = self._candidate
         if candidate is None or transport is not candidate or self.reason is None:
             return
@@ -196,7 +202,7 @@ class Session(Reader):
             self.abandon_upgrade()
 
     def receive_message(self, data: str | bytes, transport: Transport) -> None:
-        """Take what a MESSAGE carries, from the transport that carries the session."""
+        """Handle the data of a MESSAGE from the session's current transport."""
         if self.reason is None:
             try:
                 self.listener.on_message(data)
@@ -206,7 +212,7 @@ class Session(Reader):
                 logger.exception("a message of %s failed", self.sid)
 
     def fail(self, error: ProtocolError, transport: Transport) -> None:
-        """Close a transport that brought what cannot be read, and the session where that is the one that carries it."""
+        """Close a transport after a protocol error; close the session if current."""
         if transport is self._candidate:
             logger.debug("%s (%s) sent %s, upgrading", self.sid, self.handshake.remote_ip, error)
             self.abandon_upgrade()
@@ -216,7 +222,7 @@ class Session(Reader):
             self.close("parse error")
 
     def lost(self, transport: Transport, reason: CloseReason, fault: str = "") -> None:
-        """Take note that a transport is gone, and by what fault of the client."""
+        """Handle the loss of a transport; fault: the client's violation, if any."""
         if transport is self.transport:
             self.fault = self.fault or fault
             self.close(reason)
@@ -227,7 +233,10 @@ class Session(Reader):
     # -- upgrade
 
     def begin_upgrade(self, candidate: Candidate) -> None:
-        """Let another transport probe. Raises BadRequest where one has, or has taken over."""
+        """Let another transport probe.
+
+        Raises BadRequest if the session is upgrading, or has upgraded.
+        """
         if self._candidate is not None or self.transport.name == "websocket":
             raise BadRequest(f"{self.sid} is upgrading, or has upgraded")
         self._candidate = candidate
@@ -244,7 +253,7 @@ class Session(Reader):
         elif packet.type is PacketType.UPGRADE:
             self._complete_upgrade(candidate)
         else:
-            self.fail(ProtocolError(f"{packet}, where a probe is due"), transport)
+            self.fail(ProtocolError(f"{packet}, but a probe was expected"), transport)
 
     def _complete_upgrade(self, candidate: Candidate) -> None:
         old, self.transport = self.transport, candidate
@@ -254,7 +263,7 @@ class Session(Reader):
         self.delivery.schedule(self)
 
     def abandon_upgrade(self) -> None:
-        """Part with the candidate; the transport that carries the session goes on with it."""
+        """Release the candidate; the session stays on its transport."""
         candidate = self._candidate
         if self.probed and self.reason is None:
             self.engine.resuming.begin(self, self.engine.now())
@@ -264,7 +273,7 @@ class Session(Reader):
             candidate.release()
 
     def resume(self) -> None:
-        """Take note that the client is on its old transport again, after an upgrade that failed."""
+        """Note that the client polls again after a failed upgrade."""
         self.engine.resuming.end(self)
 
     def _end_upgrade(self) -> None:
@@ -274,13 +283,16 @@ class Session(Reader):
     # -- end
 
     def close(self, reason: CloseReason) -> None:
-        """End the session; only the first reason counts. What was said to it before still goes out where it can."""
+        """Close the session; only the first reason counts.
+
+        Unread entries are sent before, if the transport is ready.
+        """
         if self.reason is not None:
             return
         self.delivery.offer_pending()
         if reason == "slow consumer":
             self.fault = f"max_backlog={self.engine.delivery.max_backlog} bytes exceeded: it reads too slowly"
-        # What is left to a slow consumer has a gap.
+        # The unread entries of a slow consumer have a gap.
         farewell = EMPTY if reason == "slow consumer" else self.read()
         self.reason = reason
         self.engine.counters.closed[reason] += 1
@@ -289,11 +301,11 @@ class Session(Reader):
         try:
             self.transport.end(farewell, reason)
         except Exception:
-            logger.exception("%r did not close as it should", self)
-        # A client that was told that it may upgrade polls no more: it hears from its candidate that the server closed.
+            logger.exception("closing %r failed", self)
+        # A client whose probe was answered no longer polls, so its candidate must tell it that the session is closed.
         if not (self.probed and reason in TOLD):
             attempt(self.abandon_upgrade)
         try:
             self.listener.on_close(reason)
         except Exception:
-            logger.exception("the end of %s failed", self.sid)
+            logger.exception("on_close of %s failed", self.sid)

@@ -1,6 +1,6 @@
-"""A timer that repeats, by the clock of the loop.
+"""A repeating timer on the loop's monotonic clock.
 
-Tornado's PeriodicCallback goes by the time of day: it would rest for an hour where that is set back by an hour.
+Tornado's PeriodicCallback uses the time of day: if that is set back by an hour, it pauses for an hour.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 
 class RepeatingTimer:
-    """Calls back again and again, with the interface of Tornado's PeriodicCallback.
+    """Calls a function periodically; has the interface of Tornado's PeriodicCallback.
 
-    callback: what it raises goes to the loop's exception handler; the timer goes on.
-    seconds: from one call to the next.
+    callback: its exceptions go to the loop's exception handler; the timer continues.
+    seconds: time between two calls.
     """
 
     def __init__(self, callback: Callable[[], object], seconds: float) -> None:
@@ -22,18 +22,18 @@ class RepeatingTimer:
         self._handle: TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin on the running loop."""
+        """Start on the running loop."""
         if self._handle is None:
             self._call_later(get_running_loop())
 
     def stop(self) -> None:
-        """Call back no more."""
+        """Stop the calls."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def is_running(self) -> bool:
-        """Whether it was started and not stopped."""
+        """Return whether the timer is started and not stopped."""
         return self._handle is not None
 
     def _call_later(self, loop: AbstractEventLoop) -> None:

@@ -1,7 +1,7 @@
-"""Every private name of Tornado that is relied on, and every use of a public one that Tornado does not promise.
+"""All uses of Tornado's private names and of behaviour that it does not document.
 
-Each has a test in tests/unit/test_tornado_internals.py, which runs on the oldest and the newest Tornado that are
-supported: a Tornado that changes one of them fails there, with its name.
+Each has a test in tests/unit/test_tornado_internals.py, which runs with the oldest and the newest supported Tornado:
+if a Tornado changes one of them, the test of that name fails.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NO_ARGUMENTS: dict[str, list[bytes]] = {}
 NO_HEADERS = HTTPHeaders()
 
 unmask = _websocket_mask
-"""Apply a mask of 4 bytes to data (RFC 6455 §5.3). In C where Tornado was built with its extension."""
+"""Apply a mask of 4 bytes to data (RFC 6455 §5.3); in C if Tornado has its extension."""
 
 
 # -- WebSockets
 
 
 class HandshakeOnly(WebSocketProtocol13):
-    """Tornado's side of a WebSocket, of which only the handshake is used.
+    """Tornado's WebSocket protocol, used only for the handshake.
 
     A subclass reads frames itself: it overrides `_receive_frame_loop`, which Tornado awaits after the handshake, and
     `_abort`, which Tornado calls where a handler raises.
@@ -39,14 +39,14 @@ class HandshakeOnly(WebSocketProtocol13):
         super().__init__(handler, False, _WebSocketParams(max_message_size=max_size))
 
     def release_stream(self) -> IOStream:
-        """Return the stream, which Tornado uses no more after the handshake."""
+        """Return the stream, which Tornado no longer uses after the handshake."""
         stream = self.stream
         del self.stream
         return stream
 
 
 def forget_request(handler: WebSocketHandler) -> None:
-    """Drop what only the handshake of a WebSocket needed: it would be half of what a client costs."""
+    """Drop data that only the handshake needs: half of a client's memory."""
     request = handler.request
     request.connection = request.server_connection = None
     request.arguments = request.query_arguments = request.body_arguments = NO_ARGUMENTS
@@ -59,19 +59,19 @@ def forget_request(handler: WebSocketHandler) -> None:
 
 
 def take_socket(stream: IOStream) -> socket.socket:
-    """Return the socket of a stream that is read and written here from now on; the stream watches it no more."""
+    """Return the socket of a stream, and stop the stream's watching."""
     stream.io_loop.remove_handler(stream.fileno())
     taken: socket.socket = stream.socket
     return taken
 
 
 def is_untouched(stream: IOStream) -> bool:
-    """Whether a stream is open, has nothing to write, and has read nothing that it was not asked for."""
+    """Return whether a stream is open, with empty buffers."""
     return not (stream.closed() or stream.writing() or stream._read_buffer_size)
 
 
 def address_of(connection: HTTP1Connection) -> Any:
-    """Return the address that a connection was accepted from, as `HTTPServer.handle_stream` takes it."""
+    """Return a connection's address, as `HTTPServer.handle_stream` takes it."""
     return getattr(connection.context, "address", None)
 
 
@@ -79,7 +79,7 @@ def address_of(connection: HTTP1Connection) -> Any:
 
 
 class LendingParameters(HTTP1ConnectionParameters):
-    """Tornado's parameters of a connection, and the server that lends it."""
+    """Tornado's connection parameters, and the server that lends the connection."""
 
     def __init__(self, lender: Any, **parameters: Any) -> None:
         super().__init__(**parameters)
@@ -87,17 +87,20 @@ class LendingParameters(HTTP1ConnectionParameters):
 
 
 def parameters_of(server: HTTPServer) -> dict[str, Any]:
-    """Return the parameters that a server has for its connections, as arguments of `HTTP1ConnectionParameters`."""
+    """Return a server's connection parameters, as arguments of `HTTP1ConnectionParameters`."""
     return vars(server.conn_params)
 
 
 def lender_of(connection: HTTP1Connection) -> Any:
-    """Return the server that lends a connection; None where that is Tornado's own, which lends none."""
+    """Return the server that lends a connection; None for Tornado's own server."""
     return getattr(connection.params, "lender", None)
 
 
 def limit_idle_time(request: HTTPServerRequest, seconds: float) -> None:
-    """Close the connection of a request that brings no other in time: Tornado's own server waits for an hour."""
+    """Close the request's connection if no other request follows in time.
+
+    Tornado's own server would wait for an hour.
+    """
     server = request.server_connection
     if isinstance(server, HTTP1ServerConnection) and (server.params.header_timeout or math.inf) > seconds:
         server.params = copy(server.params)

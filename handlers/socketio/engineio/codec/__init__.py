@@ -1,1 +1,1 @@
-"""Packets and frames, as pure functions on values."""
+"""Packets and frames: pure functions on values."""

@@ -1,7 +1,7 @@
-"""Compression of WebSocket messages, each by itself, so that one compressed broadcast serves all who take part.
+"""Compression of WebSocket messages, each on its own (RFC 7692).
 
-Source: RFC 7692. What is agreed is `server_no_context_takeover; client_no_context_takeover`: no message refers to
-another. That compresses less than a shared context, and costs no memory for each client.
+The server agrees to `server_no_context_takeover; client_no_context_takeover`: no message refers to another, so one
+compressed broadcast serves all clients. That compresses less than a shared context, and needs no memory per client.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from .frames import INVALID_DATA, TOO_BIG, WebSocketProtocolError
 AGREED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 LEVEL = 6
 TAIL = b"\x00\x00\xff\xff"
-"""Ends what a sync flush writes; it does not travel (§7.2.1)."""
+"""End of a sync flush; it is not sent (§7.2.1)."""
 
 _SMALL_WINDOW = re.compile(r"server_max_window_bits\s*=\s*\"?(8|9|1[0-4])\b", re.IGNORECASE)
 
 
 def agrees(offers: str) -> bool:
-    """Whether one of the offers of Sec-WebSocket-Extensions can be taken: a smaller window of ours cannot (§7.1)."""
+    """Return whether an offer of Sec-WebSocket-Extensions can be accepted.
+
+    Offers that ask for a smaller window of the server cannot (§7.1).
+    """
     for offer in offers.split(","):
         if offer.split(";")[0].strip().lower() == "permessage-deflate" and not _SMALL_WINDOW.search(offer):
             return True
@@ -34,7 +37,10 @@ def deflate(message: bytes) -> bytes:
 
 
 def inflate(data: bytes, max_size: int) -> bytes:
-    """Decompress one message (§7.2.2); raise Violation where it is none, or has more than `max_size` bytes."""
+    """Decompress one message (§7.2.2).
+
+    Raises WebSocketProtocolError for invalid data, or more than `max_size` bytes.
+    """
     decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         message = decompressor.decompress(data + TAIL, max_size + 1)

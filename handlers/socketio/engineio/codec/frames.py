@@ -1,6 +1,8 @@
-"""WebSocket frames as they come from a client: bytes in, whole messages out, however the bytes are cut.
+"""Reader of WebSocket frames: bytes in, whole messages out.
 
-Nothing here knows a socket. Whatever RFC 6455 forbids raises Violation, with the code to close with.
+It accepts bytes cut at any place, and has no socket. Violations of RFC 6455 raise WebSocketProtocolError with the
+
+close code.
 
 Source: RFC 6455, sections 5 (framing), 7.4 (close codes) and 8.1 (UTF-8).
 """
@@ -19,18 +21,18 @@ FINAL_TEXT = FINAL | TEXT
 PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
 
 MAX_FRAGMENTS = 10_000
-"""In how many frames one message may come."""
+"""Maximum number of frames of one message."""
 
 Unmask = Callable[[bytes, bytes], bytes]
-"""Takes the four bytes of the mask, and masked data; returns the data (§5.3)."""
+"""Arguments: four bytes of mask, masked data. Returns the data (§5.3)."""
 
 
 Inflate = Callable[[bytes, int], bytes]
-"""Takes a compressed message, and how many bytes it may have; returns the message."""
+"""Arguments: compressed message, maximum size. Returns the message."""
 
 
 class WebSocketProtocolError(Exception):
-    """The client does what the RFC forbids; `code` is what to close with."""
+    """The client violated RFC 6455; `code` is the close code."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
@@ -38,24 +40,24 @@ class WebSocketProtocolError(Exception):
 
 
 class Control(NamedTuple):
-    """A PING, a PONG or a CLOSE."""
+    """A control frame: PING, PONG or CLOSE."""
 
     opcode: int
     data: bytes
 
 
 Received = str | bytes | Control | WebSocketProtocolError
-"""A whole message, text or binary, or a control frame; or that the client does what it may not."""
+"""A whole message, text or binary, a control frame, or a violation."""
 
 
 NOT_UTF_8 = "text that is not UTF-8 (§8.1)"
 
 
 class FrameReader:
-    """Reads the frames of one connection.
+    """Reads the frames of one connection incrementally.
 
-    max_size: bytes that one message may have, its fragments together.
-    inflate: what decompresses a message, where the peers have agreed on compression (RFC 7692).
+    max_size: maximum bytes of one message, all fragments together.
+    inflate: decompresses a message, if compression was agreed (RFC 7692).
     """
 
     __slots__ = (
@@ -84,7 +86,10 @@ class FrameReader:
         self._size = 0
 
     def feed(self, data: bytes) -> list[Received]:
-        """Take the next bytes; return what they complete. What is fed after a Violation means nothing."""
+        """Add bytes; return the messages and control frames that they complete.
+
+        A violation is the last item; bytes after it are meaningless.
+        """
         if self._rest is not None:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -100,10 +105,10 @@ class FrameReader:
         return received
 
     def _read(self, data: bytes, received: list[Received]) -> None:
-        """Read all frames."""
+        """Read all complete frames in the data."""
         at, end = 0, len(data)
         while at < end:
-            # The common case, a short final text frame, without further ado.
+            # Fast path for the common case, a short final text frame.
             if data[at] == FINAL_TEXT and end - at >= 6 and MASKED <= data[at + 1] <= self._quick and not self._opcode:
                 start = at + 6
                 stop = start + (data[at + 1] & LENGTH)
@@ -121,7 +126,7 @@ class FrameReader:
             self._rest = bytearray(data[at:])
 
     def _read_frame(self, data: bytes, at: int, received: list[Received]) -> int:
-        """Read one frame; return where it ends, or where it begins if it is not all there."""
+        """Read one frame; return its end, or its start if incomplete."""
         self._needed = 0
         if len(data) - at < 2:
             return at
@@ -172,7 +177,7 @@ class FrameReader:
             )
 
     def _take(self, head: int, payload: bytes, received: list[Received]) -> None:
-        """Take a data frame, which may be a fragment."""
+        """Handle a data frame, which may be a fragment."""
         opcode = head & OPCODE or self._opcode
         if head & OPCODE:
             self._compressed = bool(head & COMPRESSED)
@@ -200,7 +205,10 @@ def _text(data: bytes) -> str:
 
 
 def read_close(data: bytes) -> int | None:
-    """Return the code of a CLOSE frame, None where it has none; raise Violation for one that may not be (§7.4)."""
+    """Return the code of a CLOSE frame; None if it has none.
+
+    Raises WebSocketProtocolError for a code that is not allowed (§7.4).
+    """
     if not data:
         return None
     code = int.from_bytes(data[:2], "big")
@@ -211,5 +219,5 @@ def read_close(data: bytes) -> int | None:
 
 
 def control_frame(opcode: int, data: bytes) -> bytes:
-    """Write a control frame as a server does (§5.5): at most 125 bytes."""
+    """Return an unmasked control frame (§5.5); data: at most 125 bytes."""
     return bytes((FINAL | opcode, len(data))) + data

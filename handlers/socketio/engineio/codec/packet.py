@@ -1,7 +1,7 @@
-"""Engine.IO v4 packets, and how each transport writes them.
+"""Engine.IO v4 packets, and their encoding for each transport.
 
-Pure functions on values: a packet becomes text for a poll or a finished frame for a WebSocket, and comes back from
-either. Whatever cannot be read raises ProtocolError.
+Pure functions on values: a packet is encoded as text for a poll or as a finished frame for a WebSocket, and decoded
+from either. Invalid data raises ProtocolError.
 
 Source: Engine.IO protocol, revision 4, "Packet encoding"; RFC 6455, section 5.2, for the frame.
 """
@@ -17,11 +17,11 @@ from typing import NamedTuple
 from ..errors import ProtocolError
 
 SEPARATOR = "\x1e"
-"""Stands between the packets of one payload."""
+"""Separates the packets of one payload."""
 
 
 class PacketType(IntEnum):
-    """The digit a text packet begins with."""
+    """Type of a packet: the first digit of its text."""
 
     OPEN = 0
     CLOSE = 1
@@ -33,10 +33,10 @@ class PacketType(IntEnum):
 
 
 make = tuple.__new__
-"""Makes a named tuple of its fields in half the time of its own constructor, for the way of every message."""
+"""Makes a named tuple from its fields in half the time of its constructor; for the hot path."""
 
 MESSAGE = PacketType.MESSAGE
-"""By itself, for the way of every message: it takes longer to find a member in its class than to compare it."""
+"""Module constant for the hot path, because looking up a member of an enum class takes longer than comparing it."""
 
 
 class Packet(NamedTuple):
@@ -56,9 +56,9 @@ _DIGITS = {type_: digit for digit, type_ in _TYPES.items()}
 
 
 def decode(data: str | bytes) -> Packet:
-    """Read one packet: the bytes of a binary message, or a text with a type digit.
+    """Decode one packet: bytes of a binary message, or a text with a type digit.
 
-    Binary in base64, behind a `b`, is what polls carry, and WebSockets of a client with `forceBase64`.
+    Polls, and WebSockets of a client with `forceBase64`, carry binary as `b` and base64.
     """
     if isinstance(data, bytes):
         return Packet(MESSAGE, data)
@@ -74,19 +74,19 @@ def decode(data: str | bytes) -> Packet:
 
 
 def encode(packet: Packet) -> str | bytes:
-    """Write one packet as a WebSocket message carries it."""
+    """Encode one packet as a WebSocket message."""
     return packet.data if isinstance(packet.data, bytes) else encode_text(packet)
 
 
 def encode_text(packet: Packet) -> str:
-    """Write one packet as text, as polls carry it: binary in base64, behind a `b`."""
+    """Encode one packet as text; binary as `b` and base64."""
     if isinstance(packet.data, bytes):
         return "b" + base64.b64encode(packet.data).decode("ascii")
     return _DIGITS[packet.type] + packet.data
 
 
 def decode_payload(payload: bytes) -> Iterator[Packet]:
-    """Read the packets of a POST body, one by one."""
+    """Decode the packets of a POST body, one by one."""
     try:
         items = payload.decode().split(SEPARATOR)
     except UnicodeDecodeError as error:
@@ -95,15 +95,15 @@ def decode_payload(payload: bytes) -> Iterator[Packet]:
 
 
 def encode_payload(packets: Iterable[Packet]) -> str:
-    """Write packets as one body of a poll."""
+    """Encode packets as the body of one poll."""
     return SEPARATOR.join(encode_text(packet) for packet in packets)
 
 
 def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None, *, binary: bool = True) -> bytes:
-    """Write one packet as a whole, final, unmasked WebSocket frame (RFC 6455 §5.2; §5.1: a server does not mask).
+    """Encode one packet as a single WebSocket frame, unmasked (RFC 6455 §5.1, §5.2).
 
-    deflate: what compresses it (RFC 7692 §6: the first reserved bit says so).
-    binary: whether the client takes binary frames; without, bytes are sent as text.
+    deflate: compresses the data (RFC 7692 §6: marked by the first reserved bit).
+    binary: whether the client accepts binary frames; otherwise bytes are sent as base64 text.
     """
     type_, data = packet
     if isinstance(data, str):

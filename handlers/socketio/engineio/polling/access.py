@@ -1,4 +1,4 @@
-"""Which polls are let in."""
+"""Admission of requests of polling clients."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from .transport import PollingTransport
 
 
 def too_large(size: int, limit: int) -> PayloadTooLarge:
-    """Return the refusal of a body."""
+    """Return the error for a body of `size` bytes."""
     return PayloadTooLarge(f"{size} bytes, where {limit} are allowed by max_payload")
 
 
 class PollingAccess(Access):
-    """The checks of requests that poll."""
+    """The checks of requests of polling clients."""
 
     def find(self, sid: str) -> Session:
-        """Also return a session that is over, if its client has still to be told."""
+        """Return also a closed session whose client is not told yet."""
         return self.engine.lingering(sid) or super().find(sid)
 
     def check_fits(self, request: HTTPServerRequest, session: Session) -> None:
-        """Also refuse a session that has left polling: it does not come back."""
+        """Refuse also requests of a session that has upgraded."""
         super().check_fits(request, session)
         if not isinstance(session.transport, PollingTransport):
             raise BadRequest(f"{session.sid} has upgraded to {session.transport.name}")
 
     def admit(self, request: HTTPServerRequest) -> Session | None:
-        """Also refuse a body that is too large, as far as the head tells: it may come in chunks."""
+        """Refuse also a body whose announced size is too large.
+
+        A chunked body announces no size; it is checked while it is read.
+        """
         session = super().admit(request)
         length = request.headers.get("Content-Length", "")
         size = int(length[:20]) if length.isdecimal() else 0

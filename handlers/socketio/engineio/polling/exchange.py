@@ -1,4 +1,4 @@
-"""What a poll needs of the connection that it comes by, and how its answer begins.
+"""HTTP exchange of one poll: its connection, and the response head.
 
 Source: RFC 9112, sections 4 and 6.3; Fetch standard, "CORS protocol".
 """
@@ -12,31 +12,37 @@ from typing import Protocol
 from tornado.httputil import HTTPMessageDelegate, format_timestamp
 
 IDLE = 60.0
-"""Seconds from one request of a connection to the end of the next one's head."""
+"""Seconds from one request to the end of the next request's head."""
 BODY = 30.0
-"""Seconds without a byte of a body that is announced."""
+"""Seconds without a byte of an unfinished body."""
 REASONS = {200: "OK", 400: "Bad Request", 413: "Payload Too Large", 429: "Too Many Requests"}
 
 
 class Exchange(Protocol):
-    """A connection that brings a request and takes its answer."""
+    """A connection with one request and its response."""
 
     @property
     def closed(self) -> bool:
-        """Whether the peer is gone."""
+        """Whether the connection is closed."""
 
     def request_received(self, request: HTTPMessageDelegate) -> Exchange:
-        """Return what takes the answer, now that the request is all there; it is told if that closes before."""
+        """Return the exchange for the response, after the request is complete.
+
+        `request.on_connection_close` is called if the connection closes before.
+        """
 
     def wait_on(self) -> None:
-        """Wait for the next part of the body: one has come."""
+        """Restart the timeout for the next part of the body."""
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
-        """Answer. kind: of the body; origin: the page that may read it."""
+        """Send the response.
+
+        kind: content type. origin: page that may read the body.
+        """
 
 
 def fields(kind: str, origin: str | None) -> dict[str, str]:
-    """Return the header fields of an answer, besides those that follow from its body and from the time."""
+    """Return the header fields of a response, except Date and Content-Length."""
     shared = {"Content-Type": kind, "Cache-Control": "no-store", "Vary": "Origin"}
     if origin is None:
         return shared
@@ -51,11 +57,11 @@ def _head(status: int, kind: str, origin: str | None) -> bytes:
 
 @lru_cache(maxsize=1)
 def date(second: int) -> str:
-    """Return the Date of an answer that is given in this second since 1970."""
+    """Return the Date header of a second since 1970."""
     return format_timestamp(second)
 
 
 def response(status: int, kind: str, origin: str | None, body: bytes) -> bytes:
-    """Return a whole answer."""
+    """Return the bytes of a whole response."""
     head = _head(status, kind, origin)
     return b"%bDate: %b\r\nContent-Length: %d\r\n\r\n%b" % (head, date(int(time.time())).encode(), len(body), body)

@@ -1,4 +1,4 @@
-"""A lane: the connection of a client that polls, between two requests that are Tornado's affair.
+"""A keep-alive connection of a polling client, served without Tornado's HTTP parser.
 
 Tornado's HTTP takes four times as long as the rest of a poll. A connection that has brought one poll will bring
 others, so it is taken out of Tornado's hands. What comes on it is looked at while it is still in the kernel: a poll is
@@ -27,35 +27,38 @@ if TYPE_CHECKING:
     from .requests import PollRequest
 
 CHUNK = 1 << 16
-"""Bytes that are looked at, or read, at once."""
+"""Maximum bytes peeked or read at once."""
 
 
 class LendingServer(Protocol):
-    """The HTTP server that lends its connections: `lender` among the parameters of each."""
+    """The HTTP server that lends its connections."""
 
     idle: float
-    """Seconds from an answer to the next request."""
+    """Seconds from a response to the next request."""
     lent: set[LentConnection]
-    """The connections that are lent."""
+    """The connections that are lent now."""
 
     def reclaim(self, exchange: socket.socket, address: Any) -> None:
-        """Serve a connection again, from its next request on."""
+        """Serve a lent connection again, from its next request on."""
 
 
 class PollRouter(Protocol):
-    """What says which requests are polls, and what answers them."""
+    """Recognises polls, and makes their delegates."""
 
     max_payload: int
 
     def admit(self, request: HTTPServerRequest) -> PollRequest | None:
-        """Return what a request asks for; None where it is not one of an open session, or is to be refused."""
+        """Return the poll of a request.
+
+        Returns None for a request that belongs to no open session, or must be refused.
+        """
 
     def begin(self, ask: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
-        """Return what takes the body of a request and answers it; None where the session does not listen there now."""
+        """Return the delegate of a request; None if its session cannot accept it now."""
 
 
 class TornadoExchange:
-    """A connection as Tornado has it, with a request on it."""
+    """A request on a connection that Tornado reads."""
 
     __slots__ = ("_connection", "_request", "_router", "_settled", "_timer")
 
@@ -68,17 +71,20 @@ class TornadoExchange:
         self._timer: asyncio.TimerHandle | None = None
         limit_idle_time(request, IDLE)
         if request.method == "POST":
-            # The size of the body is our own affair: Tornado would answer a bare 400.
+            # The body's size is checked here, because Tornado would answer a bare 400.
             self._connection.set_max_body_size(1 << 62)
             self.wait_on()
 
     @property
     def closed(self) -> bool:
-        """Whether the peer is gone: Tornado tells only of a connection that closes from now on."""
+        """Whether the connection is closed.
+
+        Tornado calls back only for connections that close later.
+        """
         return self._connection.stream.closed()
 
     def wait_on(self) -> None:
-        """Wait for the next part of the body: Tornado's own server would wait for ever."""
+        """Restart the body timeout: Tornado's own server has none."""
         self._stop_waiting()
         self._timer = asyncio.get_running_loop().call_later(BODY, self._connection.close)
 
@@ -88,7 +94,7 @@ class TornadoExchange:
             self._timer = None
 
     def request_received(self, request: HTTPMessageDelegate) -> Exchange:
-        """Return what takes the answer: a lane, if the connection can become one."""
+        """Return a LentConnection if the connection can be lent, else this."""
         self._stop_waiting()
         lender: LendingServer | None = lender_of(self._connection)
         if lender is not None and self._can_be_lent():
@@ -102,18 +108,18 @@ class TornadoExchange:
         return is_untouched(stream) and not isinstance(stream, SSLIOStream) and is_plain(self._request)
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
-        """Answer."""
+        """Send the response through Tornado."""
         self._stop_waiting()
         own = {"Date": date(int(time.time())), "Content-Length": str(len(body))}
         if not self._settled:
-            own["Connection"] = "close"  # the rest of the body is not waited for
+            own["Connection"] = "close"  # the rest of the body is not read
         headers = HTTPHeaders({**fields(kind, origin), **own})
         self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, REASONS[status]), headers, body)
         self._connection.finish()
 
 
 class LentConnection:
-    """A connection out of Tornado's hands, with the first request on it."""
+    """A connection taken over from Tornado, with its first request."""
 
     __slots__ = (
         "_address",
@@ -155,7 +161,7 @@ class LentConnection:
         if self._socket.family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
-        self._clock = asyncio.get_running_loop()  # Tornado's own goes by the time of day
+        self._clock = asyncio.get_running_loop()  # Tornado's loop uses the time of day
         self._since = self._clock.time()
         self._timer = self._clock.call_later(lender.idle, self._check_idle)
         lender.lent.add(self)
@@ -163,14 +169,14 @@ class LentConnection:
     # -- for requests
 
     def wait_on(self) -> None:
-        """Wait for nothing: a body that is not all there is left to Tornado."""
+        """Do nothing: requests with incomplete bodies go back to Tornado."""
 
     def request_received(self, _: HTTPMessageDelegate) -> Exchange:
-        """Take the answer as well."""
+        """Return this connection, which also sends the response."""
         return self
 
     def respond(self, status: int, kind: str, origin: str | None, body: bytes) -> None:
-        """Answer, and wait for the next request."""
+        """Send the response, and wait for the next request."""
         self._request = None
         self._since = self._clock.time()
         answer = response(status, kind, origin, body)
@@ -189,7 +195,7 @@ class LentConnection:
     # -- for the server that lends it
 
     def close(self) -> None:
-        """Close at once."""
+        """Close the connection at once."""
         self._detach()
         self._socket.close()
         request, self._request = self._request, None
@@ -214,7 +220,7 @@ class LentConnection:
         if not data:
             self.close()
         elif self._request is not None:
-            # It asks on before it was answered; one thing after the other.
+            # The client sent a request before the last response: read it after that.
             self._waits = True
             self._watch()
         else:

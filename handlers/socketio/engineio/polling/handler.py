@@ -1,4 +1,4 @@
-"""The requests of polling clients that a RequestHandler takes: the first of a session, the last, and what is refused.
+"""RequestHandler for polling clients: handshake, last poll, refusals.
 
 Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 """
@@ -18,13 +18,16 @@ from .transport import PollingTransport
 
 @stream_request_body
 class PollHandler(Endpoint):
-    """Any other request: the first of a session, the last, or one that is refused, whatever its body."""
+    """Handles a session's first and last request, and refused requests.
+
+    All others are served by PollRequests.
+    """
 
     transport_name = PollingTransport.name
     access_kind = PollingAccess
 
     def admit(self) -> Session | None:
-        """Also check that a client asks for one thing at a time."""
+        """Check also that no other request of the same method is running."""
         session = super().admit()
         if session is not None:
             assert isinstance(session.transport, PollingTransport)
@@ -34,12 +37,12 @@ class PollHandler(Endpoint):
         return session
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Besides: no body is waited for, so that the connection closes, which whoever has more to ask should know."""
+        """Refuse the request and close the connection, because its body is not read."""
         self.set_header("Connection", "close")
         super().refuse(refusal)
 
     def get(self) -> None:
-        """Open a session, or bid farewell."""
+        """Open a session, or answer the last poll of a closed one."""
         if self.session is not None:
             self._transport.answer_last_poll(self)
             return
@@ -48,21 +51,21 @@ class PollHandler(Endpoint):
         self.answer(encode_payload([self.engine.open_packet(transport.session)]).encode())
 
     def post(self) -> None:
-        """Ignore packets that crossed the end of the session; every other POST is refused before.
+        """Ignore packets that were sent before the client knew of the close.
 
-        An error would keep the client from reading its last poll.
+        Every other POST is refused before. An error would keep the client from reading its last poll.
         """
         self.finish("ok")
 
     def answer(self, payload: bytes) -> None:
-        """Answer a poll."""
+        """Send the response of a poll."""
         self.engine.counters.traffic[self.transport_name].sent += len(payload)
         self.set_header("Content-Type", TEXT)
         self.set_header("Cache-Control", "no-store")
         self.finish(payload)
 
     def compute_etag(self) -> None:
-        """Need none: no two polls are alike."""
+        """Return no ETag, because no two polls are alike."""
 
     def data_received(self, chunk: bytes) -> None:
-        """Let it go: what is refused is not read."""
+        """Ignore the body of a refused request."""

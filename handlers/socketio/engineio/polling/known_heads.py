@@ -1,4 +1,4 @@
-"""The heads of requests on one connection, each read once: a client's next poll says what its last one said.
+"""Cache of request heads on one connection, so that each is parsed once.
 
 A head is read by Tornado's parser when it comes for the first time. From then on it is known by its bytes, but for two
 things that differ from poll to poll: the `t` that keeps caches away, and the length of the body. Only heads without
@@ -22,27 +22,27 @@ END = b"\r\n\r\n"
 CACHE_BUSTER = re.compile(rb"[\w.~-]*(?=[& ])")
 LENGTH = re.compile(rb"(?<=\r\nContent-Length: )[0-9]{1,9}(?=\r\n)", re.IGNORECASE)
 UNSUPPORTED_FIELDS = ("Expect", "Trailer", "Transfer-Encoding", "Upgrade")
-"""Fields that ask for more than an answer."""
+"""Header fields that the fast path does not support."""
 MAX_KNOWN = 16
-"""How many heads are known at once."""
+"""Maximum number of heads in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownHead(Generic[T]):  # Python 3.10 has no NamedTuple that is generic
-    """A head that is known."""
+    """A parsed head."""
 
     meaning: T
     size: int
-    """Bytes, with the empty line that ends it."""
+    """Bytes of the head, with the empty line at its end."""
     length: int
     """Bytes of the body."""
 
 
 class HeadCache(Generic[T]):
-    """The heads of one connection.
+    """The parsed heads of one connection.
 
-    read: says what a request means; None where it is not known here.
-    max_length: bytes that a body may have.
+    read: interprets a request; returns None if the fast path cannot serve it.
+    max_length: maximum bytes of a body.
     """
 
     __slots__ = ("_known", "_max_length", "_read")
@@ -53,7 +53,7 @@ class HeadCache(Generic[T]):
         self._known: dict[bytes, T] = {}
 
     def match(self, data: bytes) -> KnownHead[T] | None:
-        """Return the head that the data begins with; None where it is for Tornado to read."""
+        """Return the head at the start of the data; None if Tornado must read it."""
         is_post = data.startswith(b"POST")
         meaning = None if is_post else self._known.get(data)
         if meaning is not None:
@@ -85,7 +85,7 @@ class HeadCache(Generic[T]):
 
 
 def read(head: bytes) -> HTTPServerRequest | None:
-    """Read the head of a request; return None unless it is a plain one."""
+    """Parse the head of a request; return None unless it is plain."""
     exchange, _, rest = head.decode("latin-1").partition("\r\n")
     try:
         request = HTTPServerRequest(start_line=parse_request_start_line(exchange), headers=HTTPHeaders.parse(rest))
@@ -95,7 +95,7 @@ def read(head: bytes) -> HTTPServerRequest | None:
 
 
 def is_plain(request: HTTPServerRequest) -> bool:
-    """Whether a request is a GET, or another with a length, by HTTP/1.1, on a connection that is kept alive."""
+    """Return whether a request is HTTP/1.1, keep-alive, and of known length."""
     headers = request.headers
     length = headers.get("Content-Length")
     return (

@@ -1,4 +1,4 @@
-"""The requests of open sessions that poll.
+"""Requests of open polling sessions: held GETs and POSTs of packets.
 
 A RequestHandler costs more than all the rest of a poll, so that these do without: a router takes them right behind
 Tornado's HTTP, or a lane (`lane.py`) before it. Handshakes, refusals and last words go to PollHandler.
@@ -31,17 +31,17 @@ TEXT = "text/plain; charset=UTF-8"
 
 
 class PollRequest(NamedTuple):
-    """What a request is for."""
+    """The session, transport and kind of one request."""
 
     method: str
     """GET or POST."""
     origin: str | None
-    """The page that asks, if it is one that may."""
+    """Origin of the page, if it may read the response."""
     transport: PollingTransport
 
 
 class PollRequests(Router):
-    """Finds what takes a request of an open session; None for every other, which is left to PollHandler."""
+    """Router for requests of open sessions; leaves all others to PollHandler."""
 
     def __init__(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
         self._engine = engine
@@ -49,12 +49,15 @@ class PollRequests(Router):
         self.max_payload = engine.max_payload
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
-        """Return what takes the body of a request and answers it; None where it is not a poll to be served."""
+        """Return the delegate of a poll; None for any other request."""
         poll_request = self.admit(request)
         return None if poll_request is None else self.begin(poll_request, TornadoExchange(request, self))
 
     def admit(self, request: HTTPServerRequest) -> PollRequest | None:
-        """Return what a request asks for; None where it is not one of an open session, or is to be refused."""
+        """Return the poll of a request.
+
+        Returns None for a request that belongs to no open session, or must be refused.
+        """
         if "sid" not in request.query_arguments:
             return None
         try:
@@ -66,7 +69,7 @@ class PollRequests(Router):
         return PollRequest(str(request.method), request.headers.get("Origin"), session.transport)
 
     def begin(self, poll_request: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
-        """Return what takes the body of a request and answers it; None where the session cannot take it now."""
+        """Return the delegate of a request; None if its session cannot accept it now."""
         transport = poll_request.transport
         if not transport.accepts(poll_request.method) or self._engine.is_overdue(transport.session):
             return None
@@ -75,7 +78,7 @@ class PollRequests(Router):
 
 
 class OpenSessionRequest(HTTPMessageDelegate):
-    """A request of an open session."""
+    """A request of an open session, GET or POST."""
 
     __slots__ = ("_exchange", "_origin", "_transport")
 
@@ -84,7 +87,7 @@ class OpenSessionRequest(HTTPMessageDelegate):
         self._exchange = exchange
 
     def on_connection_close(self) -> None:
-        """Part with a client whose request was broken off."""
+        """Close the session: the client broke off its request."""
         self._transport.lost()
 
     def _respond(self, status: int, kind: str, body: bytes) -> None:
@@ -92,12 +95,12 @@ class OpenSessionRequest(HTTPMessageDelegate):
 
 
 class HeldGet(OpenSessionRequest):
-    """A poll, held until there is something to read."""
+    """A GET, held until there are entries to read."""
 
     __slots__ = ()
 
     def finish(self) -> None:
-        """Hold it, now that it is all there."""
+        """Hold the poll, after its request is complete."""
         self._exchange = self._exchange.request_received(self)
         if not self._exchange.closed:
             self._transport.hold(self)
@@ -105,17 +108,17 @@ class HeldGet(OpenSessionRequest):
             self.on_connection_close()
 
     def answer(self, payload: bytes) -> None:
-        """Answer it."""
+        """Send the response."""
         self._transport.session.engine.counters.traffic[PollingTransport.name].sent += len(payload)
         self._respond(200, TEXT, payload)
 
     def on_connection_close(self) -> None:
-        """Part with a client that waits no more."""
+        """Close the session: the client broke off its poll."""
         self._transport.lost(self)
 
 
 class PacketPost(OpenSessionRequest):
-    """Packets, which may come in parts."""
+    """A POST with packets; its body may come in parts."""
 
     __slots__ = ("_body", "_over", "_packets")
 
@@ -126,7 +129,7 @@ class PacketPost(OpenSessionRequest):
         self._transport.begin_post()
 
     def data_received(self, chunk: bytes) -> None:
-        """Take a part of the body."""
+        """Store a part of the body."""
         self._body += chunk
         self._exchange.wait_on()
         session = self._transport.session
@@ -136,7 +139,7 @@ class PacketPost(OpenSessionRequest):
             self._refuse(too_large(len(self._body), session.engine.max_payload))
 
     def finish(self) -> None:
-        """Take the packets, now that they are all there."""
+        """Handle the packets, after the body is complete."""
         if not self._over:
             self._exchange = self._exchange.request_received(self)
             self._packets = decode_payload(bytes(self._body))
@@ -162,7 +165,7 @@ class PacketPost(OpenSessionRequest):
             self._respond(200, "text/html", b"ok")
 
     def on_connection_close(self) -> None:
-        """Part with a client whose packets will not come."""
+        """Close the session if the POST is incomplete."""
         if not self._over:
             self._end()
             super().on_connection_close()

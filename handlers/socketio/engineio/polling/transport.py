@@ -1,4 +1,4 @@
-"""Long-polling: what stands for a client between its polls.
+"""The long-polling transport: keeps the client's state between its polls.
 
 A GET is held until there is something to read; a POST brings packets. Whoever polls is ready to read, so a held poll is
 to this transport what a writable socket is to the other.
@@ -21,11 +21,11 @@ NOOP = encode_payload([Packet(PacketType.NOOP)]).encode()
 CLOSE = encode_payload([Packet(PacketType.CLOSE)]).encode()
 
 TOGETHER = 0.1
-"""Seconds for which a client's CLOSE waits for a GET that was sent with it, and comes by another connection."""
+"""Seconds that a client's CLOSE waits for a GET that was sent with it on another connection."""
 
 
 def write_payload(entries: Sequence[Entry]) -> bytes:
-    """Write entries as the body of a poll."""
+    """Return entries as the body of a poll."""
     return SEPARATOR.join([entry.derive(_payload) for entry in entries]).encode()
 
 
@@ -34,14 +34,14 @@ def _payload(entry: Entry) -> str:
 
 
 class Poll(Protocol):
-    """A GET that waits for its answer."""
+    """A GET that waits for its response."""
 
     def answer(self, payload: bytes) -> None:
         """Answer it."""
 
 
 class PollingTransport:
-    """A client between its polls."""
+    """Transport of a client that polls; ready while a poll is held."""
 
     __slots__ = ("_closing", "_poll", "_posting", "session")
 
@@ -54,17 +54,17 @@ class PollingTransport:
         self._posting = self._closing = False
 
     def is_idle(self, method: str) -> bool:
-        """Whether no other request of this method is under way."""
+        """Return whether no other request of this method is running."""
         return not self._posting if method == "POST" else self._poll is None
 
     def accepts(self, method: str) -> bool:
-        """Whether a request of this method would be taken now."""
+        """Return whether a request of this method is accepted now."""
         return self.is_idle(method) and self.session.transport is self and self.session.reason is None
 
     def check_idle(self, method: str) -> None:
-        """Raise BadRequest for a second GET, or a second POST, at once, which ends the session.
+        """Raise BadRequest, and close the session, for a second simultaneous GET or POST.
 
-        Raises SessionUnknown where the client has closed it.
+        Raises SessionUnknown if the client has closed the session.
         """
         if self._closing:
             self._close()
@@ -74,7 +74,7 @@ class PollingTransport:
             raise BadRequest(f"two {method}s at once")
 
     def hold(self, poll: Poll) -> None:
-        """Take a poll to answer when there is something to read."""
+        """Hold a poll until there are entries to read."""
         self._poll = poll
         if self._closing:
             self._close()
@@ -83,15 +83,18 @@ class PollingTransport:
         self.session.delivery.schedule(self.session)
 
     def begin_post(self) -> None:
-        """Take note of a POST."""
+        """Note that a POST is running."""
         self._posting = True
 
     def end_post(self) -> None:
-        """Take note that the POST has come, or will not come any more."""
+        """Note that the POST is complete, or broken off."""
         self._posting = False
 
     def receive(self, packets: Iterator[Packet]) -> float:
-        """Take packets of a POST; return the seconds to wait before the rest of them is taken, 0 when there is none."""
+        """Handle packets of a POST.
+
+        Returns the seconds to pause before the rest; 0 if all are handled.
+        """
         if self._closing:
             self._close()
             return 0.0
@@ -108,7 +111,7 @@ class PollingTransport:
         return 0.0
 
     def _begin_close(self) -> float:
-        """Close for the client, as soon as the poll has come that it may have sent with its CLOSE."""
+        """Close for the client, after the poll that may have been sent with CLOSE."""
         self._closing = True
         self.session.closed_by_client |= self.session.transport is self
         if self._poll is None:
@@ -125,7 +128,7 @@ class PollingTransport:
         return self._poll is not None
 
     def deliver(self, unread: Slice) -> bool:
-        """Answer the poll that is held, if there is something to read, or the client is about to upgrade."""
+        """Answer the held poll if there are entries, or the client upgrades."""
         if self._poll is None:
             return False
         if unread:
@@ -135,20 +138,23 @@ class PollingTransport:
         return True
 
     def release(self) -> None:
-        """Let the client's last poll go: it listens elsewhere."""
+        """Answer the client's last poll: the session continues on another transport."""
         self._answer(NOOP)
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Tell the client that it is over, with its next poll if none is held; a client that closed knows."""
+        """Tell the client of the close, with the held or its next poll.
+
+        A client that has sent CLOSE is not told.
+        """
         if reason == "transport close":
             self._answer(NOOP)
             return
         if reason == "server shutting down":
-            # Told to close, python-socketio's client would not come back; its next poll fails, and then it does.
+            # After a CLOSE python-socketio's client would not reconnect; after a poll that fails it does.
             self._answer(farewell.written(write_payload) if farewell else NOOP)
             return
         if reason in ("ping timeout", "parse error"):
-            # The next poll is told that there is no such session (Engine.IO's own test suite).
+            # The next poll gets SessionUnknown (required by Engine.IO's own test suite).
             self._answer(farewell.written(write_payload) if farewell else CLOSE)
             return
         self.session.requeue(farewell)
@@ -158,12 +164,12 @@ class PollingTransport:
             self._answer_last_poll()
 
     def answer_last_poll(self, poll: Poll) -> None:
-        """Answer a poll that comes when it is over."""
+        """Answer the first poll after the close."""
         self._poll = poll
         self._answer_last_poll()
 
     def _answer_last_poll(self) -> None:
-        # In one payload with the last events, a CLOSE would be read before them by the official client.
+        # In one payload the official client would handle CLOSE before the last events.
         unread = self.session.read()
         self._answer(unread.written(write_payload) if unread else CLOSE)
         if unread:
@@ -172,7 +178,7 @@ class PollingTransport:
             self.session.engine.told(self.session)
 
     def lost(self, poll: Poll | None = None) -> None:
-        """Take note that a request was broken off: the poll that is held, or a POST."""
+        """Close the session after a broken-off request: the held poll, or a POST."""
         if poll is self._poll:
             self._poll = None
         self.session.lost(self, "transport close")

@@ -1,4 +1,4 @@
-"""How the bytes of a WebSocket get to and from its socket, once the handshake is done.
+"""Reads and writes the bytes of a WebSocket after the handshake.
 
 A plain socket is taken over from Tornado's stream: what it has is read in one call, what is sent goes straight to the
 kernel, and only what the kernel does not take waits here. That costs no future and no task. An
@@ -18,57 +18,60 @@ from ..counters import Traffic
 from ..tornado_internals import take_socket
 
 CHUNK = 1 << 16
-"""Bytes that are read at once; whoever sends more has the rest read in the next round, after others."""
+"""Maximum bytes read at once; the rest is read in the next round, after other connections."""
 
 
 class ConnectionOwner(Protocol):
-    """What a wire tells of itself."""
+    """Callbacks of a connection."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
+        """Handle received bytes."""
 
     def drained(self) -> None:
-        """Take note that all that waited has been sent."""
+        """All waiting bytes are sent."""
 
     def connection_lost(self, error: bool) -> None:
-        """Take note that the wire is closed, by an error or not. Called once."""
+        """The connection is closed; called once. error: whether by an error."""
 
 
 class Connection(Protocol):
-    """A connection to one peer."""
+    """A connection to one client."""
 
     busy: bool
-    """Whether something waits to be sent, or the last has been sent."""
+    """Whether bytes wait to be sent, or the last bytes were sent."""
 
     def send(self, data: bytes) -> None:
-        """Send bytes, or have them wait."""
+        """Send bytes, or keep them until the socket is writable."""
 
     def send_last(self, data: bytes) -> None:
-        """Send the last bytes; the wire is busy from then on."""
+        """Send the last bytes; the connection is busy from then on."""
 
     def pause_reading(self) -> None:
-        """Read nothing for now; the kernel holds the peer back."""
+        """Stop reading; TCP flow control then slows down the client."""
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Continue reading."""
 
     def finish(self) -> None:
-        """Close when all that waits has been sent."""
+        """Close when all waiting bytes are sent."""
 
     def close(self, error: bool = False) -> None:
-        """Close at once."""
+        """Close without sending waiting bytes."""
 
     async def run(self) -> None:
-        """Read until the wire is closed, where that takes a task."""
+        """Read until the connection is closed, if that needs a task."""
 
 
 def detach_stream(stream: IOStream, owner: ConnectionOwner, traffic: Traffic) -> Connection:
-    """Return the wire of a stream that nobody else uses any more. Raises StreamClosedError where it is closed."""
+    """Return a connection that takes over a stream.
+
+    Raises StreamClosedError if the stream is closed.
+    """
     return (TLSConnection if isinstance(stream, SSLIOStream) else SocketConnection)(stream, owner, traffic)
 
 
 class SocketConnection:
-    """A plain socket."""
+    """A connection on a plain socket."""
 
     __slots__ = ("_ended", "_finishing", "_loop", "_owner", "_paused", "_socket", "_traffic", "_unsent", "busy")
 
@@ -88,13 +91,13 @@ class SocketConnection:
             self._loop.add_callback(self._take_early, early)
 
     async def run(self) -> None:
-        """Return at once: the loop calls when there is something to read."""
+        """Return at once, because the loop calls back for reading."""
 
     def send(self, data: bytes) -> None:
-        """Send bytes, or have them wait."""
+        """Send bytes, or keep them until the socket is writable."""
         self._traffic.sent += len(data)
         if self._unsent:
-            # Apart, not joined: what readers who are equally slow have not been sent is the same bytes.
+            # Not joined, because equally slow readers then share the same bytes objects.
             self._unsent.append(memoryview(data))
             return
         try:
@@ -110,18 +113,18 @@ class SocketConnection:
             self._watch()
 
     def send_last(self, data: bytes) -> None:
-        """Send the last bytes; the wire is busy from then on."""
+        """Send the last bytes; the connection is busy from then on."""
         self.send(data)
         self._ended = self.busy = True
 
     def pause_reading(self) -> None:
-        """Read nothing for now; the kernel holds the peer back."""
+        """Stop reading; TCP flow control then slows down the client."""
         if self._owner is not None:
             self._paused = True
             self._watch()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Continue reading."""
         if self._owner is not None:
             self._paused = False
             self._watch()
@@ -131,14 +134,14 @@ class SocketConnection:
         self._loop.update_handler(self._socket, reads | IOLoop.WRITE if self._unsent else reads)
 
     def finish(self) -> None:
-        """Close when all that waits has been sent."""
+        """Close when all waiting bytes are sent."""
         if self._unsent:
             self._finishing = True
         else:
             self.close()
 
     def close(self, error: bool = False) -> None:
-        """Close at once."""
+        """Close without sending waiting bytes."""
         owner, self._owner = self._owner, None
         if owner is None:
             return
@@ -149,7 +152,7 @@ class SocketConnection:
         owner.connection_lost(error)
 
     def _gone(self, error: bool) -> None:
-        # Not at once: whoever was sending is in the middle of something else.
+        # Not at once, because the caller of `send` must finish first.
         self._loop.add_callback(self.close, error)
 
     def _take_early(self, early: asyncio.Future[bytes]) -> None:
@@ -200,7 +203,7 @@ class SocketConnection:
 
 
 class TLSConnection:
-    """An encrypted stream."""
+    """A connection on a TLS stream."""
 
     __slots__ = ("_ended", "_finishing", "_owner", "_reads", "_stream", "_traffic", "_writing", "busy")
 
@@ -214,20 +217,20 @@ class TLSConnection:
         self._reads.set()
 
     async def run(self) -> None:
-        """Read until the stream is closed."""
+        """Read until the TLS stream is closed."""
         try:
             while self._owner is not None:
                 data = await self._stream.read_bytes(CHUNK, partial=True)
                 self._traffic.received += len(data)
                 self._owner.data_received(data)
-                # A stream that has more at hand would not let others have their turn.
+                # A stream with buffered data returns at once: let other connections run.
                 await asyncio.sleep(0)
                 await self._reads.wait()
         except StreamClosedError:
             self.close(error=self._stream.error is not None)
 
     def send(self, data: bytes) -> None:
-        """Send bytes, or have them wait."""
+        """Send bytes, or keep them until the socket is writable."""
         self._traffic.sent += len(data)
         try:
             sending = self._stream.write(data)
@@ -238,27 +241,27 @@ class TLSConnection:
             sending.add_done_callback(self._sent)
 
     def send_last(self, data: bytes) -> None:
-        """Send the last bytes; the wire is busy from then on."""
+        """Send the last bytes; the connection is busy from then on."""
         self.send(data)
         self._ended = self.busy = True
 
     def pause_reading(self) -> None:
-        """Read nothing for now; the kernel holds the peer back."""
+        """Stop reading; TCP flow control then slows down the client."""
         self._reads.clear()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Continue reading."""
         self._reads.set()
 
     def finish(self) -> None:
-        """Close when all that waits has been sent."""
+        """Close when all waiting bytes are sent."""
         if self._writing:
             self._finishing = True
         else:
             self.close()
 
     def close(self, error: bool = False) -> None:
-        """Close at once."""
+        """Close without sending waiting bytes."""
         owner, self._owner = self._owner, None
         if owner is not None:
             self.busy = True
@@ -270,7 +273,7 @@ class TLSConnection:
         if self._owner is None or sending.exception() is not None:
             return
         if self._stream.writing():
-            # Something was sent besides meanwhile; a write of nothing ends when that has.
+            # More was sent meanwhile; an empty write completes after it.
             self._stream.write(b"").add_done_callback(self._sent)
             return
         self._writing, self.busy = False, self._ended

@@ -1,4 +1,4 @@
-"""RFC 6455 as this server speaks it: Tornado's handshake, then frames over a wire of our own.
+"""The WebSocket protocol: Tornado's handshake, then the library's own frames.
 
 Tornado waits for its stream three times a frame; here all frames that have come are read in one go. The checks are
 those of `frames.py`, which are stricter than Tornado's.
@@ -30,32 +30,32 @@ from ..tornado_internals import HandshakeOnly, unmask
 from .connection import Connection, detach_stream
 
 CLOSING = 5.0
-"""Seconds that the peer has to answer a CLOSE, and to read what was sent before it."""
+"""Seconds for the client to answer a CLOSE, and to read the data before it."""
 
 
 class Receiver(Protocol):
-    """Whom a connection is for."""
+    """Callbacks of a WebSocket: the transport."""
 
     broken: bool
-    """Whether the connection ended by an error."""
+    """Whether the connection was closed by an error."""
     closed_by_peer: bool
-    """Whether the peer sent a CLOSE."""
+    """Whether the client sent a CLOSE."""
 
     def message_received(self, message: str | bytes) -> float:
-        """Take a message; return the seconds to wait before the next is taken."""
+        """Handle a message; return the seconds to pause reading."""
 
     def on_protocol_error(self, violation: WebSocketProtocolError) -> None:
-        """Take note that the peer did what the RFC forbids; the connection closes."""
+        """Handle the client's violation of RFC 6455; the connection is being closed."""
 
     def spend(self) -> float:
-        """Count a control frame that has come; return the seconds to wait before the next is taken."""
+        """Count a control frame; return the seconds to pause reading."""
 
     def drained(self) -> None:
-        """Take note that all that waited has been sent."""
+        """All waiting bytes are sent."""
 
 
 class WebSocketProtocol(HandshakeOnly):
-    """One connection. Tornado calls it to accept and to close; the wire, for the rest."""
+    """One WebSocket: called by Tornado for the handshake, then by its connection."""
 
     def __init__(
         self, handler: WebSocketHandler, receiver: Receiver, max_size: int, compressed: bool, traffic: Traffic
@@ -72,7 +72,10 @@ class WebSocketProtocol(HandshakeOnly):
     # -- for the transport
 
     def begin(self) -> Connection | None:
-        """Take the socket over, when the handshake is done; return the wire, None where the peer is gone."""
+        """Take over the socket after the handshake.
+
+        Returns the connection, or None if the client is gone.
+        """
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
@@ -82,7 +85,7 @@ class WebSocketProtocol(HandshakeOnly):
         return self._connection
 
     def send(self, frames: bytes) -> None:
-        """Send frames; none may follow a CLOSE (§5.5.1)."""
+        """Send frames, unless CLOSE was sent (§5.5.1)."""
         if self._connection is not None and not self.server_terminated:
             self._connection.send(frames)
 
@@ -95,7 +98,7 @@ class WebSocketProtocol(HandshakeOnly):
             await self._connection.run()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin the closing handshake, or complete it."""
+        """Start or complete the closing handshake."""
         if self._connection is None:
             return
         if not self.server_terminated:
@@ -112,13 +115,13 @@ class WebSocketProtocol(HandshakeOnly):
             self._connection.close()
 
     def is_closing(self) -> bool:
-        """Whether either side has begun to close."""
+        """Return whether either side has sent CLOSE."""
         return self.client_terminated or self.server_terminated
 
     # -- for the wire
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
+        """Handle received bytes."""
         self._received = iter(self._reader.feed(data))
         self._take_received()
 
@@ -146,7 +149,7 @@ class WebSocketProtocol(HandshakeOnly):
     def _part(self, violation: WebSocketProtocolError) -> None:
         self.close(violation.code, str(violation))
         self._receiver.on_protocol_error(violation)
-        self.client_terminated = True  # nothing that comes behind it counts (§7.1.7)
+        self.client_terminated = True  # ignore all data after it (§7.1.7)
         if self._connection is not None:
             self._connection.finish()
 
@@ -157,14 +160,14 @@ class WebSocketProtocol(HandshakeOnly):
         self._loop.call_later(seconds, self._take_received)
 
     def drained(self) -> None:
-        """Answer the last ping that came meanwhile, and let the transport go on."""
+        """Answer the last ping of the meantime, then call the transport."""
         if self._pong is not None:
             pong, self._pong = self._pong, None
             self.send(control_frame(PONG, pong))
         self._receiver.drained()
 
     def connection_lost(self, error: bool) -> None:
-        """Let the transport know that it is over."""
+        """Tell the transport that the connection is closed."""
         if self._deadline is not None:
             self._deadline.cancel()
         self.client_terminated = self.server_terminated = True
@@ -177,7 +180,7 @@ class WebSocketProtocol(HandshakeOnly):
             self.client_terminated = self._receiver.closed_by_peer = True
             self.close(self.close_code)
         elif frame.opcode == PING and self._connection is not None and self._connection.busy:
-            # Only the most recent needs an answer (§5.5.3), so that unread ones do not pile up.
+            # Only the most recent ping needs an answer (§5.5.3), so unread pongs do not accumulate.
             self._pong = frame.data
         elif frame.opcode == PING:
             self.send(control_frame(PONG, frame.data))

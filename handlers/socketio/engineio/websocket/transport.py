@@ -1,4 +1,4 @@
-"""WebSockets: a connection reads for its session whenever its socket has taken what was sent before.
+"""The WebSocket transport: reads for its session whenever the socket is writable.
 
 Source: Engine.IO protocol, revision 4, "WebSocket" and "Upgrade"; RFC 6455.
 """
@@ -34,20 +34,20 @@ PROBE_ANSWER = frame(Packet(PacketType.PONG, "probe"))
 
 KEY_LENGTH = 24
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A name of a subprotocol (RFC 9110, section 5.6.2)."""
+"""A valid name of a subprotocol (RFC 9110, section 5.6.2)."""
 MAX_REASON = 120
-"""Bytes of a reason in a CLOSE frame (RFC 6455 §5.5 allows 123)."""
+"""Maximum bytes of the reason in a CLOSE frame (RFC 6455 §5.5 allows 123)."""
 CLOSE_CODES: dict[CloseReason, int] = {
     "parse error": 1002,
     "server shutting down": 1001,
     "rate limited": 1008,
     "slow consumer": 1008,
 }
-"""RFC 6455 §7.4.1; 1000 for other reasons."""
+"""Close codes (RFC 6455 §7.4.1); 1000 for other reasons."""
 
 
 def is_key(text: str) -> bool:
-    """Whether a Sec-WebSocket-Key is one: 16 bytes in base64."""
+    """Return whether a Sec-WebSocket-Key is 16 bytes in base64."""
     try:
         return len(text) == KEY_LENGTH and len(base64.b64decode(text, validate=True)) == 16
     except ValueError:
@@ -58,7 +58,7 @@ Write = Callable[[Sequence[Entry]], bytes]
 
 
 def write_frames(entries: Sequence[Entry]) -> bytes:
-    """Write entries as WebSocket frames."""
+    """Return entries as WebSocket frames."""
     return entries[0].derive(_frames) if len(entries) == 1 else b"".join([entry.derive(_frames) for entry in entries])
 
 
@@ -68,13 +68,13 @@ def _frames(entry: Entry) -> bytes:
 
 
 def write_text(entries: Sequence[Entry]) -> bytes:
-    """Write entries for a client that asks for base64 (`b64` in its address): it takes no binary frames."""
+    """Return entries as text frames, for clients that ask for base64 (`b64`)."""
     return b"".join([frame(packet, binary=False) for entry in entries for packet in entry.packets])
 
 
 @cache
 def compressing(threshold: int) -> Write:
-    """Return what writes entries as frames, and compresses those of `threshold` bytes and more."""
+    """Return a function that writes frames, compressed from `threshold` bytes on."""
 
     def compressed_frames(entry: Entry) -> bytes:
         parts = [frame(packet, deflate if len(packet.data) >= threshold else None) for packet in entry.packets]
@@ -84,15 +84,15 @@ def compressing(threshold: int) -> Write:
 
 
 class WebSocketAccess(Access):
-    """The checks of requests for a WebSocket: they begin with an Upgrade."""
+    """The checks of WebSocket requests; they need an Upgrade header."""
 
     def check_fits(self, request: HTTPServerRequest, session: Session) -> None:
-        """Also check the Upgrade."""
+        """Check the Upgrade header, too."""
         super().check_fits(request, session)
         _check_upgrades(request)
 
     def check_opens(self, request: HTTPServerRequest) -> None:
-        """Also check the Upgrade."""
+        """Check the Upgrade header, too."""
         super().check_opens(request)
         _check_upgrades(request)
 
@@ -105,16 +105,19 @@ def _check_upgrades(request: HTTPServerRequest) -> None:
 
 
 class WebSocketTransport(Endpoint, WebSocketHandler):
-    """One WebSocket. Each server has a subclass of its own, so that two servers in one process never mix."""
+    """One WebSocket; each server has its own subclass.
+
+    So servers in one process do not share `live`.
+    """
 
     name = transport_name = "websocket"
     access_kind = WebSocketAccess
     live: ClassVar[set[WebSocketTransport]] = set()
-    """The connections of the server that are on the line now."""
+    """The open WebSockets of the server."""
     broken = closed_by_peer = False
     burst = CHUNK
 
-    # What each broadcast touches is quicker to find outside the dictionary of the handler.
+    # Slots for the attributes that each broadcast uses, because they are faster than the handler's dictionary.
     __slots__ = ("_connection", "_write")
 
     def __init_subclass__(cls) -> None:
@@ -123,16 +126,19 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     # -- the request
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        """Return the first that is offered, as Node does: without one a browser ends the connection."""
+        """Return the first offered subprotocol, as Node does.
+
+        Without one a browser closes the connection.
+        """
         return next(filter(TOKEN.fullmatch, subprotocols), None)
 
     @property
     def max_message_size(self) -> int:
-        """Bytes of one message; Tornado closes with 1009 beyond them."""
+        """Maximum bytes of one message; larger ones close with 1009."""
         return self.engine.max_payload
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """Return what speaks RFC 6455; None for a version that is not 13."""
+        """Return the WebSocket protocol; None for another version than 13."""
         headers, threshold = self.request.headers, self.engine.compress
         if headers.get("Sec-WebSocket-Version") != "13":
             return None
@@ -147,7 +153,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     # -- the connection
 
     def open(self, *args: str, **kwargs: str) -> None:
-        """Open a session, or propose to take over the one that the request named."""
+        """Open a session, or start the upgrade of the request's session."""
         assert isinstance(self.ws_connection, WebSocketProtocol)
         self._line = self.ws_connection
         connection = self._line.begin()
@@ -162,14 +168,14 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
             try:
                 self.session.begin_upgrade(self)
             except BadRequest as refusal:
-                # No HTTP error, but a WebSocket that closes: Engine.IO's own test suite asks for it.
+                # Close the WebSocket instead of an HTTP error, because Engine.IO's own test suite requires it.
                 logger.debug("closed a second WebSocket of %s: %s", self.request.remote_ip, refusal.hint)
                 self.session = None
                 self.close()
         forget_request(self)
 
     def message_received(self, message: str | bytes) -> float:
-        """Take a packet; return the seconds to wait before the next is taken."""
+        """Handle a packet; return the seconds to pause reading."""
         session = self.session
         if session is None:  # a second WebSocket, which is closing
             return 0.0
@@ -183,17 +189,17 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         return session.spend()
 
     def spend(self) -> float:
-        """Count a packet; return the seconds to wait before the next is taken."""
+        """Count a packet; return the seconds to pause reading."""
         return 0.0 if self.session is None else self.session.spend()
 
     def on_protocol_error(self, violation: WebSocketProtocolError) -> None:
-        """Part with a client that does what RFC 6455 forbids."""
+        """Close the connection: the client violated RFC 6455."""
         if self.session is not None:
             logger.debug("%s (%s) sent %s", self.session.sid, self.request.remote_ip, violation)
             self.session.lost(self, "transport error", str(violation))
 
     def on_close(self) -> None:
-        """Part with the session."""
+        """Tell the session that its transport is lost."""
         self.live.discard(self)
         if self.session is not None:
             self.session.closed_by_client |= self.closed_by_peer and self.session.transport is self
@@ -203,11 +209,11 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     @property
     def ready(self) -> bool:
-        """Whether the socket has taken what was sent before."""
+        """Whether the last write is complete."""
         return not self._connection.busy
 
     def deliver(self, unread: Slice) -> bool:
-        """Send entries, unless the socket has not taken what was sent before; return whether they were sent."""
+        """Send entries unless the last write is incomplete; return whether sent."""
         connection = self._connection
         if connection.busy:
             return False
@@ -216,21 +222,21 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         return True
 
     def drained(self) -> None:
-        """Read on: the socket has taken what was sent."""
+        """Let the session catch up: the last write is complete."""
         if self.session is not None:
             self.session.delivery.schedule(self.session)
 
     def answer_probe(self) -> None:
-        """Answer `2probe`."""
+        """Answer the probe `2probe` with `3probe`."""
         self._line.send(PROBE_ANSWER)
 
     def release(self) -> None:
-        """Close: the session goes on with another transport."""
+        """Close the WebSocket: the session continues on another transport."""
         self.close()
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Close: the session is over."""
-        # A client that reads slowly and misses its DISCONNECT would connect again.
+        """Send the last entries, and close the WebSocket."""
+        # A slow client that does not read its DISCONNECT would reconnect.
         is_urgent = reason == "forced close" and not self._line.is_closing()
         if farewell and (is_urgent or self.ready):
             self._connection.send(farewell.written(self._write))
