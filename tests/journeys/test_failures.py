@@ -629,7 +629,7 @@ transports = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
 
 @transports
-@pytest.mark.parametrize(("where", "line"), [("on_message", "a message of "), ("on_close", "the end of ")])
+@pytest.mark.parametrize(("where", "line"), [("on_message", "a message of "), ("on_close", "on_close of ")])
 async def test_a_listener_of_the_engine_that_fails_harms_its_session_alone(
     where: str, line: str, transport: str
 ) -> None:
