@@ -304,7 +304,7 @@ class Client:
         events, name, args = self.namespace.events, str(args[0]), args[1:]
         method = events.find(name)
         if method is None:
-            self.namespace.hub.unknown_events += 1
+            self.namespace.hub.counters.unknown_events += 1
             if not events.overrides("on_any"):
                 self._reject(id_, name, f"Unknown event: {name:.80}", partial(events.describe_unknown, name))
                 return

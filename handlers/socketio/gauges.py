@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from .engineio.counters import TRANSPORTS
+from .counters import TRANSPORTS
 
 if TYPE_CHECKING:
     from .engineio.room import Room

@@ -16,6 +16,7 @@ from tornado.process import task_id
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
+from .counters import HubCounters
 from .declarations import check_handlers, refuse_unknown
 from .engineio.declared import check_flag, check_heartbeat, check_seconds
 from .engineio.delivery import Loop
@@ -67,6 +68,9 @@ class Hub(Engine):
     recovery_skips_authenticate: whether a client that comes back is let in without being asked again.
     The other options are those of `Engine`. Raises TypeError or ValueError for what cannot be.
     """
+
+    counters_kind = HubCounters
+    counters: HubCounters
 
     def __init__(
         self,
@@ -159,8 +163,6 @@ class Hub(Engine):
         self.watches = [MethodWatch(_name(declared), self.notices) for declared in self._handlers]
         """What measures the methods of each declared namespace."""
         self._stuck = StuckMethods(self.notices)
-        self.unknown_events = 0
-        """How many events came for which there is no method."""
 
     @property
     def running(self) -> dict[Future[None], SerialQueue]:

@@ -320,7 +320,7 @@ async def test_an_unknown_event_is_counted_and_logged(connect, caplog):
     with caplog.at_level(logging.DEBUG, "handlers"):
         caplog.clear()
         await ann.emit("no such event", 1)
-        assert await ann.call("unknown_events") == hub.unknown_events == 1
+        assert await ann.call("unknown_events") == hub.counters.unknown_events == 1
     lines = [record for record in caplog.records if "no such event" in record.getMessage()]
     assert [record.levelno for record in lines] == [logging.DEBUG, logging.WARNING]
     assert ann.id in lines[0].getMessage()

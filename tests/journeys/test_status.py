@@ -21,7 +21,8 @@ from test_headers import Inline
 from tornado.options import options
 
 from handlers.socketio import Hub, SocketIOHandler
-from handlers.socketio.engineio.counters import LONG, REMEMBERED, TRANSPORTS, Counters
+from handlers.socketio.counters import TRANSPORTS
+from handlers.socketio.engineio.counters import LONG, REMEMBERED, Counters
 from handlers.socketio.engineio.errors import BadRequest
 from handlers.socketio.engineio.reasons import CloseReason
 from handlers.socketio.operations import process

@@ -49,7 +49,7 @@ class PlainHandler(SocketIOHandler):
         return args
 
     def on_unknown_events(self) -> int:
-        return client_of(self).namespace.hub.unknown_events
+        return client_of(self).namespace.hub.counters.unknown_events
 
 
 class StageHandler(PlainHandler):

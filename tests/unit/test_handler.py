@@ -346,7 +346,7 @@ async def test_an_unknown_event_is_ignored_and_counted() -> None:
     ann = await connect(hub)
     ann.emit("whatever", 1)
     await ann.call("join", "lobby")
-    assert hub.unknown_events == 1
+    assert hub.counters.unknown_events == 1
 
 
 async def test_handlers_of_one_client_run_one_after_the_other() -> None:

@@ -95,7 +95,7 @@ async def test_an_event_that_nobody_declared_is_named_once(
         ann.emit(name, 1)
         assert await bob.call(name) == {"message": f"Unknown event: {name}"}
     assert lines() == [f"Lobby has no event {name!r}{hint} {LOBBY}"] * 2  # one for each hub
-    assert hub.unknown_events == 3
+    assert hub.counters.unknown_events == 3
 
 
 async def test_a_class_that_answers_nothing_says_what_to_write(lines: Callable[[], list[str]]) -> None:

@@ -8,13 +8,13 @@ read. Published entries need no counter, because their offsets are consecutive.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from typing import NamedTuple, get_args
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple, get_args
 
 from .errors import RequestRefused
 from .reasons import CloseReason
 
-TRANSPORTS = ("polling", "websocket", "events")
+TRANSPORTS = ("polling", "websocket")
 REMEMBERED = 20
 """Number of refusals kept."""
 LONG = 300
@@ -47,8 +47,10 @@ class LoggedRefusal(NamedTuple):
 class Counters:
     """The counters of one engine."""
 
+    transports: ClassVar[Sequence[str]] = TRANSPORTS
+
     def __init__(self) -> None:
-        self.opened: Counter[str] = Counter(dict.fromkeys(TRANSPORTS, 0))
+        self.opened: Counter[str] = Counter(dict.fromkeys(self.transports, 0))
         """Connections opened, by their first transport."""
         self.closed: Counter[str] = Counter(dict.fromkeys(get_args(CloseReason), 0))
         """Connections closed, by reason."""
@@ -62,15 +64,11 @@ class Counters:
         """Upgrades to WebSocket that were completed."""
         self.not_upgraded = 0
         """Upgrades that were started and abandoned."""
-        self.recovered = 0
-        """Sessions recovered, with their missed events."""
         self.rate_limited = 0
         """Times that reading from a client was paused because it exceeded the packet rate."""
         self.deliveries = 0
         """Entries delivered, counted once per reader."""
-        self.events = 0
-        """Events received from clients."""
-        self.traffic = {name: Traffic() for name in TRANSPORTS}
+        self.traffic = {name: Traffic() for name in self.transports}
 
     def refuse(self, address: str, refusal: RequestRefused, at: float) -> None:
         """Count a refused request and keep it; `at`: seconds since 1970."""

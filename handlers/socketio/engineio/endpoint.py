@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from asyncio import get_running_loop
@@ -19,8 +18,6 @@ from .timer import RepeatingTimer
 from .tornado_internals import limit_idle_time
 
 PROTOCOL_PARAMETERS = frozenset({"EIO", "transport", "sid", "t", "b64"})
-
-logger = logging.getLogger(__name__)
 
 
 def start_clock(engine: Engine) -> None:
@@ -84,9 +81,8 @@ class Endpoint(RequestHandler):
         return self.access.admit(self.request)
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Answer a refused request; the hint is logged."""
-        logger.info("refused %s: %s (%s)", self.request.remote_ip, refusal.message, refusal.hint)
-        self.engine.counters.refuse(self.request.remote_ip or "", refusal, time.time())
+        """Answer a refused request."""
+        self.engine.note_refusal(self.request.remote_ip or "", refusal)
         self.set_status(refusal.status)
         self.set_header("Content-Type", "application/json")
         if refusal.retry_after:

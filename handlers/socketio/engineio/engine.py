@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from .codec.packet import Packet, PacketType
 from .counters import Counters
 from .declared import check_heartbeat, check_number
 from .delivery import Delivery, Loop
-from .errors import SessionUnknown, attempt
+from .errors import RequestRefused, SessionUnknown, attempt
 from .heartbeat import Deadlines, Heartbeat
 from .limits import Admission
 from .reasons import CloseReason
@@ -51,6 +52,8 @@ class Engine:
     handshake_rate: handshakes a second from one address; 0: no limit.
     compress: compress WebSocket messages of at least so many bytes, for clients that support it; 0: never.
     """
+
+    counters_kind: ClassVar[type[Counters]] = Counters
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class Engine:
         self._reset()
 
     def _reset(self) -> None:
-        self.counters = Counters()
+        self.counters = self.counters_kind()
         self.sessions: dict[str, Session] = {}
         self.admission = Admission(*self._limits)
         self.upgrading: Deadlines[Session] = Deadlines(self.upgrade_timeout)
@@ -131,6 +134,11 @@ class Engine:
             self._settings_adopted = True
             settings.update(self.settings)
             self.settings = settings
+
+    def note_refusal(self, address: str, refusal: RequestRefused) -> None:
+        """Log and count a request that is not served. The hint, which the client is not told, is for the log."""
+        logger.info("refused %s: %s (%s)", address, refusal.message, refusal.hint)
+        self.counters.refuse(address, refusal, time.time())
 
     # -- sessions
 

@@ -103,7 +103,7 @@ def _messages(hub: Hub) -> Iterator[Family]:
     )
     yield _counter("socketio_events_received_total", "Events received from clients.", Sample(counters.events))
     yield _counter(
-        "socketio_unknown_events_total", "Events received that no handler answers.", Sample(hub.unknown_events)
+        "socketio_unknown_events_total", "Events received that no handler answers.", Sample(hub.counters.unknown_events)
     )
     yield _counter(
         "socketio_sent_bytes_total",

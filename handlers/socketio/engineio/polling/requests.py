@@ -8,8 +8,6 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 
 from __future__ import annotations
 
-import logging
-import time
 from asyncio import get_running_loop
 from typing import Any, NamedTuple
 
@@ -24,8 +22,6 @@ from .access import PollingAccess, too_large
 from .exchange import Exchange
 from .fast_path import TornadoExchange
 from .transport import PollingTransport
-
-logger = logging.getLogger(__name__)
 
 TEXT = "text/plain; charset=UTF-8"
 
@@ -176,6 +172,5 @@ class PacketPost(OpenSessionRequest):
 
     def _refuse(self, refusal: RequestRefused) -> None:
         session = self._transport.session
-        logger.info("refused %s: %s (%s)", session.handshake.remote_ip, refusal.message, refusal.hint)
-        session.engine.counters.refuse(session.handshake.remote_ip, refusal, time.time())
+        session.engine.note_refusal(session.handshake.remote_ip, refusal)
         self._respond(refusal.status, "application/json", refusal.body.encode())
