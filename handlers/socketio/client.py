@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .dispatch import Settle, call
-from .engineio.codec.packet import Packet, make
+from .engineio.codec.packet import Packet
 from .engineio.room import Room, Slice
 from .errors import Disconnected, Refused
-from .message import ACK, EVENT, Kind, Message
+from .inbox import FORBIDDEN, SENT_AWAY, Event, Inbox, find_objection
+from .message import EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
 from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset, with_offset
@@ -29,16 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORBIDDEN = Refused("Forbidden")
 INTERNAL_ERROR = Refused("Internal error")
 """What a client is told of a failure: nothing about it."""
-
-
-Event = tuple[list[Any], "int | None"]
-"""An event: its name and arguments, and the id of the acknowledgement it asks for."""
-
-SENT_AWAY = "server namespace disconnect"
-"""Why a client has left that the server sent away."""
 
 
 UNKNOWN: Any = object()
@@ -75,7 +68,6 @@ class Client:
         "__weakref__",
         "_acks",
         "_deferred",
-        "_queue",
         "answered",
         "auth",
         "connected",
@@ -83,6 +75,7 @@ class Client:
         "disconnect_reason",
         "handler",
         "id",
+        "inbox",
         "left",
         "namespace",
         "recoverable",
@@ -122,7 +115,7 @@ class Client:
         self.recoverable = namespace.hub.recovery.wants(auth, self.session.handshake.query)
         self._acks: dict[int, asyncio.Future[Any]] | None = None
         self._deferred: list[Callable[[], None]] | None = []
-        self._queue = SerialQueue(namespace.hub.running)
+        self.inbox = Inbox(self)
 
     def restore(self, id_: str, reason: str) -> None:
         """Be the client that an earlier server had: away, for a reason."""
@@ -136,11 +129,6 @@ class Client:
     def session(self) -> Session:
         """The session that carries it now, or carried it last."""
         return self.connection.session
-
-    @property
-    def busy(self) -> bool:
-        """Whether one of its handlers has not ended yet."""
-        return self._queue.busy
 
     # -- connecting
 
@@ -161,7 +149,7 @@ class Client:
         """Make the application's object, and ask whether the client may come in."""
         self.make_handler(self._settle_init)
         if not self.left:
-            self._queue.take(self._authenticate, self.auth)
+            self.inbox.run(self._authenticate, self.auth)
 
     def _settle_init(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
         if error is not None and self.left:
@@ -177,7 +165,7 @@ class Client:
         self, method: EventMethod, result: Any, error: BaseException | None, returning: Return | None
     ) -> Awaitable[None] | None:
         if error is None:
-            error = _find_objection(method, result)
+            error = find_objection(method, result)
         if self.left or returning is not self.returning:
             # The client is gone meanwhile, or has asked once more: nobody waits for this verdict.
             if error is not None and not isinstance(error, Refused):
@@ -193,7 +181,7 @@ class Client:
         return None
 
     def _refuse(self, method: EventMethod, error: BaseException) -> None:
-        refusal = error if isinstance(error, Refused) else self._describe_failure(method, error)
+        refusal = error if isinstance(error, Refused) else self.describe_failure(method, error)
         if refusal is not error:
             self.log_failure(method, error)
         self.refuse(refusal, method)
@@ -215,7 +203,7 @@ class Client:
         self.left, self._deferred = True, None
         self.connection.release(self)
         # The client was never admitted: what it sent meanwhile is not for the application.
-        self._queue.clear()
+        self.inbox.clear()
 
     def _connect(self) -> Awaitable[None] | None:
         namespace = self.namespace
@@ -294,102 +282,9 @@ class Client:
             if not ack.done():
                 ack.set_exception(error)
 
-    # -- events
+    # -- the application's failures
 
-    def receive(self, args: list[Any], id_: int | None) -> None:
-        """Handle an event, after those that came before it: its name, then its arguments."""
-        if self.returning is not None:
-            self.returning.events.append((args, id_))
-            return
-        events, name, args = self.namespace.events, str(args[0]), args[1:]
-        method = events.find(name)
-        if method is None:
-            self.namespace.hub.counters.unknown_events += 1
-            if not events.overrides("on_any"):
-                self._reject(id_, name, f"Unknown event: {name:.80}", partial(events.describe_unknown, name))
-                return
-            method = events.hook("on_any").about(name)
-        if not method.fits(len(args)):
-            problem = f"{name:.80} takes {method.arity}, and {len(args)} came"
-            self._reject(id_, name, problem, partial(method.describe_misfit, name, len(args)))
-            return
-        if events.overrides("before_event"):
-            self._queue.take(self._run_before_event, name, method, args, id_)
-        else:
-            self._queue.take(self._run, method, args, id_)
-
-    def receive_all(self, events: Iterable[Event]) -> None:
-        """Handle events that came earlier, as long as the client is there."""
-        for args, id_ in events:
-            if not self.left:
-                self.receive(args, id_)
-
-    def _reject(self, id_: int | None, name: str, problem: str, describe: Callable[[], str]) -> None:
-        """Answer an event that has no method, or arguments that do not fit; the application's author is told more."""
-        hub = self.namespace.hub
-        logger.debug("%r sent an event that is not handled: %.200r", self, problem)
-        hub.notices.warn_of_client((self.namespace.handler, name[:80]), describe)
-        if id_ is not None:
-            self._queue.take(self._answer, id_, Refused(describe() if hub.debug else problem).payload)
-
-    @property
-    def _is_sent_away(self) -> bool:
-        """Whether events that wait for their turn are dropped: the server has sent their client away."""
-        return self.left and self.disconnect_reason == SENT_AWAY
-
-    def _run_before_event(
-        self, name: str, method: EventMethod, args: list[Any], id_: int | None
-    ) -> Awaitable[None] | None:
-        if self._is_sent_away:
-            return None
-        watch, hook = self.namespace.watch, self.namespace.events.hook("before_event")
-        return call(watch, hook, self.handler, [name, args], self._settle_before_event, method, args, id_)
-
-    def _settle_before_event(
-        self,
-        hook: EventMethod,
-        result: Any,
-        error: BaseException | None,
-        method: EventMethod,
-        args: list[Any],
-        id_: int | None,
-    ) -> Awaitable[None] | None:
-        if error is None:
-            error = _find_objection(hook, result)
-        if error is not None:
-            self._fail(hook._replace(event=method.event), error, id_)
-            return None
-        return self._run(method, args, id_)
-
-    def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
-        if self.left and self._is_sent_away:
-            return None
-        return call(self.namespace.watch, method, self.handler, args, self._settle_event, id_)
-
-    def _settle_event(self, method: EventMethod, result: Any, error: BaseException | None, id_: int | None) -> None:
-        if error is not None:
-            self._fail(method, error, id_)
-        elif id_ is not None:
-            try:
-                self._answer(id_, result)
-            except Exception as unencodable:
-                self._fail(method, unencodable, id_)
-
-    def _fail(self, method: EventMethod, error: BaseException, id_: int | None) -> None:
-        if isinstance(error, Refused):
-            logger.debug("%s refused %r: %s", method.name, self, error)
-            if id_ is None:
-                return
-            try:
-                self._answer(id_, error.payload)
-                return
-            except Exception as unencodable:
-                error = unencodable
-        self.log_failure(method, error)
-        if id_ is not None:
-            self._answer(id_, self._describe_failure(method, error).payload)
-
-    def _describe_failure(self, method: EventMethod, error: BaseException) -> Refused:
+    def describe_failure(self, method: EventMethod, error: BaseException) -> Refused:
         """Return what the client is told: nothing, except where the application is being debugged."""
         if not self.namespace.hub.debug:
             return INTERNAL_ERROR
@@ -398,10 +293,6 @@ class Client:
         except Exception:  # of the application's own `__repr__`
             described = type(error).__name__
         return Refused(f"{method.name} failed: {described}")
-
-    def _answer(self, id_: int, result: Any) -> None:
-        args = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-        self.send(make(Message, (ACK, self.namespace.name, args, id_)))
 
     def log_settled(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
         """Settle a call to which nothing is answered."""
@@ -511,7 +402,7 @@ class Client:
         """Tell the application that the client has left."""
         del self.namespace.clients[self.id]
         for name in ("on_disconnecting", "on_disconnect"):
-            self._queue.take(self._run_disconnect_hook, name, self.disconnect_reason)
+            self.inbox.run(self._run_disconnect_hook, name, self.disconnect_reason)
 
     def _run_disconnect_hook(self, name: str, reason: str) -> Awaitable[None] | None:
         hook = self.namespace.events.hook(name)
@@ -570,7 +461,7 @@ class Client:
             return
         self.trail.resent_from = offset if missed else None
         self._return(self.trail.pid, missed)
-        self.receive_all(returning.events)
+        self.inbox.receive_all(returning.events)
 
     def _return(self, pid: str, missed: Slice) -> None:
         hub = self.namespace.hub
@@ -582,16 +473,4 @@ class Client:
         hub.counters.deliveries += len(missed.entries)
         self._answer_connect({"sid": self.id, "pid": pid})
         if had_left:
-            self._queue.take(self._run_on_connect)
-
-
-def _find_objection(hook: EventMethod, verdict: Any) -> Exception | None:
-    """Return what stands against a client or an event after a hook has judged it."""
-    if verdict is None or verdict is True:
-        return None
-    if verdict is False:
-        return FORBIDDEN
-    return TypeError(
-        f"{hook.name} returned a {type(verdict).__name__}: return None or True to admit, "
-        "return False or raise Refused to refuse"
-    )
+            self.inbox.run(self._run_on_connect)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .client import Client, Event
+from .client import Client
 from .declarations import MAX_NAME
 from .engineio.errors import ProtocolError, attempt
 from .engineio.reasons import CloseReason
 from .engineio.session import Session
 from .errors import Refused
+from .inbox import Event
 from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
 from .namespace import Namespace, packets
 
@@ -46,7 +47,7 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether a handler of one of its clients has not ended yet."""
-        return any(client.busy for client in self._clients.values())
+        return any(client.inbox.busy for client in self._clients.values())
 
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
@@ -65,7 +66,7 @@ class Connection:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is EVENT:
             self._hub.counters.events += 1
-            client.receive(message.data, message.id)
+            client.inbox.receive(message.data, message.id)
         elif message.kind is ACK:
             client.resolve_ack(message.id, message.data)
         elif message.kind is Kind.DISCONNECT:
@@ -100,7 +101,7 @@ class Connection:
         self._left_namespaces -= {namespace.name}
         self.add(client)
         client.join()
-        client.receive_all(events)
+        client.inbox.receive_all(events)
 
     def add(self, client: Client) -> None:
         """Add a client to the group."""

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.gen_test
 
 
 async def test_an_idle_connection_of_a_client_ends(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.engineio.polling.exchange.IDLE", 0.1)
+    for module in ("endpoint", "polling.fast_path"):
+        monkeypatch.setattr(f"handlers.socketio.engineio.{module}.IDLE", 0.1)
     async with serve(conformance_server.make_app(), kind=HTTPServer) as server:
         line = await server.connect()
         line.write(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -23,7 +24,8 @@ async def test_an_idle_connection_of_a_client_ends(monkeypatch: Any) -> None:
 
 
 async def test_a_poll_may_be_held_for_longer(monkeypatch: Any) -> None:
-    monkeypatch.setattr("handlers.socketio.engineio.polling.exchange.IDLE", 0.1)
+    for module in ("endpoint", "polling.fast_path"):
+        monkeypatch.setattr(f"handlers.socketio.engineio.{module}.IDLE", 0.1)
     async with serve(conformance_server.make_app(ping_interval=0.5), kind=HTTPServer) as server:
         client = await server.poll()
         await join(client)

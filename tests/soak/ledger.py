@@ -19,6 +19,8 @@ STEPS = {"One more person is online": 1, "Someone went home": -1}
 COUNTED = r"disconnects|rate_lim|upgrades|recoveries|refusals|le=\"(0\.1|1|5|\+Inf)\""
 """What happened: names of `/metrics`."""
 LOUD = re.compile(r"^\[[WEC] |Traceback|^Exception")
+MISUSE = re.compile(r"\] (\S+ has no event|\S+ takes .+ came with|a client asks for no namespace) ")
+"""What the server is right to say once: the guests do all that a client must not."""
 
 
 class State(NamedTuple):
@@ -138,7 +140,7 @@ def number_faults(lines: Iterable[str], stayers: Iterable[Stayer]) -> Iterator[s
 
 def log_faults(lines: Iterable[str]) -> list[str]:
     """Return what the server has said loudly, no more than a page of it."""
-    return [f"the server said: {line}" for line in lines if LOUD.search(line)][:20]
+    return [f"the server said: {line}" for line in lines if LOUD.search(line) and not MISUSE.search(line)][:20]
 
 
 def megabytes(size: float) -> str:

@@ -15,6 +15,7 @@ from raw_client import Line
 
 from handlers.socketio.engineio.counters import LoggedRefusal
 from handlers.socketio.engineio.room import Slice
+from handlers.socketio.watch import MethodTimes
 
 PATIENCE = 30
 """Seconds until what should have happened long ago counts as never."""
@@ -132,11 +133,12 @@ async def until(condition: Callable[[], bool]) -> None:
 def alive() -> Counter[str]:
     """What there is of the server, and of Tornado, by class; and how many tasks.
 
-    A room may keep the last slice that it was asked for, or not; and the last refusals are remembered.
+    A room may keep the last slice that it was asked for, or not; the last refusals are remembered; and from the first
+    call of each method of the application on, its times.
     """
     gc.collect()
     classes = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
     ours = Counter({name: n for name, n in classes.items() if name.startswith(("handlers.", "tornado."))})
-    for kind in (Slice, LoggedRefusal):
+    for kind in (Slice, LoggedRefusal, MethodTimes):
         del ours[f"{kind.__module__}.{kind.__qualname__}"]
     return ours + Counter(tasks=len(asyncio.all_tasks()))
