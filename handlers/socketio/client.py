@@ -1,4 +1,4 @@
-"""One client in one namespace: how it connects, which rooms it is in, how it leaves and comes back.
+"""One client in one namespace: connecting, rooms, leaving, recovery.
 
 The application's handler has a client, and speaks through it; nothing here reads an attribute of the handler but its
 class's hooks and events, so that all other names are the author's.
@@ -249,7 +249,10 @@ class Client:
     # -- sending
 
     def send(self, message: Message) -> None:
-        """Send a message. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
+        """Send a message.
+
+        Raises TypeError or ValueError, and sends nothing, if the data cannot be encoded.
+        """
         said = packets(message)
         is_event = message.kind is EVENT and message.id is None
         if self._deferred is None:
@@ -261,7 +264,7 @@ class Client:
         self.namespace.hub.delivery.publish([self.room], said, replayable=is_event)
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
-        """Return what will be the client's answer to the event of this id."""
+        """Return a future of the acknowledgement for this id."""
         self._acks = self._acks or {}
         ack = self._acks[id_] = asyncio.get_running_loop().create_future()
         return ack
@@ -285,7 +288,7 @@ class Client:
     # -- the application's failures
 
     def describe_failure(self, method: EventMethod, error: BaseException) -> Refused:
-        """Return what the client is told: nothing, except where the application is being debugged."""
+        """Return the message for the client; details only in debug mode."""
         if not self.namespace.hub.debug:
             return INTERNAL_ERROR
         try:
@@ -311,7 +314,10 @@ class Client:
     # -- rooms
 
     def enter(self, room: str) -> None:
-        """Enter a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
+        """Enter a room.
+
+        Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
+        """
         limits = self.namespace.handler
         if len(room) > limits.max_name:
             raise Refused(f"The name of a room has {limits.max_name} characters at most, and {room[:20]!r}… more")
@@ -335,7 +341,7 @@ class Client:
         return self._deferred is not None or self.id in self.namespace.known
 
     def subscribe(self, room: Room) -> None:
-        """Read a room from now on; a client that is away will find there what it missed."""
+        """Read a room from now on; a client away recovers its entries."""
         if self.trail is not None:
             self.trail.enter(room, self.namespace.hub.delivery.offset)
         if self.connected:
@@ -350,7 +356,10 @@ class Client:
     # -- leaving
 
     def send_away(self, close: bool = False) -> None:
-        """Send the client away for good, whether it is there, away, or asks to come in; with `close`, its group."""
+        """Disconnect the client finally, whether online, away or connecting.
+
+        close: disconnect all clients of its connection.
+        """
         if close:
             self.connection.send_away()
         elif self.connected:
@@ -418,7 +427,7 @@ class Client:
         self.namespace.hub.prune(self.namespace)
 
     def expire(self) -> None:
-        """Leave for good: the client is away, and cannot come back any more."""
+        """Remove the client finally: its time to reconnect is over."""
         returning = self.returning
         self._forget()
         if returning is not None:
@@ -434,11 +443,14 @@ class Client:
     # -- coming back
 
     def may_resume(self, auth: dict[str, Any]) -> bool:
-        """Whether a client may come back: not twice to where it closed by itself when it had been sent the rest."""
+        """Return whether a client may recover from this offset.
+
+        Not a second time if the client itself closed after it was sent the missed events.
+        """
         return self.trail is not None and self.trail.resent_from != read_offset(auth)
 
     def come_back(self, connection: Connection, auth: dict[str, Any]) -> None:
-        """Ask to come back, by another connection and with the auth of its CONNECT."""
+        """Ask to recover the session, on another connection, with a new auth."""
         self.returning = Return(auth, self.connection, self.user)
         self.connection, self.user, self.answered = connection, UNKNOWN, False
         self.recovered = True

@@ -1,4 +1,4 @@
-"""The Socket.IO side of a session: it reads messages and hands them to the clients that share the connection.
+"""The Socket.IO side of a session: passes messages to its clients.
 
 Source: Socket.IO protocol, revision 5. Whatever a client may not send closes its connection: ProtocolError.
 """
@@ -30,7 +30,7 @@ MAX_LEFT = 1000
 
 
 class Connection:
-    """The clients of one session, one for each namespace it has joined, or asks to join."""
+    """The clients of one session, one for each namespace."""
 
     __slots__ = ("_clients", "_decoder", "_hub", "_left_namespaces", "group", "session")
 
@@ -61,7 +61,7 @@ class Connection:
         if message.kind is CONNECT:
             self._connect(message, client)
         elif client is None:
-            # What the client sent before it heard that the server had parted with it is no fault of its own.
+            # The client may not have received our DISCONNECT yet: ignore.
             if message.namespace not in self._left_namespaces:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is EVENT:
@@ -75,7 +75,7 @@ class Connection:
             raise ProtocolError(f"{message}, which only the server sends")
 
     def on_close(self, reason: CloseReason) -> None:
-        """End all clients: their connection is over. Those that may come back stay in the group."""
+        """End all clients of the closed connection; recoverable ones stay in the group."""
         self._hub.joining.end(self.session)
         self._hub.assembling.end(self.session)
         for client in list(self._clients.values()):
@@ -90,11 +90,14 @@ class Connection:
             session.close("forced close")
 
     def refuse(self, client: Client, refusal: Refused) -> None:
-        """Tell a client that it may not join. Raises TypeError or ValueError where that cannot be encoded."""
+        """Send CONNECT_ERROR to a client.
+
+        Raises TypeError or ValueError if the data cannot be encoded.
+        """
         self._refuse(client.namespace.name, refusal)
 
     def join(self, namespace: Namespace, auth: dict[str, Any], events: Iterable[Event] = ()) -> None:
-        """Have a newcomer ask to join, and handle the events that it has sent already."""
+        """Let a new client ask to join, then handle its waiting events."""
         if self.session.reason is not None:  # the hooks of who has left may have closed it
             return
         client = self._clients[namespace.name] = Client(namespace, self, auth)
@@ -157,7 +160,7 @@ class Connection:
         return name
 
     def _recover(self, name: str, auth: dict[str, Any]) -> bool:
-        """Let a client ask to come back, if this is one; a connection that it still has is closed first."""
+        """Let a client ask to recover; close its old connection first."""
         client = self._hub.recovery.find(auth.get("pid"))
         if client is None or client.namespace.name != name:
             return False

@@ -38,7 +38,7 @@ def refuse_unknown(function: Callable[..., Any], given: Mapping[str, object]) ->
 
 
 def check_handlers(handlers: Any, base: type) -> None:
-    """Raise TypeError or ValueError where namespaces are declared that nobody could join, or by no handler class."""
+    """Raise TypeError or ValueError for namespaces that no client could join."""
     if not isinstance(handlers, Mapping):
         name = getattr(handlers, "__name__", "BoardHandler")
         raise TypeError(f'Hub needs handler classes by namespace, got {handlers!r:.80}: write Hub({{"/": {name}}})')

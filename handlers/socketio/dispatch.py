@@ -26,7 +26,7 @@ Settle = Callable[..., "Awaitable[None] | None"]
 def call(
     watch: MethodWatch, method: EventMethod, handler: object, args: Sequence[Any], settle: Settle, *context: Any
 ) -> Awaitable[None] | None:
-    """Call a method; return what finishes it, None where it is done. Nothing is raised here.
+    """Call a method; return an awaitable if unfinished, else None; raise nothing.
 
     SystemExit and KeyboardInterrupt are settled like any failure, and then end the loop.
     """
@@ -80,7 +80,10 @@ async def _wait(
 
 
 def _is_pending(result: Any) -> bool:
-    """Whether a result has to be awaited. Raises TypeError for a generator: nothing of its body has run."""
+    """Return whether a result must be awaited.
+
+    Raises TypeError for a generator, because nothing of its body has run.
+    """
     if not isinstance(result, (GeneratorType, AsyncGeneratorType)):
         return hasattr(result, "__await__")
     if not isawaitable(result):
@@ -91,7 +94,7 @@ def _is_pending(result: Any) -> bool:
 
 
 def _as_refusal(error: BaseException) -> BaseException:
-    """Return Tornado's errors of a client as what it is told: HTTPError(403) as Refused("Forbidden")."""
+    """Convert Tornado's client errors: HTTPError(403) to Refused("Forbidden")."""
     if not isinstance(error, HTTPError) or not 400 <= error.status_code < 500:
         return error
     if isinstance(error, MissingArgumentError):

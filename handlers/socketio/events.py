@@ -1,4 +1,4 @@
-"""Which events a handler class answers: a table of its methods, by the name of the event.
+"""The events of a handler class: a table of methods by event name.
 
 A client can name only what stands in the table: a hook, a helper or anything private is never called from outside.
 """
@@ -50,13 +50,13 @@ def event(name: str) -> Callable[[Function], Function]:
 
 
 def default_hook(function: Function) -> Function:
-    """Mark a hook that does nothing, so that it need not be called."""
+    """Mark a hook that does nothing, to save its call."""
     setattr(function, _DEFAULT, True)
     return function
 
 
 class _Found(NamedTuple):
-    """A method, and how it is noticed that the class has another one in its place."""
+    """A method, and a check whether the class has replaced it."""
 
     attribute: str
     raw: object
@@ -67,7 +67,7 @@ class _Found(NamedTuple):
 
 
 class EventTable:
-    """The events and hooks of one handler class. Raises TypeError where it declares one that cannot be called.
+    """The events and hooks of one handler class.
 
     The class may change later, by a decorator or an assignment: the table follows. What cannot be called then is an
     error in the log: a hook stays what it was, an event is unknown.
@@ -85,7 +85,7 @@ class EventTable:
         return iter(self._events)
 
     def find(self, event: str) -> EventMethod | None:
-        """Return what answers an event; None where the class has no method for it."""
+        """Return the method of an event; None if there is none."""
         found = self._events.get(event)
         if found is None:
             if self._is_scanned():
@@ -97,7 +97,7 @@ class EventTable:
         return None if found is None else found.method
 
     def describe_unknown(self, event: str) -> str:
-        """Return what the author of the class should know about an event that it has no method for."""
+        """Return a hint for the author about an event without method."""
         known = sorted(self._events)
         likely = get_close_matches(_fold(event[:80]), map(_fold, known), 1)
         hint = f": did you mean {next(name for name in known if _fold(name) == likely[0])!r}?" if likely else "."
@@ -173,7 +173,7 @@ class EventTable:
 
 
 def _fold(event: str) -> str:
-    """Return what two names have in common that differ in case and punctuation only."""
+    """Return a name without case and punctuation, to find similar names."""
     return "".join(filter(str.isalnum, event)).casefold()
 
 
@@ -203,7 +203,7 @@ def _log(error: TypeError) -> None:
 
 
 def _event_name(handler: type, attribute: str) -> str | None:
-    """Return the event that an attribute answers: by its mark, by that of the method it overrides, by its name."""
+    """Return the event of an attribute: by mark, overridden mark, or name."""
     raw = inspect.getattr_static(handler, attribute)
     if not _is_callable(raw):
         return None
@@ -215,7 +215,7 @@ def _event_name(handler: type, attribute: str) -> str | None:
 
 
 def _is_callable(raw: object) -> bool:
-    """Whether this is a method or may return one, and no data, as any class has."""
+    """Return whether an attribute is a method, not data."""
     return callable(raw) or hasattr(type(raw), "__get__")
 
 

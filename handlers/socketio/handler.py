@@ -1,4 +1,4 @@
-"""The base class of an application's events: one instance is one client in one namespace.
+"""The base class of handlers: one instance is one client in a namespace.
 
     class BoardHandler(SocketIOHandler):
         def on_connect(self) -> None: ...
@@ -34,7 +34,7 @@ H = TypeVar("H", bound="SocketIOHandler")
 
 
 class _Shown(Generic[T]):
-    """What an author may read of the client. An attribute of the author's own may have the same name."""
+    """A readable attribute of the client, which an author's own may replace."""
 
     def __init__(self, read: Callable[[Any], T]) -> None:
         self.__doc__ = read.__doc__
@@ -51,7 +51,7 @@ class _Shown(Generic[T]):
 
 
 class _Fixed(_Shown[T]):
-    """What an author may read of the client, and would mistake for something else if it were assigned."""
+    """A readable attribute of the client that must not be assigned."""
 
     def __set_name__(self, _: type, name: str) -> None:
         self._name = name
@@ -65,7 +65,7 @@ class _Fixed(_Shown[T]):
 
 
 class SocketIOHandler(Identity):
-    """A client. Attributes that the application sets on it are the client's own state, whatever their names."""
+    """One client; attributes set by the application are its own state."""
 
     max_rooms: ClassVar[int] = 1000
     """How many rooms one client may be in."""
@@ -119,15 +119,15 @@ class SocketIOHandler(Identity):
 
     @default_hook
     def on_any(self, event: str, *args: Any) -> Any:
-        """Override to answer events for which there is no method, if it takes their arguments."""
+        """Override to answer events that have no method of their own."""
 
     @default_hook
     def on_disconnecting(self, reason: str) -> Awaitable[None] | None:
-        """Override to act when a client has left, while `rooms` still says where it was."""
+        """Override to act when the client leaves; `rooms` is still set."""
 
     @default_hook
     def on_disconnect(self, reason: str) -> Awaitable[None] | None:
-        """Override to act when a client has left, by whatever way. Called once."""
+        """Override to act when the client has left; called once."""
 
     # -- who the client is
 
@@ -168,7 +168,7 @@ class SocketIOHandler(Identity):
 
     @property
     def current_user(self) -> Any:
-        """Who the client is: what `get_current_user` returned for its request, or what was assigned."""
+        """The user: the result of `get_current_user`, or the assigned value."""
         client = self.__client
         if client.user is UNKNOWN:
             client.user = self.get_current_user()
@@ -185,7 +185,7 @@ class SocketIOHandler(Identity):
 
     @_Shown
     def match(self) -> re.Match[str] | None:
-        """How the namespace fits the regular expression it was declared by; None for one declared by its name."""
+        """Match of a namespace declared by an expression; None for a name."""
         return self.__client.namespace.match
 
     @_Shown
@@ -199,15 +199,21 @@ class SocketIOHandler(Identity):
     # -- rooms
 
     def enter(self, room: str) -> None:
-        """Let this client into a room. Raises Refused beyond `max_rooms`, or for a name longer than `max_name`."""
+        """Add this client to a room.
+
+        Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
+        """
         self.__here.enter(room)
 
     def leave(self, room: str) -> None:
-        """Let this client out of a room. What was said there before still reaches it."""
+        """Remove this client from a room.
+
+        Events that were sent to the room before still reach it.
+        """
         self.__here.leave(room)
 
     def disconnect(self, close: bool = False) -> None:
-        """Send this client away from the namespace or, with `close`, from all, and end its connection.
+        """Disconnect this client from the namespace; close: from all, with its connection.
 
         It cannot come back by recovery, only as a newcomer whom `authenticate` admits.
         """
@@ -216,7 +222,10 @@ class SocketIOHandler(Identity):
     # -- saying
 
     def emit(self, event: str, *args: Any) -> None:
-        """Send this client an event. Raises TypeError or ValueError, and sends nothing, where it cannot be encoded."""
+        """Send this client an event.
+
+        Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
+        """
         client = self.__client
         namespace = client.namespace
         namespace.hub.check_thread()
@@ -243,11 +252,17 @@ class SocketIOHandler(Identity):
             client.drop_ack(id_)
 
     def broadcast(self, event: str, *args: Any, keep: int = 0) -> None:
-        """Send everyone in the namespace an event, this client too; newcomers are sent the last `keep` of it."""
+        """Send an event to all clients of the namespace, this one included.
+
+        keep: the last `keep` of this event are sent to later clients.
+        """
         self.__everyone.emit(event, *args, keep=keep)
 
     def to(self, *rooms: str) -> Audience:
-        """The clients in any of these rooms (names, or ids of clients), this one too if it is in one."""
+        """The clients in any of these rooms, this one included.
+
+        rooms: names of rooms, or ids of clients.
+        """
         return self.__everyone.to(*rooms)
 
     def except_(self, *rooms: str) -> Audience:
@@ -293,7 +308,7 @@ def _check_init(handler: type[SocketIOHandler]) -> None:
 
 
 def _check_attributes(handler: type[SocketIOHandler]) -> None:
-    """Raise TypeError where a class declares what does not mean what its author thinks."""
+    """Raise TypeError for declarations that would not work as they read."""
     for name, fixed in vars(SocketIOHandler).items():
         if isinstance(fixed, _Fixed) and getattr(handler, name) is not fixed:
             hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"

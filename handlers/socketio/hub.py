@@ -1,4 +1,4 @@
-"""The hub: the engine with namespaces, to which an application's handlers are attached."""
+"""The hub: an engine with namespaces and their handlers."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Stream(Protocol):
     def __hash__(self) -> int: ...
 
     def beat(self) -> None:
-        """Send something, lest the connection seem dead."""
+        """Send a comment, so that proxies do not close an idle connection."""
 
     def close(self, reason: CloseReason) -> None:
-        """End it."""
+        """Close the stream for this reason."""
 
 
 class Hub(Engine):
@@ -135,7 +135,7 @@ class Hub(Engine):
             )  # fmt: skip
 
     def check_thread(self) -> None:
-        """Raise RuntimeError in another thread, or on another loop, than those that the hub was started in."""
+        """Raise RuntimeError outside the hub's thread and loop."""
         here = _get_running_loop()
         if here is self._home_loop or self._home_thread == 0:
             return
@@ -155,9 +155,9 @@ class Hub(Engine):
         self.recovery = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
         self._by_name: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
-        """Besides: those that somebody holds who is about to come in, or to speak."""
+        """All live namespaces, including those not yet joined."""
         self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
-        """Those who only listen, each until it is sent something lest its connection seem dead."""
+        """Event streams, each until its next heartbeat."""
         self.notices = Notices(self.now)
         """Warnings about mistakes of the application."""
         self.watches = [MethodWatch(_name(declared), self.notices) for declared in self._handlers]
@@ -166,16 +166,19 @@ class Hub(Engine):
 
     @property
     def running(self) -> dict[Future[None], SerialQueue]:
-        """What finishes the handlers that have not ended yet, and the queue that each holds up."""
+        """Tasks of running handlers, each with the queue that waits for it."""
         return self._stuck.running
 
     @property
     def debug(self) -> bool:
-        """Whether clients are told what went wrong, as Tornado's `debug` has browsers told."""
+        """Whether clients are sent error details: the setting `debug`."""
         return bool(self.settings.get("debug"))
 
     def of(self, namespace: str) -> Audience:
-        """Everyone in a namespace, to be spoken to from outside its handlers. Raises KeyError for one not declared."""
+        """Return the audience of all clients of a namespace.
+
+        For code outside its handlers. Raises KeyError for a namespace that is not declared.
+        """
         return Audience(self._by_name.get(namespace) or self._declared(namespace))
 
     @property
@@ -184,14 +187,17 @@ class Hub(Engine):
         return ThreadsafeHub(self)
 
     def namespace(self, name: str) -> Namespace:
-        """Return a namespace, which begins with its first client; raise Refused for one that is not declared."""
+        """Return a namespace, created if new; raise Refused if not declared."""
         namespace = self._find(name)
         if namespace is None:
             raise Refused(INVALID_NAMESPACE)
         return namespace
 
     def join(self, name: str) -> Namespace:
-        """Return a namespace that a client asks for; raise Refused, and warn, where it is not declared."""
+        """Return a namespace that a client requests.
+
+        Raises Refused, and warns, if it is not declared.
+        """
         namespace = self._find(name)
         if namespace is None:
             self.notices.warn_of_client(("namespace", name), lambda: f"a client asks for {self._describe_lack(name)}")
@@ -199,7 +205,7 @@ class Hub(Engine):
         return namespace
 
     def prune(self, namespace: Namespace) -> None:
-        """Forget a namespace that has nobody and keeps nothing, unless it is declared by its name."""
+        """Drop an idle namespace, unless it is declared by name."""
         if namespace.match is not None and namespace.idle and self.namespaces.get(namespace.name) is namespace:
             del self.namespaces[namespace.name]
 
@@ -218,12 +224,12 @@ class Hub(Engine):
             attempt(stream.beat)
         self._stuck.beat(now)
         if not self.draining:
-            # Whoever is away could not come back now.
+            # No client can reconnect while the server shuts down.
             self.recovery.beat(now, self.delivery.offset, self.late)
 
     @property
     def idle_sessions(self) -> list[Session]:
-        """The sessions that wait for no handler to end, those first that poll."""
+        """Sessions without a running handler, polling ones first."""
         resting = [session for session in self.sessions.values() if not _is_busy(session)]
         return sorted(resting, key=lambda session: session.transport.name != "polling")
 
@@ -241,14 +247,14 @@ class Hub(Engine):
     # -- from one server to the next
 
     def snapshot(self, taken_at: float) -> dict[str, Any]:
-        """Return, as JSON has it, what those need who may come back, once all sessions are over.
+        """Return the recoverable sessions as JSON values, after all are closed.
 
         taken_at: seconds since the epoch. An attribute that has no JSON form is logged and left out.
         """
         return snapshot(self, taken_at)
 
     def restore(self, data: Any, now: float) -> int:
-        """Go on, just started, where the hub ended that `data` was the snapshot of; return how many may come back.
+        """Restore the sessions of a snapshot; return their number.
 
         now: seconds since the epoch. Of a snapshot older than clients may be away, nothing but the stamp is taken.
         Raises ValueError, and changes nothing, where `data` is no snapshot.

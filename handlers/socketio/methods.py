@@ -1,4 +1,4 @@
-"""How a method of a handler class is called, and with how many arguments, whatever it is decorated with."""
+"""Calling of handler methods, with their number of arguments, also decorated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EventMethod(NamedTuple):
         return name if self.event is None or name in HOOKS else self.event
 
     def about(self, event: str) -> EventMethod:
-        """Return the hook as the method that answers this event: it is called with the name first."""
+        """Return the hook as method of this event, called with its name."""
         function = self.function
         return self._replace(function=lambda handler, *args: function(handler, event, *args), event=event)
 
@@ -48,7 +48,7 @@ class EventMethod(NamedTuple):
         return self.min_args <= number <= self.max_args
 
     def describe_misfit(self, event: str, number: int) -> str:
-        """Return what the author should know about an event that brings another number of arguments."""
+        """Return a hint for the author about a wrong number of arguments."""
         return f"{self.name} takes {self.arity}, {number} came with {event!r:.80}"
 
     @property
@@ -62,7 +62,7 @@ class EventMethod(NamedTuple):
 
 
 def make_method(handler: type, attribute: str, raw: object, event: str | None) -> EventMethod:
-    """Look at an attribute of a handler class, as it is declared; raise TypeError where the server cannot call it.
+    """Return the method of an attribute; raise TypeError if not callable.
 
     event: what it is to answer; None for a hook.
     """
@@ -75,7 +75,7 @@ def make_method(handler: type, attribute: str, raw: object, event: str | None) -
 
 
 def _make_bound(handler: type, attribute: str, raw: object, name: str) -> EventMethod:
-    """Make a method of what is no function: it is called as Python calls `self.<attribute>(…)`."""
+    """Return a method for an attribute that is no plain function."""
     get = getattr(type(raw), "__get__", None)
     try:
         bound = raw if get is None or isinstance(raw, _NO_METHODS) else get(raw, object(), handler)
@@ -94,7 +94,7 @@ def _make_bound(handler: type, attribute: str, raw: object, name: str) -> EventM
 
 
 def _fit_hook(method: EventMethod, attribute: str) -> EventMethod:
-    """Return a hook as clients see it: without the arguments that the server itself brings."""
+    """Return a hook without the arguments that the server adds."""
     given = len(HOOKS[attribute])
     left = method._replace(min_args=max(0, method.min_args - given), max_args=method.max_args - given)
     if left.max_args < 0 or (left.min_args > 0 and attribute != "on_any"):
@@ -107,7 +107,7 @@ def _fit_hook(method: EventMethod, attribute: str) -> EventMethod:
 
 
 def _count_arguments(function: Any, name: str, *, bound: bool) -> tuple[int, float]:
-    """Return how many arguments may come, by the signature of the wrapper that is called."""
+    """Return the minimum and maximum number of arguments, by signature."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{name} has a `yield`, and an event has one answer: return a list instead")
     signature = _own_signature(function)
@@ -127,7 +127,7 @@ def _count_arguments(function: Any, name: str, *, bound: bool) -> tuple[int, flo
 
 
 def _own_signature(function: Any) -> inspect.Signature | None:
-    """Return the signature of a wrapper or, where it has none, as an `lru_cache`, that of what it wraps."""
+    """Return the signature of a wrapper, or of its wrapped function."""
     try:
         return inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):

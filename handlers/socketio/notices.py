@@ -1,4 +1,4 @@
-"""Warnings about mistakes of an application, each logged once, however often it happens.
+"""Warnings about mistakes of an application, each logged once.
 
 What clients send decides when some of them are logged: those are few a minute, so that no client can fill the log.
 """
@@ -26,7 +26,7 @@ class Notices:
         self._left = 0
 
     def warn(self, key: Hashable, text: str) -> None:
-        """Log a warning, unless one of the same key was logged. The application bounds how many keys there are."""
+        """Log a warning, unless one with this key was logged."""
         if key not in self._known:
             self._log(key, text)
 

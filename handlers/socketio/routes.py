@@ -36,7 +36,7 @@ class TransportMatches(Matcher):
 
 
 class Rules(Sequence[tuple[Any, ...]]):
-    """Rules of an application, `[*rules]`; as one of them, `[rules]`, they raise TypeError."""
+    """URL rules to unpack into an application: `[*rules]`; `[rules]` raises TypeError."""
 
     def __init__(self, call: str, rules: list[tuple[Any, ...]]) -> None:
         self._call = call

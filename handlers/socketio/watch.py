@@ -1,4 +1,4 @@
-"""What the application's methods take: how long each runs, which fail, which hold the loop, which never end.
+"""Measures the application's methods: duration, failures, blocking, hanging.
 
 It is measured where they are called, and costs less than a microsecond a call.
 """
@@ -30,7 +30,7 @@ QUICK = BOUNDS[0]
 
 
 class MethodTimes:
-    """How often a method has run and failed, and how long it took, waiting included."""
+    """Calls, failures and durations of one method, waiting included."""
 
     __slots__ = ("_buckets", "errors", "event", "quick", "seconds")
 
@@ -50,7 +50,7 @@ class MethodTimes:
 
     @property
     def buckets(self) -> list[int]:
-        """How many calls took as long as each of BOUNDS at most, and no less than the one before; then, longer."""
+        """Number of calls for each interval of BOUNDS, then of longer ones."""
         return [self.quick + self._buckets[0], *self._buckets[1:]]
 
 
@@ -92,7 +92,7 @@ class MethodWatch:
 
 
 class Watched:
-    """What is awaited for a method, step by step: each holds the loop until it waits for something."""
+    """Awaitable of a method that measures each step between two waits."""
 
     __slots__ = ("_awaited", "_method", "_watch")
 
@@ -129,7 +129,7 @@ class Watched:
 
 
 class StuckMethods:
-    """Finds the methods that have not ended for long, while events of their client wait behind them."""
+    """Finds methods that run long while events of their client wait."""
 
     def __init__(self, notices: Notices) -> None:
         self.running: dict[Future[None], SerialQueue] = {}

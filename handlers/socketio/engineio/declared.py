@@ -1,4 +1,4 @@
-"""Checks of what an application declares: a wrong value is refused where it is written, with what to write instead."""
+"""Checks of declared values; errors say what to write instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONG = 1000.0
 
 
 def check_number(name: str, value: Any, unit: str, *, zero: bool, whole: bool = False) -> None:
-    """Raise TypeError where an option is no number, ValueError where it is out of range.
+    """Raise TypeError or ValueError unless an option is a number in range.
 
     zero: whether it may be 0. whole: whether it must be an int.
     """
@@ -32,7 +32,7 @@ def check_seconds(name: str, value: Any, *, zero: bool = False) -> None:
 
 
 def check_heartbeat(name: str, value: Any) -> None:
-    """Check seconds that are few; warn where they look like milliseconds, as Node's server has them."""
+    """Check seconds; warn if they look like milliseconds, as in Node."""
     check_seconds(name, value)
     if value >= LONG:
         logger.warning("%s=%g means seconds: write %s=%g if milliseconds were meant", name, value, name, value / 1000)

@@ -99,10 +99,10 @@ class Silence:
     """Listener of a session until its own is set."""
 
     def on_message(self, data: str | bytes) -> None:
-        """Ignore it."""
+        """Do nothing: there is no listener yet."""
 
     def on_close(self, reason: CloseReason) -> None:
-        """Ignore it."""
+        """Do nothing: there is no listener yet."""
 
 
 class Session(Reader):

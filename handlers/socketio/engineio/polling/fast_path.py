@@ -1,4 +1,4 @@
-"""A keep-alive connection of a polling client, served without Tornado's HTTP parser.
+"""Keep-alive connections of polling clients, served without Tornado's HTTP parser.
 
 Tornado's HTTP takes four times as long as the rest of a poll. A connection that has brought one poll will bring
 others, so it is taken out of Tornado's hands. What comes on it is looked at while it is still in the kernel: a poll is

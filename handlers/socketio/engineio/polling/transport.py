@@ -37,7 +37,7 @@ class Poll(Protocol):
     """A GET that waits for its response."""
 
     def answer(self, payload: bytes) -> None:
-        """Answer it."""
+        """Send the response with this body."""
 
 
 class PollingTransport:
