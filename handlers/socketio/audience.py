@@ -89,7 +89,7 @@ class Audience:
         keep: the room keeps the last `keep` of this event for clients that enter later; the audience must be everyone,
         or one room. Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
-        encoded = packets(event_message(self._namespace.name, event, args))
+        encoded = packets(event_message(self._namespace.name, event, args), self._namespace.hub.json_default)
         self._perform(lambda: self._publish(event, encoded, keep))
 
     def _publish(self, event: str, encoded: Sequence[Packet], keep: int) -> None:
@@ -106,7 +106,7 @@ class Audience:
         namespace = self._namespace
         namespace.hub.check_thread()
         id_ = namespace.next_call()
-        encoded = packets(event_message(namespace.name, event, args, id_))
+        encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
         namespace.hub.delivery.publish([client.room for client in calls], encoded)
         try:

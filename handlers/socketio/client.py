@@ -253,7 +253,7 @@ class Client:
 
         Raises TypeError or ValueError, and sends nothing, if the data cannot be encoded.
         """
-        said = packets(message)
+        said = packets(message, self.namespace.hub.json_default)
         is_event = message.kind is EVENT and message.id is None
         if self._deferred is None:
             self._publish(said, is_event)

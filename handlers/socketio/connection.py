@@ -119,7 +119,7 @@ class Connection:
             self._remember_left(name)
 
     def _refuse(self, name: str, refusal: Refused) -> None:
-        said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload))
+        said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload), self._hub.json_default)
         self._remember_left(name)
         self._hub.delivery.publish([self.session.room], said)
 

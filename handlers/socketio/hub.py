@@ -28,6 +28,7 @@ from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
 from .handler import SocketIOHandler
+from .json_codec import Default
 from .namespace import Namespace
 from .notices import Notices
 from .recovery.recovery import Recovery
@@ -66,6 +67,8 @@ class Hub(Engine):
     recovery: seconds within which a client that asked for it may come back and get what it missed; 0: none may.
     presence_grace: seconds that such a client may be away without having left, as far as others are told.
     recovery_skips_authenticate: whether a client that comes back is let in without being asked again.
+    json_default: called with a value that has no JSON form, such as a datetime, returns one that has, as that of
+        `json.dumps`.
     The other options are those of `Engine`. Raises TypeError or ValueError for what cannot be.
     """
 
@@ -90,6 +93,7 @@ class Hub(Engine):
         recovery: float = 120,
         presence_grace: float = 0,
         recovery_skips_authenticate: bool = False,
+        json_default: Default | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(type(self), unknown)
@@ -105,6 +109,9 @@ class Hub(Engine):
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
         self._presence_grace = presence_grace
+        if json_default is not None and not callable(json_default):
+            raise TypeError(f"json_default must be a function, got {json_default!r:.80}: write json_default=str")
+        self.json_default = json_default
         self.recovery_skips_authenticate = recovery_skips_authenticate
         self._events = {handler: EventTable(handler) for handler in self._handlers.values()}
         self.settings: dict[str, Any] = {}

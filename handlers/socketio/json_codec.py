@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from .engineio.errors import ProtocolError
 
+Default = Callable[[Any], Any]
+"""Returns for a value that has no JSON form one that has."""
 DEEP = 200
 """Maximum depth of arrays and objects in a message that is sent; deeper data may contain itself."""
 ARGUMENTS = 2
@@ -51,6 +53,29 @@ def nests_deeper(value: Any, depth: int) -> bool:
     return any(isinstance(part, (list, tuple, dict)) for part in level)
 
 
+def replace_unencodable(value: Any, default: Default, depth: int = 0) -> Any:
+    """Return data with what `default` returns in place of each value that has no JSON form.
+
+    Raises TypeError with the value for which `default` fails, ValueError where data nests too deep.
+    """
+    if depth > DEEP:
+        raise ValueError(
+            f"the data nests deeper than {DEEP}, contains itself, or json_default returns what it is given"
+        )
+    if isinstance(value, dict):
+        return {key: replace_unencodable(item, default, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [replace_unencodable(item, default, depth + 1) for item in value]
+    if value is None or isinstance(value, (str, int, float, bytes, bytearray, memoryview)):
+        return value
+    try:
+        replaced = default(value)
+    except Exception as error:
+        kind = type(value).__name__
+        raise TypeError(f"json_default raised {error!r:.80} for a value of the type {kind}: {value!r:.80}") from error
+    return replace_unencodable(replaced, default, depth + 1)
+
+
 def _faults(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth > DEEP and isinstance(value, (list, tuple, dict)):
         yield f"{path[:80]}… nests deeper than {DEEP}, or contains itself"
@@ -66,7 +91,8 @@ def _faults(value: Any, path: str, depth: int) -> Iterator[str]:
         if not isfinite(value):
             yield f"{path} is {value}, which JSON does not have: it makes JavaScript clients reconnect for ever"
     elif not isinstance(value, (str, int, bytes, bytearray, memoryview, type(None))):
-        yield f"{path} is of the type {type(value).__name__}, which has no JSON form: {value!r:.80}"
+        described = f"{path} is of the type {type(value).__name__}, which has no JSON form: {value!r:.80}"
+        yield f"{described} (Hub(json_default=…) may return one)"
 
 
 MAX_DEPTH = 100

@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 
 from .engineio.codec.packet import make
 from .engineio.errors import ProtocolError
-from .json_codec import DEEP, MAX_DEPTH, describe_unencodable, dump, find_placeholder, load, nests_deeper
+from .json_codec import (
+    DEEP,
+    MAX_DEPTH,
+    Default,
+    describe_unencodable,
+    dump,
+    find_placeholder,
+    load,
+    nests_deeper,
+    replace_unencodable,
+)
 
 MAX_ATTACHMENTS = 10
 """Maximum number of attachments of one message."""
@@ -62,8 +72,10 @@ _DIGITS = {kind: str(kind.value) for kind in Kind}
 _WITH_ATTACHMENTS = {EVENT: _DIGITS[Kind.BINARY_EVENT], ACK: _DIGITS[Kind.BINARY_ACK]}
 
 
-def encode(message: Message) -> list[str | bytes]:
+def encode(message: Message, default: Default | None = None) -> list[str | bytes]:
     """Return the text of a message, then its attachments.
+
+    default: returns for a value that has no JSON form one that has.
 
     Raises TypeError or ValueError, which names the part, if `message.data` has no JSON form, or one that a decoder
     would refuse.
@@ -75,6 +87,8 @@ def encode(message: Message) -> list[str | bytes]:
         if body.count("[") + body.count("{") > DEEP and nests_deeper(data, DEEP):
             raise ValueError
     except (TypeError, ValueError, RecursionError) as error:
+        if default is not None and isinstance(error, TypeError):
+            return encode(message._replace(data=replace_unencodable(data, default)))
         args = data[1:] if kind is EVENT else data if kind is ACK else [data]
         raise (TypeError if isinstance(error, TypeError) else ValueError)(describe_unencodable(args)) from None
     if attachments:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engineio.codec.packet import MESSAGE, Packet, make
 from .engineio.room import Room
+from .json_codec import Default
 from .message import EVENT, RESERVED_EVENTS, Message, encode
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from .watch import MethodWatch
 
 
-def packets(message: Message) -> list[Packet]:
+def packets(message: Message, default: Default | None = None) -> list[Packet]:
     """Return the Engine.IO packets of a Socket.IO message."""
-    text, *attachments = encode(message)
+    text, *attachments = encode(message, default)
     packet = make(Packet, (MESSAGE, text))
     return [packet, *(make(Packet, (MESSAGE, part)) for part in attachments)] if attachments else [packet]
 
