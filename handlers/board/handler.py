@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Board:
     """State that all clients of one server share."""
 
-    def __init__(self, history: History, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, history: History, send: Callable[[dict[str, Any]], object]) -> None:
         self.history = history
         self.typing = RateLimit(20, 1)
         """One limit for all clients; `typing` beyond it is dropped."""

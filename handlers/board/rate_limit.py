@@ -34,7 +34,7 @@ class RateLimit:
 class ThrottledState:
     """Sends a state if it has changed, at most once in `every` seconds."""
 
-    def __init__(self, send: Callable[[Any], None], every: float = 1) -> None:
+    def __init__(self, send: Callable[[Any], object], every: float = 1) -> None:
         self._send = send
         self._every = every
         self._read: Callable[[], Any] | None = None

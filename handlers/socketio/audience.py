@@ -7,8 +7,8 @@ entry, encoded once, is added to the own room of each client in the audience.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .engineio.codec.packet import Packet
 from .engineio.room import Room
@@ -19,6 +19,59 @@ if TYPE_CHECKING:
     from .client import Client
 
 A = TypeVar("A", bound="Audience")
+
+
+class Done:
+    """What `emit` returns: it can be awaited, as in python-socketio, and need not be."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+DONE = Done()
+
+KEYWORDS = {
+    "callback": "await self.call(event, …), which returns the acknowledgement",
+    "room": "self.to(room).emit(…)",
+    "to": "self.to(room).emit(…)",
+    "skip_sid": "self.except_(id).emit(…)",
+    "namespace": 'hub.of("/namespace").emit(…)',
+    "broadcast": "self.broadcast(event, …)",
+    "include_self": "self.others.emit(…)",
+    "timeout": "await self.call(event, …, timeout=seconds)",
+}
+"""What is written instead of keywords that other libraries have."""
+MILLISECONDS = 1000.0
+"""Seconds of a time-out above which milliseconds are probably meant."""
+
+
+def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
+    """Raise TypeError for keywords that an emit does not have."""
+    name = next(iter(given))
+    instead = KEYWORDS.get(name, 'an object as argument, {"name": value}')
+    raise TypeError(f"{function}({name}=…) is not there: write {instead}")
+
+
+def check_room(room: str) -> str:
+    """Return the name of a room, or the id of a client; raise TypeError for what is no text."""
+    if isinstance(room, str):
+        return room
+    if isinstance(room, (list, tuple, set, frozenset)):
+        raise TypeError(f"the name of a room is a text, got {room!r:.80}: write to(*rooms), or enter each of them")
+    described = f"the name of a room is a text, got {room!r:.80}"
+    raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
+
+
+def warn_of_milliseconds(namespace: Namespace, timeout: float) -> None:
+    """Warn of a time-out that is probably meant to be in milliseconds, as Node has them."""
+    if timeout >= MILLISECONDS:
+        namespace.hub.notices.warn(
+            (namespace.handler, "timeout"),
+            f"{namespace.handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
+            "if milliseconds were meant",
+        )
 
 
 class Acks(dict[str, Any]):
@@ -52,13 +105,13 @@ class Audience:
         rooms: names of rooms, or ids of clients.
         """
         narrowed = self._copy()
-        narrowed._rooms += rooms
+        narrowed._rooms += tuple(map(check_room, rooms))
         return narrowed
 
     def except_(self: A, *rooms: str) -> A:
         """Without the clients in these rooms (names, or ids of clients)."""
         narrowed = self._copy()
-        narrowed._excepted += rooms
+        narrowed._excepted += tuple(map(check_room, rooms))
         return narrowed
 
     @property
@@ -83,14 +136,17 @@ class Audience:
 
     # -- speaking
 
-    def emit(self, event: str, *args: Any, keep: int = 0) -> None:
+    def emit(self, event: str, *args: Any, keep: int = 0, **unknown: NoReturn) -> Done:
         """Send an event to all clients of the audience.
 
         keep: the room keeps the last `keep` of this event for clients that enter later; the audience must be everyone,
         or one room. Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
+        if unknown:
+            refuse_keywords("emit", unknown)
         encoded = packets(event_message(self._namespace.name, event, args), self._namespace.hub.json_default)
         self._perform(lambda: self._publish(event, encoded, keep))
+        return DONE
 
     def _publish(self, event: str, encoded: Sequence[Packet], keep: int) -> None:
         rooms = self._resolve()
@@ -105,6 +161,7 @@ class Audience:
         """
         namespace = self._namespace
         namespace.hub.check_thread()
+        warn_of_milliseconds(namespace, timeout)
         id_ = namespace.next_call()
         encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
@@ -125,6 +182,11 @@ class Audience:
         """The handlers of clients that are online, or in their grace time."""
         return [client.handler for client in self._online()]
 
+    def get(self, id_: str) -> Any:
+        """Return the handler of the client of this id; None if it is not one of these, or not online."""
+        client = self._namespace.clients.get(id_)
+        return client.handler if client is not None and client in self._online() else None
+
     @property
     def rooms(self) -> frozenset[str]:
         """Names of the rooms of the namespace."""
@@ -135,10 +197,12 @@ class Audience:
 
         Raises Refused for a client in too many rooms, after all others were added.
         """
+        check_room(room)
         self._perform(lambda: self._each(lambda client: client.enter(room)))
 
     def leave(self, room: str) -> None:
         """Remove all clients from a room."""
+        check_room(room)
         self._perform(lambda: self._each(lambda client: client.leave(room)))
 
     def disconnect(self, close: bool = False) -> None:

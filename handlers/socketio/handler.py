@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
-from .audience import Audience
+from .audience import DONE, Audience, Done, check_room, refuse_keywords, warn_of_milliseconds
 from .client import UNKNOWN, Client
 from .engineio.declared import check_number
 from .engineio.session import Handshake
@@ -203,14 +203,14 @@ class SocketIOHandler(Identity):
 
         Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
         """
-        self.__here.enter(room)
+        self.__here.enter(check_room(room))
 
     def leave(self, room: str) -> None:
         """Remove this client from a room.
 
         Events that were sent to the room before still reach it.
         """
-        self.__here.leave(room)
+        self.__here.leave(check_room(room))
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect this client from the namespace; close: from all, with its connection.
@@ -221,15 +221,18 @@ class SocketIOHandler(Identity):
 
     # -- saying
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: Any, **unknown: NoReturn) -> Done:
         """Send this client an event.
 
         Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
+        if unknown:
+            refuse_keywords("self.emit", unknown)
         client = self.__client
         namespace = client.namespace
         namespace.hub.check_thread()
         client.send(event_message(namespace.name, event, args))
+        return DONE
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Any:
         """Send this client an event and return its acknowledgement (several arguments: a tuple).
@@ -237,6 +240,7 @@ class SocketIOHandler(Identity):
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """
         client = self.__here
+        warn_of_milliseconds(client.namespace, timeout)
         if not client.connected:
             when = "has left" if client.left or client.trail is not None else "is not admitted yet"
             raise Disconnected(f"{client.id} {when}: nobody can answer {event!r}")
@@ -251,12 +255,12 @@ class SocketIOHandler(Identity):
         finally:
             client.drop_ack(id_)
 
-    def broadcast(self, event: str, *args: Any, keep: int = 0) -> None:
+    def broadcast(self, event: str, *args: Any, keep: int = 0, **unknown: NoReturn) -> Done:
         """Send an event to all clients of the namespace, this one included.
 
         keep: the last `keep` of this event are sent to later clients.
         """
-        self.__everyone.emit(event, *args, keep=keep)
+        return self.__everyone.emit(event, *args, keep=keep, **unknown)
 
     def to(self, *rooms: str) -> Audience:
         """The clients in any of these rooms, this one included.
