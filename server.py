@@ -91,7 +91,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 
 async def main() -> None:
-    """Serve until SIGINT or SIGTERM; carry sessions over from the last server and to the next.
+    """Serve until SIGINT or SIGTERM; restore and save sessions.
 
     The snapshot is saved last, because messages that are sent after it would be lost.
     """

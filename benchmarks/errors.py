@@ -1,7 +1,7 @@
-"""What ends a run: one exception, whose words are all that its user is shown."""
+"""The exception that ends a run; its message is shown alone."""
 
 from __future__ import annotations
 
 
 class RunError(Exception):
-    """The run cannot go on, and what it has measured so far is no result."""
+    """The run cannot continue and has no result."""

@@ -1,4 +1,4 @@
-"""One measurement: a server on one core, the load on another, and both gone when it is over."""
+"""One measurement: a server on one core, the load on another."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Cores:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long a workload that talks does so, in seconds, and when a measurement takes too long."""
+    """Duration of a workload, and timeout of a measurement, in seconds."""
 
     seconds: float
     warmup: float
@@ -63,17 +63,17 @@ class Result:
 
     @property
     def busy(self) -> float:
-        """The share of its time for which the load generator was at work."""
+        """The share of time that the load generator was busy."""
         return self.own_cpu / self.seconds
 
     @property
     def others(self) -> float:
-        """How much of one core went to neither the server nor the load."""
+        """Share of one core used by neither server nor load."""
         return max(0.0, self.all_cpu - self.cpu - self.own_cpu) / self.seconds
 
 
 def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) -> Result:
-    """Run one workload on one server that was just started; raise RunError where anything is not as it should be."""
+    """Run one workload on one fresh server; raise RunError on failure."""
     with serving(peer, workload, cores.server) as (server, port):
         command = load_command(peer, workload, duration, server.pid, port)
         text = _run_load(command, duration.deadline + PATIENCE, cores.load, lambda why: _failure(peer, workload, why))
@@ -85,7 +85,7 @@ def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) ->
 
 
 def load_command(peer: Peer, workload: Workload, duration: Duration, pid: int, port: int) -> list[str]:
-    """Return how `load/` is called for a server that listens on this port."""
+    """Return the command of `load/` for a server on this port."""
     options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options, "port": port, "pid": pid}
     return [str(load_binary(peer.options)), *(word for name in options for word in (f"--{name}", str(options[name])))]
 
@@ -114,7 +114,7 @@ def _check(result: Result, workload: Workload, failure: Callable[[str], RunError
 
 @contextmanager
 def serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a server, wait until it listens, and end it afterwards, whatever happens."""
+    """Start a server, wait until it listens, and stop it afterwards."""
     port = _free_port()
     environment = {**os.environ, **workload.environment, **peer.environment, "PORT": str(port)}
     log = _log(peer)
@@ -133,7 +133,10 @@ def serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subproc
 
 
 def settle_on(core: int) -> Callable[[], None]:
-    """Return what a child does before it begins: keep to one core, and end when this process does."""
+    """Return a function that prepares a child.
+
+    One core, ends with this process.
+    """
     prctl = ctypes.CDLL(None).prctl
 
     def settle() -> None:

@@ -26,7 +26,10 @@ NEWS = os.environ.get("NEWS", "1") == "1"
 
 
 class BenchmarkHandler(SocketIOHandler):
-    """Everyone hears who comes and goes; besides, there are shouts, echoes and rooms."""
+    """Everyone hears who comes and goes.
+
+    Besides, there are shouts, echoes and rooms.
+    """
 
     def on_connect(self) -> None:
         """Tell everyone, then greet the newcomer."""
@@ -46,7 +49,7 @@ class BenchmarkHandler(SocketIOHandler):
         self.broadcast("shout", data)
 
     def on_echo(self, data: Any) -> Any:
-        """Give it back."""
+        """Return the data unchanged."""
         return data
 
     def on_join(self, room: str) -> None:

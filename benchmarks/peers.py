@@ -1,4 +1,6 @@
-"""The servers that are compared: how each is installed and how it is started.
+"""The servers that are compared.
+
+How each is installed and how it is started.
 
 All that is installed goes into `.peers/`, which git ignores. Our own server runs on the same Python and Tornado as the
 peers that are written in Python.
@@ -209,7 +211,7 @@ PEERS = [
 
 
 def choose(names: str) -> list[Peer]:
-    """Return the servers of these names; all where there is none. Our own is always among them."""
+    """Return the servers of these names, or all; ours is always included."""
     wanted = [name for name in names.split(",") if name]
     known = [peer.name for peer in PEERS]
     for name in wanted:

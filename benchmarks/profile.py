@@ -1,4 +1,6 @@
-"""Where the time of one delivery and of one echo goes: `make profile`.
+"""Where the time of one delivery and of one echo goes.
+
+`make profile`.
 
 py-spy looks at our server four hundred times a second while `load/` is at work; what it sees is summed up by what the
 server was doing. The kernel says how much of the time was its own. Printed as a table, in microseconds a delivery.
@@ -87,7 +89,7 @@ def look(pid: int, folder: Path) -> Counter[str]:
 
 
 def times_of(pid: int) -> tuple[float, float]:
-    """Return the seconds that a process has spent by itself, and that the kernel has for it."""
+    """Return the user and system seconds of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 

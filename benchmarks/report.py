@@ -1,4 +1,4 @@
-"""The table: medians, ratios, and the machine they were measured on, in Markdown."""
+"""The table in Markdown: medians, ratios, and the machine."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ SPARE_FILES = 500
 
 
 class Run:
-    """All rounds. A server that does not get done with a storm is not given a larger one, nor the same again."""
+    """Runs all rounds; a server that fails a storm skips larger ones."""
 
     def __init__(self, workloads: Sequence[Workload], peers: Sequence[Peer], duration: Duration, cores: Cores) -> None:
         self.results: report.Results = defaultdict(list)

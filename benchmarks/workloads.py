@@ -1,4 +1,4 @@
-"""The table of workloads: what is asked of each server, in the words of `load/`.
+"""The table of workloads, with the options of `load/`.
 
 Those that talk do so for a time, not for a count, so that a slow server is given fewer messages and never another
 workload. Each exists once; the quick ones are smaller, and their names say so.
@@ -18,7 +18,7 @@ DEFAULT_PING_INTERVAL = 25.0
 LONG_TIMEOUT = 600.0
 """Seconds that a client has to answer a ping: a server that is jammed keeps its clients."""
 FLOOD_INTERVAL, FLOOD_TIMEOUT = 0.5, 1.0
-"""Seconds: beside a flood, whoever is not listened to loses its connection."""
+"""Seconds: beside a flood, a client that is not answered closes its connection."""
 STORM_LIMIT = 60.0
 """Seconds after which a storm is given up."""
 LISTEN_QUEUE = 4000
@@ -29,7 +29,7 @@ MIN_BACKLOG = 1 << 20
 
 @dataclass(frozen=True)
 class Workload:
-    """One of them.
+    """One workload of the table.
 
     name: what `--only` takes. title: what the table says.
     mode: what `load/` does. needs: what a server has to know for it, besides fan-out and echo.
@@ -53,7 +53,7 @@ class Workload:
 
     @property
     def sockets(self) -> int:
-        """How many the load, and how many the server has open at most."""
+        """Maximum open descriptors of load and server."""
         extra = int(self.options.get("window", 0)) + int(self.options.get("stalled", 0))
         return self.clients * (2 if self.needs == "polling" else 1) + extra
 
@@ -71,7 +71,7 @@ def _size(size: int) -> str:
 
 def _fanout(clients: int, window: int, size: int) -> Workload:
     """One client shouts, all hear it."""
-    # Our server parts with readers who are further behind than this; the others keep whatever is unread.
+    # Our server closes readers that are further behind than this; the others keep whatever is unread.
     backlog = {"MAX_BACKLOG": str(max(MIN_BACKLOG, 4 * window * size))}
     return Workload(
         f"fanout-{clients}-{window}-{size}",
@@ -85,7 +85,7 @@ def _fanout(clients: int, window: int, size: int) -> Workload:
 
 
 def _stalled(clients: int, stalled: int) -> Workload:
-    """One client shouts, all but those hear it who joined first and have stopped reading."""
+    """One client broadcasts, while the first clients have stopped reading."""
     return Workload(
         f"stalled-{clients}-{stalled}",
         f"fan-out to {clients:,}, 1 in flight, 1 kB, beside {stalled} who do not read",
@@ -165,7 +165,7 @@ def _idle(clients: int, interval: float = 5, hold: float = 15) -> Workload:
 
 
 def _fairness(clients: int) -> Workload:
-    """All get a broadcast, again and again; one further client is answered meanwhile."""
+    """All clients get broadcasts; one more client is answered meanwhile."""
     return Workload(
         f"fairness-{clients}",
         f"an echo beside broadcasts to {clients:,}, one at a time",
@@ -177,7 +177,7 @@ def _fairness(clients: int) -> Workload:
 
 
 def _flood(clients: int) -> Workload:
-    """They are answered, and keep their heartbeats, while one further client asks as fast as it can."""
+    """Clients are answered while another asks as fast as it can."""
     return Workload(
         f"flood-{clients}",
         f"echoes of {clients}, one at a time, beside a flood from another",
@@ -235,7 +235,7 @@ QUICK = [
 
 
 def choose(table: list[Workload], patterns: str) -> list[Workload]:
-    """Return the workloads that one of these patterns fits; all where there is none."""
+    """Return the workloads that match a pattern; all without patterns."""
     wanted = [pattern for pattern in patterns.split(",") if pattern]
     for pattern in wanted:
         if not any(_matches(workload, pattern) for workload in table):
@@ -244,7 +244,7 @@ def choose(table: list[Workload], patterns: str) -> list[Workload]:
 
 
 def _matches(workload: Workload, pattern: str) -> bool:
-    """Whether it is the name, or its first words, or fits as the name of a file would."""
+    """Return whether a pattern is the name, its start, or a glob."""
     return f"{workload.name}-".startswith(f"{pattern}-") or fnmatch(workload.name, pattern)
 
 

@@ -24,12 +24,12 @@ define("port", default=3001, type=int, help="TCP port to listen on")
 
 
 class CursorHandler(SocketIOHandler):
-    """One player's cursor."""
+    """The cursor of one player."""
 
     place: tuple[float, float] | None = None
 
     def on_connect(self) -> None:
-        """Take the first number that is free, which gives a colour; show everyone to everyone."""
+        """Take the first free number, which gives a colour; send all players."""
         others = self.others.clients
         self.number = min(set(range(1, len(others) + 2)) - {player.number for player in others})
         self.name = f"Guest {self.number}"
@@ -43,7 +43,7 @@ class CursorHandler(SocketIOHandler):
         return {"id": self.id, "number": self.number, "name": self.name, "place": self.place}
 
     def on_name(self, name: Any = None) -> dict[str, str]:
-        """Change one's name."""
+        """Change the player's name."""
         name = " ".join(name.split()) if isinstance(name, str) else ""
         if len(name) > 20 or not any(char.isprintable() and char != " " for char in name):
             return {"error": "A name has 1 to 20 characters, and one at least that can be seen"}
@@ -52,7 +52,10 @@ class CursorHandler(SocketIOHandler):
         return {}
 
     def on_move(self, x: Any = None, y: Any = None) -> dict[str, str]:
-        """Tell the others where the cursor is; x and y are parts of the field's width and height."""
+        """Send the cursor to the others.
+
+        X and y are from 0 to 1.
+        """
         if not all(isinstance(part, (int, float)) and 0 <= part <= 1 for part in (x, y)):
             return {"error": "A place is two numbers from 0 to 1, parts of the field's width and height"}
         self.place = x, y

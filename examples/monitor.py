@@ -1,7 +1,7 @@
 """A live monitor of this machine: `python examples/monitor.py --port=3003`.
 
 The server alone speaks, once a second, and keeps the last minute for newcomers. The same goes out as Server-Sent
-Events, for whoever has no client: `curl -N localhost:3003/events`.
+Events, for programs without a client: `curl -N localhost:3003/events`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class ListenerHandler(SocketIOHandler):
 
 
 def read(name: str) -> list[list[str]]:
-    """Return the words of each line of a file in /proc; see proc(5)."""
+    """Return the words of each line of a file in /proc.
+
+    See proc(5).
+    """
     return [line.split() for line in (Path("/proc") / name).read_text().splitlines()]
 
 
@@ -45,7 +48,7 @@ class Machine:
         self.sample()
 
     def sample(self) -> dict[str, float]:
-        """Return the processors' and the memory's use in percent, the load, and the kilobytes that came in."""
+        """Return CPU and memory in percent, load, and received kilobytes."""
         times = [int(ticks) for ticks in read("stat")[0][1:9]]
         memory = {name: int(size) for name, size, *_ in read("meminfo")}
         before, idle_before, received_before = self.ticks, self.idle, self.received

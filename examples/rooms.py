@@ -1,6 +1,6 @@
 """Private rooms with a password: `python examples/rooms.py --port=3004`.
 
-Whoever is first in a room gives it its password; when the last one has left, there is no such room any more.
+The first person in a room chooses its password; when the last one has left, there is no such room any more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ define("port", default=3004, type=int, help="TCP port to listen on")
 
 
 def read(what: str, typed: Any, most: int) -> str:
-    """Return what a person typed, on one line; raise Refused, in words, where there is too little or too much."""
+    """Return a text on one line.
+
+    Raise Refused if too short or long.
+    """
     text = " ".join(typed.split()) if isinstance(typed, str) else ""
     if len(text) > most or not any(char.isprintable() and char != " " for char in text):
         raise Refused(f"{what} has 1 to {most} characters, and one at least that can be seen")
@@ -66,7 +69,7 @@ class GuestHandler(SocketIOHandler):
 
 async def main() -> None:
     """Serve the page, and the rooms."""
-    hub = Hub({"/": GuestHandler}, recovery=0)  # whoever comes back is asked for the password again
+    hub = Hub({"/": GuestHandler}, recovery=0)  # a client that comes back is asked for the password again
     page = {"path": Path(__file__).parent, "default_filename": "rooms.html"}
     Application([(r"/(|style\.css)", StaticFileHandler, page), *routes(hub)]).listen(options.port)
     print(f"Listening on port {options.port}", flush=True)

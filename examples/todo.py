@@ -29,12 +29,12 @@ class TodoHandler(SocketIOHandler):
     made: deque[str]  # keys of the latest changes
 
     def on_connect(self) -> None:
-        """Send the whole list, unless this page had it and was sent what it missed."""
+        """Send the whole list, unless the page recovered its session."""
         if not self.recovered:
             self.emit("list", list(self.todos.items()))
 
     def on_change(self, key: Any = None, id_: Any = None, what: Any = None) -> dict[str, str]:
-        """Change a to-do, once however often the key comes, and tell everyone how it is now; `null`: it is gone."""
+        """Change a to-do once for each key; send it to all."""
         if not all(isinstance(each, str) and len(each) <= 50 for each in (key, id_)):
             return {"error": "A change has a key and an id, of 50 characters at most"}
         if key not in self.made and (fault := self.change(id_, what)):

@@ -1,6 +1,6 @@
 """What the journeys share: servers in processes of their own, servers in the test's own loop, Node.js and Chromium.
 
-Nothing here is skipped for want of a tool: a test that cannot run fails, and says that `make test` installs what it
+Nothing here is skipped if a tool is missing: a test that cannot run fails, and says that `make test` installs what it
 needs.
 """
 

@@ -17,7 +17,7 @@ static const struct { const char *name; char kind; void *value; const char *help
     { "port", 'i', &opt.port, "of the server, on 127.0.0.1" },
     { "pid", 'i', &opt.pid, "of the server, whose CPU and memory are read" },
     { "tls", 'i', &opt.tls, "1: encrypt, and believe any certificate" },
-    { "deflate", 'i', &opt.deflate, "offer compression; messages of so many bytes and more are due compressed" },
+    { "deflate", 'i', &opt.deflate, "offer compression; expect messages of so many bytes and more to be compressed" },
     { "clients", 'i', &opt.clients, "how many stay" },
     { "stalled", 'i', &opt.stalled, "stalled: how many join before them, and read nothing from then on" },
     { "window", 'i', &opt.window, "events open at once (echo: of each client); churn: visitors at once" },

@@ -1,4 +1,4 @@
-/* What the clients do. A workload that talks does so for a time, not for a count: whoever is slow is given less to do,
+/* What the clients do. A workload that talks does so for a time, not for a count: a slow server is given less to do,
  * never something else. It ends when all that was said has been heard, and whatever is heard is checked.
  */
 #define _GNU_SOURCE
@@ -231,7 +231,7 @@ static void enter_answered(client *c, long id, const char *text, size_t n) { (vo
 static result tell_rooms(void) {
     rooms = opt.clients / opt.group;
     room = calloc(rooms, sizeof *room);
-    if (rooms <= opt.window) die("more rooms than %d are due", opt.window);
+    if (rooms <= opt.window) die("there must be more than %d rooms", opt.window);
     join_clients(opt.clients);
     on_ack = enter_answered;
     on_event = hear_told;

@@ -48,7 +48,7 @@ async def shout(sid: str, data: Any) -> None:
 
 @sio.event
 async def echo(sid: str, data: Any) -> Any:
-    """Give it back."""
+    """Return the data unchanged."""
     return data
 
 

@@ -1,4 +1,6 @@
-"""The plain reading of the job on Tornado alone: a class-level set, one `write_message` a client, just enough Socket.IO
+"""The plain reading of the job on Tornado alone.
+
+A class-level set, one `write_message` a client, just enough Socket.IO
 to talk. Its heartbeat is Tornado's own, WebSocket pings.
 
 PORT=4000 PING_INTERVAL=25000 PING_TIMEOUT=20000 NEWS=1 python tornado_plain.py
@@ -27,7 +29,7 @@ def event(name: str, data: Any) -> str:
 
 
 class BoardSocket(WebSocketHandler):
-    """One client."""
+    """One WebSocket of the plain server."""
 
     live: ClassVar[set[BoardSocket]] = set()
     rooms: ClassVar[defaultdict[str, set[BoardSocket]]] = defaultdict(set)

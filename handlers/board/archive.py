@@ -14,7 +14,7 @@ LOCK_TIMEOUT = 1.0
 
 
 class Post(NamedTuple):
-    """One post.
+    """One post of the board.
 
     `id` rises with each post; `at` is in milliseconds since 1970; `name` may be empty.
     """

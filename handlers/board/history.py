@@ -1,4 +1,6 @@
-"""History of the board: posts in a database, written by a separate thread.
+"""History of the board.
+
+Posts in a database, written by a separate thread.
 
 The thread keeps the disk from blocking the event loop. If the database cannot be used (locked, read-only, full,
 damaged), the board goes on: `trouble` says why, the newest posts stay in memory, and every ten seconds the database is
@@ -53,7 +55,10 @@ class History:
         return self._store.trouble
 
     def check(self) -> str | None:
-        """Return the problem as a line for `/healthz`; None if posts are saved."""
+        """Return the problem as a line for `/healthz`.
+
+        None if posts are saved.
+        """
         return f"posts are not saved: {self.trouble}: see --database" if self.trouble else None
 
     async def open(self) -> None:
@@ -61,7 +66,10 @@ class History:
         await self._do(self._store.open)
 
     async def add(self, text: str, name: str, key: str | None = None) -> tuple[Post, bool]:
-        """Add a post and return `(post, is_new)`; a known key returns the older post."""
+        """Add a post and return `(post, is_new)`.
+
+        A known key returns the older post.
+        """
         return await self._do(lambda: self._store.add(text, name, key))
 
     async def page(self, before: int | None = None) -> Page:
@@ -80,7 +88,9 @@ class History:
 
 
 class PostStore:
-    """The work of the thread: newest posts in memory, all in the database.
+    """The work of the thread.
+
+    Newest posts in memory, all in the database.
 
     clock: returns seconds on a monotonic clock.
     """
@@ -131,7 +141,7 @@ class PostStore:
             self._file = None
 
     def _new(self, text: str, name: str, key: str | None) -> Post:
-        """Return a post whose id is the time, so that ids stay unique without a database."""
+        """Return a post with the time as id: unique without database."""
         now = int(time.time() * 1000)
         last = self._newest[-1].id if self._newest else 0
         return Post(max(now, last + 1), text, name, now, key)

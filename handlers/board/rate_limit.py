@@ -32,7 +32,7 @@ class RateLimit:
 
 
 class ThrottledState:
-    """Sends a state if it has changed, at most once in `every` seconds."""
+    """Sends a changed state, at most once in `every` seconds."""
 
     def __init__(self, send: Callable[[Any], object], every: float = 1) -> None:
         self._send = send
@@ -52,7 +52,10 @@ class ThrottledState:
         self._read = read
 
     def answer(self, state: S) -> S:
-        """Return the state to one client; force the next broadcast if it differs."""
+        """Return the state to one client.
+
+        Force the next broadcast if it differs.
+        """
         if state != self._sent:
             self._sent = None
         return state

@@ -1,4 +1,7 @@
-"""Checks of the data of events; they return a clean value or raise InvalidInput."""
+"""Checks of the data of events.
+
+They return a clean value or raise InvalidInput.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or fals
 
 
 class InvalidInput(Exception):
-    """The data of an event are invalid; the answer is `{"error": message, **more}`."""
+    """The data of an event are invalid.
+
+    The answer is `{"error": message, **more}`.
+    """
 
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)

@@ -39,7 +39,7 @@ UNKNOWN: Any = object()
 
 
 class Return:
-    """A client asks to come back: the auth of its CONNECT, and the events that it sends until it is answered.
+    """A client's request to recover: auth of its CONNECT, waiting events.
 
     connection, user: what it had when it was admitted last, and has again where it may not come back.
     """
@@ -59,7 +59,7 @@ def shown(auth: dict[str, Any]) -> dict[str, Any]:
 
 
 class Client:
-    """A client. It is `known` to its namespace from when it is admitted until it has left and cannot come back.
+    """One client, `known` to its namespace while online or recoverable.
 
     Before that it is joining: what it says to itself, and the rooms it enters, wait for its admission.
     """
@@ -436,7 +436,7 @@ class Client:
             self.run_disconnect_hooks()
 
     def _take_back(self, returning: Return) -> None:
-        """Be who was admitted last: what a client brought that may not come back is not for the leaving hooks."""
+        """Restore the last admitted auth and request, for the leaving hooks."""
         self.returning = None
         self.connection, self.user = returning.connection, returning.user
 

@@ -1,4 +1,7 @@
-"""Serves the browser client; it is read and compressed once, at the start."""
+"""Serves the browser client.
+
+It is read and compressed once, at the start.
+"""
 
 from __future__ import annotations
 

@@ -75,7 +75,10 @@ class Connection:
             raise ProtocolError(f"{message}, which only the server sends")
 
     def on_close(self, reason: CloseReason) -> None:
-        """End all clients of the closed connection; recoverable ones stay in the group."""
+        """End all clients of the closed connection.
+
+        Recoverable ones stay in the group.
+        """
         self._hub.joining.end(self.session)
         self._hub.assembling.end(self.session)
         for client in list(self._clients.values()):
@@ -145,7 +148,7 @@ class Connection:
         self.join(namespace, auth)
 
     def _is_alone(self, client: Client) -> bool:
-        """Whether a client is the only one that this connection has ever had.
+        """Whether the connection has had no other client than this.
 
         The official client leaves in silence, and may connect again, before it has heard the answer to its CONNECT. It
         does so over the same connection only where that carries another namespace; it closes the connection otherwise.

@@ -1,4 +1,4 @@
-"""What has happened in the namespaces of one hub since it began, besides what its engine counts."""
+"""Counters of a hub's namespaces, in addition to those of its engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The events of a handler class: a table of methods by event name.
+"""The events of a handler class.
+
+A table of methods by event name.
 
 A client can name only what stands in the table: a hook, a helper or anything private is never called from outside.
 """

@@ -1,4 +1,6 @@
-"""The base class of handlers: one instance is one client in a namespace.
+"""The base class of handlers.
+
+One instance is one client in a namespace.
 
     class BoardHandler(SocketIOHandler):
         def on_connect(self) -> None: ...
@@ -133,7 +135,7 @@ class SocketIOHandler(Identity):
 
     @_Fixed
     def id(self) -> str:
-        """The client's id, and the name of the room it alone is in"""
+        """The client's id, which is also the name of its own room"""
         return self.__client.id
 
     @_Fixed
@@ -148,17 +150,17 @@ class SocketIOHandler(Identity):
 
     @_Fixed
     def recovered(self) -> bool:
-        """Whether the client has come back and was sent what it had missed"""
+        """Whether the client has recovered its session"""
         return self.__client.recovered
 
     @_Fixed
     def request(self) -> Handshake:
-        """The request that opened the connection: `headers`, `cookies`, `remote_ip`, `host`, `query`, and so on"""
+        """The request that opened the connection: `headers`, `cookies`, `remote_ip`, …"""
         return self.__client.session.handshake
 
     @_Fixed
     def rooms(self) -> frozenset[str]:
-        """Names of the rooms this client has entered, besides the one that is its id"""
+        """Names of the rooms this client has entered, without its own"""
         return frozenset(self.__client.rooms)
 
     @_Fixed
@@ -235,7 +237,7 @@ class SocketIOHandler(Identity):
         return DONE
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Any:
-        """Send this client an event and return its acknowledgement (several arguments: a tuple).
+        """Send this client an event and return its acknowledgement (several values: tuple).
 
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """

@@ -1,4 +1,6 @@
-"""Identity of a client: cookies and arguments of the request that opened its connection.
+"""Identity of a client.
+
+Cookies and arguments of the request that opened its connection.
 
 The methods are those of RequestHandler, so an application's `get_current_user` that uses only these works in both.
 """
@@ -45,7 +47,9 @@ class Identity:
     def get_signed_cookie(
         self, name: str, value: str | None = None, max_age_days: float = 31, min_version: int | None = None
     ) -> bytes | None:
-        """Return the value of a signed cookie; None if absent, forged or too old.
+        """Return the value of a signed cookie.
+
+        None if absent, forged or too old.
 
         Raises KeyError if the application's settings have no `cookie_secret`.
         """

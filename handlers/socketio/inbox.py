@@ -1,4 +1,4 @@
-"""The events of one client: one after the other, each of them answered."""
+"""The events of one client, run one after the other, each answered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SENT_AWAY = "server namespace disconnect"
 
 
 class Inbox:
-    """Runs the methods that answer a client's events, and whatever else has to wait for them."""
+    """Runs a client's event methods, and hooks that must wait for them."""
 
     __slots__ = ("_client", "_queue")
 
@@ -52,7 +52,7 @@ class Inbox:
         self._queue.clear()
 
     def receive(self, args: list[Any], id_: int | None) -> None:
-        """Handle an event, after those that came before it: its name, then its arguments."""
+        """Handle an event after earlier ones; args: name, then arguments."""
         if self._client.returning is not None:
             self._client.returning.events.append((args, id_))
             return
@@ -80,7 +80,7 @@ class Inbox:
                 self.receive(args, id_)
 
     def _reject(self, id_: int | None, name: str, problem: str, describe: Callable[[], str]) -> None:
-        """Answer an event that has no method, or arguments that do not fit; the application's author is told more."""
+        """Answer an event without method or fitting arguments; warn the author."""
         hub = self._client.namespace.hub
         logger.debug("%r sent an event that is not handled: %.200r", self._client, problem)
         hub.notices.warn_of_client((self._client.namespace.handler, name[:80]), describe)
@@ -89,7 +89,7 @@ class Inbox:
 
     @property
     def _is_sent_away(self) -> bool:
-        """Whether events that wait for their turn are dropped: the server has sent their client away."""
+        """Whether waiting events are dropped, because the server disconnected the client."""
         return self._client.left and self._client.disconnect_reason == SENT_AWAY
 
     def _run_before_event(
@@ -150,7 +150,7 @@ class Inbox:
 
 
 def find_objection(hook: EventMethod, verdict: Any) -> Exception | None:
-    """Return what stands against a client or an event after a hook has judged it."""
+    """Return the reason to refuse, after a hook has returned."""
     if verdict is None or verdict is True:
         return None
     if verdict is False:

@@ -23,7 +23,7 @@ ARGUMENTS = 2
 
 
 def describe_unencodable(args: list[Any]) -> str:
-    """Return a text with the path of the first argument part without JSON form."""
+    """Return a text that names the first part without JSON form."""
     for number, value in enumerate(args):
         for fault in _faults(value, f"args[{number}]", ARGUMENTS):
             return fault
@@ -31,7 +31,7 @@ def describe_unencodable(args: list[Any]) -> str:
 
 
 def find_placeholder(args: Any, path: str = "args") -> str | None:
-    """Return the path of the first object that looks like an attachment's placeholder."""
+    """Return the path of the first object like an attachment's placeholder."""
     if isinstance(args, dict):
         if args.get("_placeholder") is True:
             return path
@@ -105,7 +105,10 @@ MAX_DIGITS = 4301
 
 
 def dump(data: Any, attachments: list[bytes]) -> str:
-    """Return data as JSON; append its bytes to `attachments`, with placeholders for them."""
+    """Return data as JSON.
+
+    Append its bytes to `attachments`, with placeholders for them.
+    """
     try:
         text = _encode_plain(data)
     except _BytesFoundError:

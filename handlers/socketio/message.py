@@ -51,7 +51,7 @@ CONNECT, EVENT, ACK = Kind.CONNECT, Kind.EVENT, Kind.ACK
 
 
 class Message(NamedTuple):
-    """One Socket.IO message.
+    """One Socket.IO message, encoded or decoded.
 
     A decoded message is never BINARY_…, because its attachments are back in `data`.
     """
@@ -141,7 +141,9 @@ class Decoder:
         self._attachments: list[bytes] = []
 
     def add(self, data: str | bytes) -> Message | None:
-        """Add the next Engine.IO message; return the Socket.IO message that it completes, else None.
+        """Add the next Engine.IO message.
+
+        Return the Socket.IO message that it completes, else None.
 
         Raises ProtocolError if the protocol allows no such packet here.
         """
@@ -171,7 +173,7 @@ class Decoder:
 
 
 def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
-    """Return the message of a text, and the number of attachments that must follow."""
+    """Return the message of a text, and its number of attachments."""
     match = _HEAD.match(text)
     if match is None:
         raise ProtocolError(f"not a Socket.IO message: {text[:80]!r}")

@@ -100,13 +100,13 @@ class Namespace:
         del self.known[client.id]
 
     def enter(self, client: Client, name: str) -> None:
-        """Add a client to a room, created if new; send it the kept events."""
+        """Add a client to a room, and send the room's kept events."""
         room = self.add(client, name)
         client.subscribe(room)
         self.send_kept(client, room)
 
     def add(self, client: Client, name: str) -> Room:
-        """Add a client to the members of a room, and return the room."""
+        """Add a client to a room's members, and return the room."""
         self._members.setdefault(name, {})[client] = None
         return self.room(name)
 
@@ -141,7 +141,7 @@ class Namespace:
     # -- keeping
 
     def keep(self, room: Room, event: str, said: Sequence[Packet], number: int) -> None:
-        """Keep the last `number` of an event in a room, for later clients."""
+        """Keep the last `number` of an event for a room's later clients."""
         self.hub.namespaces[self.name] = self
         events = self.kept.setdefault(room, {})
         events[event] = deque([*events.get(event, ()), said], maxlen=number)

@@ -1,4 +1,4 @@
-"""A queue that runs one client's handlers one after the other, in order."""
+"""A queue that runs one client's handlers one by one, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A client for tests of handlers: real code, no sockets, a fake clock.
+"""A client for tests of handlers.
+
+Real code, no sockets, a fake clock.
 
     async def test_everyone_hears_who_comes():
         hub = Hub({"/": BoardHandler})

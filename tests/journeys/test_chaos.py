@@ -54,7 +54,7 @@ class Crowd:
         """Cuts by the server, by what carried the session."""
 
     def welcome(self, member: CrowdHandler) -> None:
-        """Take note of somebody who is new, or says so."""
+        """Welcome a member that is new, or says so."""
         name = member.auth["name"]
         self.members[name] = member
         if name not in self.rooms:
@@ -64,14 +64,14 @@ class Crowd:
             member.enter(room)
 
     def go_on(self) -> None:
-        """Say as much as is due after so many returns: the last is said about when the last cut is over."""
+        """Say as much as fits so many returns: the last is said about when the last cut is over."""
         self.returns += 1
         if len(self.due) == self.size:
             while self.said < NUMBERS * self.returns / (self.size * CUTS * 0.7) and self.said < NUMBERS:
                 self.say()
 
     def finish(self, member: CrowdHandler) -> None:
-        """Take note that a client was cut often enough; with the last of them, end."""
+        """Note that a client was cut often enough; end with the last one."""
         self.done.add(member.auth["name"])
         if len(self.done) == self.size:
             while self.said < NUMBERS:

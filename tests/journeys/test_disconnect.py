@@ -1,4 +1,4 @@
-"""Whoever leaves the board has left once: those who stay are told at once, whatever the way, and the count is right."""
+"""A client that leaves the board has left once: the others are told at once, in each way, and the count is right."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def enter(server: Server, transport: str) -> Any:
 
 
 class Board:
-    """A board that two look at, one on each transport; whoever comes now is the third."""
+    """A board that two look at, one on each transport; the next client is the third."""
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""The end of a server: how it parts with its clients. With real processes it is tested in test_restart."""
+"""The end of a server: how it disconnects its clients. With real processes it is tested in test_restart."""
 
 from __future__ import annotations
 

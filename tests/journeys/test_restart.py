@@ -112,7 +112,7 @@ class Listener:
         self.changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Come, and come back; what goes wrong is raised to whoever waits."""
+        """Come, and come back; errors are raised to the waiting test."""
         try:
             while True:
                 await self.try_to_visit()
@@ -133,7 +133,7 @@ class Listener:
             await asyncio.sleep(0.05)
 
     async def visit(self) -> None:
-        """Listen until the server parts with it."""
+        """Listen until the server closes the connection."""
         self.socket: WebSocket = await self.server.websocket()
         await self.socket.send(self.connect)
         while True:

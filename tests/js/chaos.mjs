@@ -67,7 +67,7 @@ async function cut(socket, network, kind) {
   if (!alive) return;
   if (random() < 0.5) {
     network.die();
-    // Whoever polls may have nothing on the line at this moment, and finds out with the next request.
+    // A client that polls may have nothing on the line at this moment, and finds out with the next request.
     await dead;
     network.live();
   } else {

@@ -492,7 +492,7 @@ describe("reconnection", () => {
     ]);
   });
 
-  test("begins anew with the first delay after a success", () => {
+  test("starts again with the first delay after a success", () => {
     connectOverWebSocket();
     lost();
     mock.timers.tick(1000);

@@ -502,7 +502,7 @@ export const features = {
     same(told, [[], []]);
   },
 
-  async "whoever did not ask for recovery sees no extra argument"(context) {
+  async "a client that did not ask for recovery sees no extra argument"(context) {
     const nsp = stage();
     const [plain] = await visitors(context, 1, nsp, { auth: {}, recovery: false });
     const [recovering] = await visitors(context, 1, nsp, { auth: { recovery: true } });
@@ -731,7 +731,7 @@ export const official = {
     same([feature, transport], ["from the client", "websocket"]);
   },
 
-  async "whoever sends 11 attachments is told why the WebSocket closes"(context) {
+  async "a client that sends 11 attachments is told why the WebSocket closes"(context) {
     const [ann] = await visitors({ ...context, transports: ["websocket"] }, 1, stage(), { reconnection: false });
     const gone = heard(ann, "disconnect");
     ann.emit("echo", Array.from({ length: 11 }, (_, i) => Uint8Array.of(i)));
@@ -806,7 +806,7 @@ function heardWhen(emitter, event, isIt) {
   });
 }
 
-/** Whoever polls misses what is volatile between two polls, so it is said until it is heard; never twice or late. */
+/** A client that polls misses what is volatile between two polls, so it is said until it is heard; never twice or late. */
 async function saidUntilHeard(speaker, listener, steps, say) {
   say ??= (narrowing, args) => answer(speaker, "say", narrowing, ...args);
   const said = record(listener, "told");

@@ -2,7 +2,7 @@
 //
 //     node guests.mjs URL SILENCE
 //
-// There is one of each kind, and one that listens to /events; after SILENCE seconds without a word it comes anew. For each
+// There is one of each kind, and one that listens to /events; after SILENCE seconds without a word it connects again. For each
 // line of stdin, a number, there is a line of JSON when all have heard it: for each { kind, connects, recoveries, numbers }.
 
 import { get } from "node:http";

@@ -39,7 +39,7 @@ function listen(index, kind) {
 
   let [toAll, toMe] = [0, 0];
   const expect = (what, actual, expected) => {
-    if (actual !== expected) faults.push(`client ${index} (${kind}): ${what} is ${actual}, ${expected} is due`);
+    if (actual !== expected) faults.push(`client ${index} (${kind}): ${what} is ${actual}, expected ${expected}`);
   };
   const count = () => {
     listener.events++;

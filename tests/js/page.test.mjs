@@ -50,7 +50,7 @@ describe("offline", () => {
     }
   });
 
-  test("has any other connection made anew, at once", () => {
+  test("has any other connection made again, at once", () => {
     const socket = connectOverWebSocket();
     const heard = listen(socket, "disconnect", "connect");
     page.tells("offline");
@@ -91,7 +91,7 @@ describe("offline", () => {
     assert.equal(dials(), 2);
   });
 
-  test("ends no connection that would not be made anew", () => {
+  test("ends no connection that would not be made again", () => {
     for (const options of [{ reconnection: false }, { reconnectionAttempts: 0 }]) {
       const socket = connectOverWebSocket(options);
       page.tells("offline");
@@ -107,7 +107,7 @@ describe("offline", () => {
     assert.equal(dials(), 2);
   });
 
-  test("has a connection that polls made anew, too", async () => {
+  test("has a connection that polls made again, too", async () => {
     const socket = await connectOverPolling();
     page.tells("offline");
     await answer(gets().at(-1), open({ sid: "E2" }));

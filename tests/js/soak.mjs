@@ -4,7 +4,7 @@
 //     node soak.mjs URL SEED VISITORS SILENCE
 //
 // VISITORS are there at a time, of each client; after SILENCE seconds without a word the server has given one up. A line on
-// stdin says what is due: "go", "rest" (the visitors end) or "end". When those who stay are in, and when it rests, it prints
+// stdin says what to do: "go", "rest" (the visitors end) or "end". When those who stay are in, and when it rests, it prints
 // a line of JSON: { guests, visits, complaints }.
 
 import { createInterface } from "node:readline";
@@ -44,7 +44,7 @@ async function stay(whose, way) {
   const socket = invite(whose, url, way, VISITING);
   const guest = note(socket, `${whose}, ${way}`, way);
   await heard(socket, "connect");
-  socket.on("disconnect", (reason) => guest.leaving || complaints.push(`${guest.name} was parted with: ${reason}`));
+  socket.on("disconnect", (reason) => guest.leaving || complaints.push(`${guest.name} was disconnected: ${reason}`));
   const { engine } = socket.io;
   if (way === "upgrading" && engine.transport.name === "polling") await heard(engine, "upgrade");
   guest.id = socket.id;

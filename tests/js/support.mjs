@@ -28,7 +28,7 @@ export function loadClient() {
   return globalThis.io;
 }
 
-/** The server at SERVER_URL or, for want of one, a peer of our own in a process of its own. */
+/** The server at SERVER_URL or, without one, a peer of our own in a process of its own. */
 export async function findServer(settings = {}) {
   const url = process.env.SERVER_URL?.replace(/\/$/, "");
   return url ? { url, stop() {} } : startPeer(settings);

@@ -285,7 +285,7 @@ async def test_the_page_works_in_a_browser_without_websockets(server, visit):
 async def test_the_page_stays_connected_under_hasty_heartbeats(start, visit, script):
     server = start(board("--ping-interval=0.3", "--ping-timeout=0.2"))
     page = await visit(server.url, script=script, ordinary=False)
-    # Six in a row; a machine that stands still for 200 ms may begin anew.
+    # Six in a row; a machine that stands still for 200 ms may start again.
     await page.evaluate(
         """new Promise((resolve) => {
             let n = 0;

@@ -78,7 +78,7 @@ class Guest(ABC):
             line.reset()
 
     def hear(self, event: str, *args: Any) -> None:
-        """Take note of an event."""
+        """Record an event."""
         stamp = int(args[1]) if len(args) > 1 else None
         if event == "news":
             self.heard.append(Heard(args[0]["msg"], args[0]["count"], stamp))

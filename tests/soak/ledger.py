@@ -78,8 +78,8 @@ def state_faults(start: State, end: State) -> Iterator[str]:
 def hearing_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
     """Say who has not heard everything, once and in order.
 
-    Each piece of news counts on from the one before. All heard the same, but for what was said while they came: whoever
-    stays is announced to those who were there before.
+    Each piece of news counts on from the one before. All heard the same, but for what was said while they came: a
+    client that stays is announced to those who were there before.
     """
     stayers = sorted(stayers, key=lambda stayer: len(stayer.heard))
     most = stayers[-1]

@@ -65,7 +65,7 @@ class Resident:
     def faults(self) -> list[str]:
         """What has ended that was to go on."""
         ended = [task.exception() for task in self._tasks if task.done() and not task.cancelled()]
-        return [f"{self._name} was parted with: {error!r}" for error in ended if error]
+        return [f"{self._name} was disconnected: {error!r}" for error in ended if error]
 
     async def move_out(self) -> None:
         """Go."""

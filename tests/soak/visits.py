@@ -44,7 +44,7 @@ OFFENCES = [
 
 
 class Rest(asyncio.Event):
-    """Set while all visitors are to end. `silence`: seconds after which the server has given up whoever is silent."""
+    """Set while all visitors are to end. `silence`: seconds after which the server gives up a silent client."""
 
     def __init__(self, silence: float) -> None:
         super().__init__()
@@ -70,8 +70,8 @@ class Visit:
 
 
 async def leave(visit: Visit) -> None:
-    """Go politely; until then nobody may part with it."""
-    assert not visit.over, f"was parted with: {visit.listening.exception()!r}"
+    """Leave with DISCONNECT; the server may not close before."""
+    assert not visit.over, f"was disconnected: {visit.listening.exception()!r}"
     await cancel(visit.listening)
     await visit.guest.leave()
 
@@ -123,7 +123,7 @@ async def flood(visit: Visit) -> None:
 
 
 async def offend(visit: Visit) -> None:
-    """Say what no client may, and be parted with."""
+    """Violate the protocol, and be disconnected."""
     guest = visit.guest
     assert isinstance(guest, RawGuest)
     offence = visit.draw.choice(OFFENCES)
@@ -133,7 +133,7 @@ async def offend(visit: Visit) -> None:
 
 
 async def idle(visit: Visit) -> None:
-    """Join nothing, until one is parted with."""
+    """Join no namespace, until the server closes."""
     await visit.rest.pause(visit.rest.silence)
     assert visit.over or visit.rest.is_set(), "joined nothing, and may stay"
 
@@ -193,7 +193,7 @@ REQUESTS = [
     (200, "GET", "/", {}, b""),
     (200, "GET", "/socket.io/socket.io.js", {}, b""),
 ]
-"""The answer that is due, and the request."""
+"""The expected answer, and the request."""
 
 
 async def knock(port: int, draw: Random, rest: Rest) -> tuple[str, str]:

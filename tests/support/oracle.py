@@ -231,7 +231,7 @@ class Oracle(WebSocketProtocol13):
     _fault = PROTOCOL_ERROR
 
     def _abort(self) -> None:
-        """§7.1.7: whoever fails a connection says why."""
+        """§7.1.7: the side that fails a connection says why."""
         self.close(self._fault)
         super()._abort()
 

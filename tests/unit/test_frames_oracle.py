@@ -159,7 +159,7 @@ STRICTER: dict[str, Client] = {
     "§5.5.1: a code has two bytes": Client(encode(FINAL | CLOSE, b"\x03")),
     "§7.4: it is one that may be sent": Client(encode(FINAL | CLOSE, b"\0\0")),
     "§8.1: the reason is UTF-8": Client(encode(FINAL | CLOSE, b"\x03\xe8\xff")),
-    "§7.1.7: whoever fails a connection says why": Client(encode(FINAL | TEXT, b"\xff")),
+    "§7.1.7: the side that fails a connection says why": Client(encode(FINAL | TEXT, b"\xff")),
     "§5.4: a control frame does not add to the size of a message": Client(
         BEGUN + encode(FINAL | PING, b"b"), max_size=1
     ),

@@ -15,7 +15,10 @@ from .session import Session
 
 
 def parameter(request: HTTPServerRequest, name: str) -> str:
-    """Return the last value of a query parameter; "" if there is none."""
+    """Return the last value of a query parameter.
+
+    "" if there is none.
+    """
     values = request.query_arguments.get(name)
     return values[-1].decode("utf-8", "replace") if values else ""
 
@@ -32,12 +35,12 @@ class Access:
         self._trust_proxy = trust_proxy
 
     def host(self, request: HTTPServerRequest) -> str:
-        """Return the host that the client named, or that a trusted proxy forwards."""
+        """Return the host that the client named, or a trusted proxy."""
         forwarded = request.headers.get("X-Forwarded-Host") if self._trust_proxy else None
         return forwarded.rpartition(",")[2].strip() if forwarded else request.host
 
     def reader_of(self, request: HTTPServerRequest) -> str | None:
-        """Return the Origin of a request if that page may read the answer."""
+        """Return a request's Origin if that page may read the answer."""
         origin: str | None = request.headers.get("Origin")
         allowed = origin is not None and self._origins.allows(origin, self.host(request), request.protocol)
         return origin if allowed else None
@@ -51,7 +54,7 @@ class Access:
         self.engine.admission.check(request.remote_ip or "", self.engine.now)
 
     def admit(self, request: HTTPServerRequest) -> Session | None:
-        """Return the session of a request, or None if it may open one.
+        """Return a request's session, or None if it may open one.
 
         Raises RequestRefused for any other request.
         """

@@ -54,7 +54,10 @@ class NoLoop:
 
 
 class BacklogTrim:
-    """Queued after a room's readers: trims the log once each had a chance to read."""
+    """Queued after a room's readers.
+
+    Trims the log once each had a chance to read.
+    """
 
     __slots__ = ("_limit", "_offered_end", "_room")
 
@@ -64,7 +67,7 @@ class BacklogTrim:
         self._limit = limit
 
     def catch_up(self) -> None:
-        """Forget entries beyond the limit, and close readers that had not read them."""
+        """Forget entries beyond the limit, and close readers with a gap."""
         room = self._room
         if (room.pending_readers or room.retain_count) and room.trim(self._limit, self._offered_end):
             for reader in [reader for reader in room.readers if reader.has_gap(room)]:
@@ -141,7 +144,7 @@ class Delivery:
             self._notify(room, room.offer().count, room.readers)
 
     def _notify(self, room: Room, count: int, readers: Iterable[Reader]) -> None:
-        """Notify readers of the newest `count` entries of a room, and schedule them."""
+        """Notify readers of a room's newest `count` entries, and schedule them."""
         for reader in readers:
             if reader not in room.readers:  # it left or closed while others were served
                 continue
@@ -215,7 +218,7 @@ class Delivery:
             self._end_failed(reader)
 
     def _end_failed(self, reader: Reader | BacklogTrim) -> None:
-        """Close a reader whose transport has raised, so that the others go on."""
+        """Close a reader whose transport has raised; the others go on."""
         logger.exception("the transport of %r failed", reader)
         if isinstance(reader, Reader):
             attempt(reader.close, "transport error")

@@ -21,7 +21,7 @@ PROTOCOL_PARAMETERS = frozenset({"EIO", "transport", "sid", "t", "b64"})
 
 
 def start_clock(engine: Engine) -> None:
-    """Start the engine and its periodic beat, unless it runs on this loop.
+    """Start the engine and its beat, unless running on this loop.
 
     The first request calls this; a server that restores a snapshot calls it before.
     """
@@ -74,7 +74,7 @@ class Endpoint(RequestHandler):
             self.refuse(refusal)
 
     def admit(self) -> Session | None:
-        """Return the session of the request, or None if it may open one.
+        """Return the request's session, or None if it may open one.
 
         Raises RequestRefused for any other request.
         """

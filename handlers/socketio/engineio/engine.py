@@ -110,7 +110,9 @@ class Engine:
         """Time of the last beat, and by how many seconds it was late because the process was busy or stopped."""
 
     def start(self, loop: Loop, offset: int = 0) -> None:
-        """Start on a loop, with no session. The caller must call `beat` every `period` seconds.
+        """Start on a loop, with no session.
+
+        The caller must call `beat` every `period` seconds.
 
         offset: first offset; must exceed every offset of earlier runs, so that clients cannot confuse them.
         """
@@ -136,7 +138,7 @@ class Engine:
             self.settings = settings
 
     def note_refusal(self, address: str, refusal: RequestRefused) -> None:
-        """Log and count a request that is not served. The hint, which the client is not told, is for the log."""
+        """Log and count a refused request; only the log has the hint."""
         logger.info("refused %s: %s (%s)", address, refusal.message, refusal.hint)
         self.counters.refuse(address, refusal, time.time())
 
@@ -184,7 +186,10 @@ class Engine:
         return Packet(PacketType.OPEN, json.dumps(opening, separators=(",", ":")))
 
     def find(self, sid: str) -> Session:
-        """Return the open session of a sid; raise SessionUnknown if there is none."""
+        """Return the open session of a sid.
+
+        Raise SessionUnknown if there is none.
+        """
         session = self.sessions.get(sid)
         if session is None or self.is_overdue(session):
             raise SessionUnknown(f"no session {sid[:40]!r}: it was closed, or the server was restarted")
@@ -205,12 +210,12 @@ class Engine:
         )  # fmt: skip
 
     def linger(self, session: Session) -> None:
-        """Keep a closed session for a ping timeout, until its client is told."""
+        """Keep a closed session until its client is told, or ping timeout."""
         self._lingering[session.sid] = session
         self._lingering_deadlines.begin(session, self.now())
 
     def lingering(self, sid: str) -> Session | None:
-        """Return the closed session of a sid whose client is not told yet."""
+        """Return a closed session by sid if its client is not told."""
         return self._lingering.get(sid)
 
     def told(self, session: Session) -> None:
@@ -227,7 +232,10 @@ class Engine:
             self.end(session, reason)
 
     def end(self, reader: Closable, reason: CloseReason) -> None:
-        """Close a reader; log errors, so that the next ones are closed, too."""
+        """Close a reader.
+
+        Log errors, so that the next ones are closed, too.
+        """
         try:
             reader.close(reason)
         except Exception:
@@ -237,7 +245,10 @@ class Engine:
 
     @property
     def period(self) -> float:
-        """Seconds between two beats: a tenth of the shorter ping time, at most 0.1."""
+        """Seconds between two beats.
+
+        A tenth of the shorter ping time, at most 0.1.
+        """
         return min(0.1, min(self.ping_interval, self.ping_timeout) / 10)
 
     def beat(self) -> None:

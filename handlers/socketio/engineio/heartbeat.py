@@ -32,7 +32,10 @@ class Deadlines(Generic[T]):
         return who in self._due
 
     def waited(self, who: T, now: float) -> float:
-        """Return the seconds that an item has waited; 0 if it does not wait."""
+        """Return the seconds that an item has waited.
+
+        0 if it does not wait.
+        """
         return now - (self._due[who] - self.wait) if who in self._due else 0.0
 
     def is_due(self, who: T, now: float) -> bool:
@@ -78,7 +81,7 @@ class Deadlines(Generic[T]):
 
 
 class Heartbeat(Generic[T]):
-    """Sessions that wait for the next ping, and sessions that owe a pong.
+    """Sessions waiting for the next ping, and sessions owing a pong.
 
     Source: Engine.IO protocol, revision 4, "Heartbeat": the server sends a ping `interval` seconds after the last pong;
     a client that does not answer within `timeout` seconds is gone.

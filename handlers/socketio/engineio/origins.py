@@ -77,7 +77,10 @@ def _normalize(origin: str) -> str:
 
 
 def read_origin(text: str) -> Origin | None:
-    """Return scheme, host and port of an HTTP origin; None for other texts."""
+    """Return scheme, host and port of an HTTP origin.
+
+    None for other texts.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -1,4 +1,4 @@
-"""A reader: positions in rooms, and the transport that sends what is read."""
+"""A reader: positions in rooms, and the transport that sends entries."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ class Reader(ABC):
             room.pending_readers += 1
 
     def deliver_now(self, room: Room, published: Slice) -> bool:
-        """Deliver new entries directly; return False if older ones are unread or unsent."""
+        """Deliver new entries directly.
+
+        Return False if older ones are unread or unsent.
+        """
         if self.unread_from or self._requeued or self.joined_at is not None or self.reason is not None:
             return False
         if self._views is not None and room in self._views:

@@ -1,4 +1,6 @@
-"""A room is a log; each reader reads it from its own position.
+"""A room is a log.
+
+Each reader reads it from its own position.
 
 No entry is copied into a queue of a reader, so the cost of a room does not depend on the number of readers. An entry is
 encoded at most once for each transport, and readers at the same position share one slice of the log, joined once.
@@ -50,7 +52,10 @@ class Entry:
         self._derived: Derived = ()
 
     def derive(self, make: Callable[[Entry], T]) -> T:
-        """Return the result of a function of this entry; it is called once."""
+        """Return the result of a function of this entry.
+
+        It is called once.
+        """
         for known, made in self._derived:
             if known is make:
                 derived: T = made
@@ -109,7 +114,7 @@ class Slice:
         return seen
 
     def split(self, size: int) -> tuple[Slice, Slice]:
-        """Return the first entries, at least one and about `size` bytes, and the rest."""
+        """Return the first entries, about `size` bytes, and the rest."""
         for count, entry in enumerate(self.entries, 1):
             size -= entry.size
             if size <= 0:
@@ -134,7 +139,10 @@ def merge(slices: Iterable[Slice]) -> Slice:
 
 
 class Room:
-    """A log and its readers. Positions are counted from the first entry ever published."""
+    """A log and its readers.
+
+    Positions are counted from the first entry ever published.
+    """
 
     __slots__ = (
         "_entries",
@@ -208,7 +216,10 @@ class Room:
         return self._last
 
     def reader_done(self) -> None:
-        """A notified reader is done; forget the log if it was the last."""
+        """A notified reader is done.
+
+        Forget the log if it was the last.
+        """
         self.pending_readers -= 1
         if not self.pending_readers:
             self.forget_read()

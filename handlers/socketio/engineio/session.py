@@ -1,4 +1,6 @@
-"""An Engine.IO session: positions in rooms, and the transport that reads for it.
+"""An Engine.IO session.
+
+Positions in rooms, and the transport that reads for it.
 
 So an upgrade moves no data: the session replaces its `transport`, and the new one reads on from the same positions. A
 session ends in one way, `close(reason)`, which calls its listener exactly once.
@@ -75,7 +77,7 @@ class Transport(Sender, Protocol):
         """Release a session that continues on another transport."""
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Send the last entries, then tell the client that the session is closed."""
+        """Send the last entries, then tell the client of the close."""
 
 
 class Candidate(Transport, Protocol):

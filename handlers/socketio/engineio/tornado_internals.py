@@ -1,4 +1,4 @@
-"""All uses of Tornado's private names and of behaviour that it does not document.
+"""All uses of Tornado's private names and undocumented behaviour.
 
 Each has a test in tests/unit/test_tornado_internals.py, which runs with the oldest and the newest supported Tornado:
 if a Tornado changes one of them, the test of that name fails.

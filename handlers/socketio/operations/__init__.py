@@ -1,4 +1,6 @@
-"""Tools to run a hub in production: sockets, signals, logs, metrics, status page.
+"""Tools to run a hub in production.
+
+Sockets, signals, logs, metrics, status page.
 
 An application imports these names from here. These modules use only the public names of the library.
 """

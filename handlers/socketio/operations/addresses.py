@@ -22,7 +22,7 @@ class HasAddress(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers; values of a repeated name joined by commas (RFC 9110, 5.3)."""
+        """The headers, with repeated names joined by commas (RFC 9110, 5.3)."""
 
 
 class Addresses:
@@ -35,14 +35,19 @@ class Addresses:
         self._networks = [ipaddress.ip_network(word.strip(), strict=False) for word in allowed if word.strip()]
 
     def why_denied(self, request: HasAddress) -> str | None:
-        """Return why a request is denied, and what to do; None if it is allowed."""
+        """Return why a request is denied, and what to do.
+
+        None if it is allowed.
+        """
         denied_address = self.denied_address(request)
         if denied_address is None:
             return None
         return f"{denied_address or 'An unknown address':.60} may not see this: add it to the admin addresses"
 
     def denied_address(self, request: HasAddress) -> str | None:
-        """Return the first denied address that a request names; None if all are allowed.
+        """Return the first denied address that a request names.
+
+        None if all are allowed.
 
         A header can thus only lead to a denial, never to access: a proxy on this machine opens the pages to nobody.
         """

@@ -1,4 +1,6 @@
-"""Lag of the event loop: how late callbacks run, because another one takes long.
+"""Lag of the event loop.
+
+How late callbacks run, because another one takes long.
 
 Each message of each client waits that long. Times are seconds; timers of the loop itself are up to 1 ms late.
 """
@@ -42,7 +44,10 @@ class LoopLag:
 
     @property
     def buckets(self) -> list[tuple[float, int]]:
-        """Cumulative counts: (upper bound in seconds, samples up to it); the last bound is infinite."""
+        """Cumulative counts: (upper bound in seconds, samples up to it).
+
+        The last bound is infinite.
+        """
         total, buckets = 0, []
         for bound, count in zip((*BOUNDS, float("inf")), self._counts, strict=True):
             total += count
@@ -50,7 +55,7 @@ class LoopLag:
         return buckets
 
     def quantile(self, share: float, samples: int = RECENT) -> float:
-        """Return the lag that this share of the last samples did not exceed.
+        """Return the lag that this share of samples did not exceed.
 
         share: from 0 to 1. samples: at most RECENT. Before the first sample the lag is 0.
         """

@@ -1,4 +1,6 @@
-"""Log formats, text and JSON: clients cannot forge lines or move the cursor.
+"""Log formats, text and JSON.
+
+Clients cannot forge lines or move the cursor.
 
 Code that logs a client's text quotes it (`%.80r`), to tell it from text of the program. All lines pass through here,
 so here unprintable characters are escaped and long messages cut, independent of where they came from.
@@ -86,7 +88,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def configure_logging(form: str) -> None:
-    """Set this format, one of FORMATS, on all handlers of the root logger."""
+    """Set this format, one of FORMATS, on all root log handlers."""
     root = logging.getLogger()
     if not root.handlers:
         # With `--logging=none` there is no handler; then Python itself would write warnings, unescaped.

@@ -18,7 +18,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Sample(NamedTuple):
-    """One number of a family, told apart by labels and by a suffix of the name."""
+    """One number of a family, with its labels and suffix."""
 
     value: float
     labels: Mapping[str, str] = {}

@@ -10,7 +10,7 @@ PROC = Path("/proc/self")
 
 
 def resident_bytes() -> int | None:
-    """Return the resident memory of the process; None if the system has no /proc."""
+    """Return the resident memory of the process; None without /proc."""
     try:
         pages = int((PROC / "statm").read_text().split()[1])
     except OSError:
@@ -19,7 +19,7 @@ def resident_bytes() -> int | None:
 
 
 def open_descriptors() -> int | None:
-    """Return the number of open file descriptors; None if the system has no /proc."""
+    """Return the number of open file descriptors; None without /proc."""
     try:
         # Since Linux 6.2 the size is their number; listing ten thousand would block the loop.
         return (PROC / "fd").stat().st_size or len(list((PROC / "fd").iterdir()))

@@ -1,4 +1,4 @@
-"""Graceful shutdown: close sessions in stages, so that clients reconnect to the next process.
+"""Graceful shutdown: close sessions in stages, wait for handlers.
 
 Stages keep ten thousand clients from reconnecting at once. Sessions with a running handler are closed last, so that
 their clients still get the answer if there is time.
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 def shutdown_event() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set; a second signal ends the process."""
+    """Return an event that SIGINT and SIGTERM set.
+
+    A second signal ends the process.
+    """
     shutdown = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
@@ -64,7 +67,10 @@ async def drain(server: HTTPServer, hub: Hub, seconds: float, *, may_return: boo
 
 
 async def close_sessions(hub: Hub, seconds: float) -> None:
-    """Close all sessions in stages within this time; busy ones when their handler ends."""
+    """Close all sessions in stages within this time.
+
+    Busy ones when their handler ends.
+    """
     loop = asyncio.get_running_loop()
     end, pause = loop.time() + seconds, seconds / PAUSES
     while hub.sessions and (left := end - loop.time()) > 0:

@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def load_snapshot(hub: Hub, path: Path) -> None:
-    """Start the hub and restore the snapshot, if there is one; log the result."""
+    """Start the hub and restore the snapshot, if there is one.
+
+    Log the result.
+    """
     start_clock(hub)
     aside = path.with_name(path.name + ".damaged")
     try:
@@ -90,7 +93,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Flush a folder, so that the name of a new file survives a power cut."""
+    """Flush a folder, so that a new name survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

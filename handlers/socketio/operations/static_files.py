@@ -38,7 +38,10 @@ ASK_AGAIN = "no-cache"
 
 
 class StaticHandler(GuardedHandler, StaticFileHandler):
-    """Serves files of one folder; paths and links that leave it are not found."""
+    """Serves files of one folder.
+
+    Paths and links that leave it are not found.
+    """
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file; answer 404, without logging, for anything outside the folder."""
@@ -48,7 +51,10 @@ class StaticHandler(GuardedHandler, StaticFileHandler):
             raise HTTPError(404 if error.status_code == 403 else error.status_code) from None
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the path of a file in the folder; raise HTTPError 404 otherwise."""
+        """Return the path of a file in the folder.
+
+        Raise HTTPError 404 otherwise.
+        """
         try:
             inside = Path(absolute_path).resolve().is_relative_to(Path(root).resolve())
         except (OSError, RuntimeError, ValueError):
@@ -59,7 +65,10 @@ class StaticHandler(GuardedHandler, StaticFileHandler):
         return super().validate_absolute_path(root, absolute_path)
 
     def set_headers(self) -> None:
-        """Add the time to cache the file: none if the URL has another version."""
+        """Add the time to cache the file.
+
+        None if the URL has another version.
+        """
         super().set_headers()
         self.clear_header("Expires")
         asked = self.get_argument("v", "")

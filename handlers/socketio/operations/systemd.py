@@ -39,7 +39,7 @@ class SystemdNotifier:
         self._warned = False
 
     def ready(self) -> None:
-        """Report that the server listens, and start the timers on the running loop."""
+        """Report that the server listens, and start the timers."""
         if not self._address:
             return
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -67,7 +67,10 @@ class SystemdNotifier:
         return f"{self._counted} client{'' if self._counted == 1 else 's'}"
 
     def _send(self, **assignments: str) -> None:
-        """Send all unsent assignments; keep them for the next time if that fails."""
+        """Send all unsent assignments.
+
+        Keep them for the next time if that fails.
+        """
         self._unsent.update(assignments)
         message = "\n".join(f"{name}={value}" for name, value in self._unsent.items())
         try:

@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class CertificateError(ValueError):
-    """A certificate cannot be used; the message says why and names the parameter."""
+    """A certificate cannot be used.
+
+    The message says why and names the parameter.
+    """
 
 
 def read_certificate(certfile: str, keyfile: str) -> ssl.SSLContext | None:
@@ -33,7 +36,10 @@ def read_certificate(certfile: str, keyfile: str) -> ssl.SSLContext | None:
 
 
 def renew_certificate(server: HTTPServer, certfile: str, keyfile: str) -> None:
-    """Use the files' new certificate for new connections; keep the old on error."""
+    """Use the files' new certificate for new connections.
+
+    Keep the old on error.
+    """
     try:
         server.ssl_options = load(certfile, keyfile)
     except CertificateError as error:

@@ -39,7 +39,10 @@ EVENT = re.compile(r"(?:2|5\d+-)(?:/[^,]*,)?\[")
 
 
 def with_offset(entry: Entry) -> Entry:
-    """Return an event with its offset as last argument; return other entries unchanged."""
+    """Return an event with its offset as last argument.
+
+    Return other entries unchanged.
+    """
     text, *attachments = entry.packets
     if not isinstance(text.data, str) or not EVENT.match(text.data):
         return entry
@@ -48,7 +51,7 @@ def with_offset(entry: Entry) -> Entry:
 
 
 class RecoveryTrail:
-    """The rooms of one client and the times it was in them, to find missed events."""
+    """The rooms of one client, and since when, to find missed events."""
 
     __slots__ = ("entered", "left", "pid", "resent_from")
 
@@ -68,7 +71,10 @@ class RecoveryTrail:
             room.retain()
 
     def leave(self, room: Room) -> None:
-        """Remove a room; keep its entries, because they may have to be sent again."""
+        """Remove a room.
+
+        Keep its entries, because they may have to be sent again.
+        """
         entered = self.entered.pop(room, None)
         if entered is not None:
             self.left += room.after(entered)
@@ -100,7 +106,7 @@ class RecoveryTrail:
 
 
 class Recovery:
-    """The clients of one server that take part in recovery, online or away.
+    """The clients of one server in recovery, online or away.
 
     window: seconds that a client may be away; 0: no client takes part.
     grace: seconds to wait before `on_disconnect` announces that a client is away.
@@ -194,7 +200,7 @@ class Recovery:
         return room in self._retained
 
     def retain(self, room: Room) -> None:
-        """Keep a room's log for the window, for event streams that may resume."""
+        """Keep a room's log for the window, for resuming event streams."""
         if self._away.wait > 0 and room not in self._retained:
             self._retained.add(room)
             room.retain()
@@ -234,6 +240,9 @@ class Recovery:
 
 
 def read_offset(auth: Mapping[str, Any]) -> int:
-    """Return the last offset that a client has; 0 if it has none yet."""
+    """Return the last offset that a client has.
+
+    0 if it has none yet.
+    """
     offset = auth.get("offset")
     return int(offset) if isinstance(offset, str) and offset.isdecimal() and len(offset) < 20 else 0

@@ -141,7 +141,10 @@ class _Writer:
         return written
 
     def _json(self, client: Client, name: str, value: Any) -> dict[str, Any]:
-        """Return `{name: value}` as JSON values; log once and return {} without JSON form."""
+        """Return `{name: value}` as JSON values.
+
+        Log once and return {} without JSON form.
+        """
         try:
             return {name: json.loads(json.dumps(value, allow_nan=False))}
         except Exception as error:

@@ -39,7 +39,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{20}")
 
 
 class SavedEvent(NamedTuple):
-    """The last events of one name that a room keeps for later clients."""
+    """The last events of one name, kept for a room's later clients."""
 
     name: str
     number: int
@@ -134,7 +134,10 @@ class _Reader:
             self._said[offset] = (namespace, Entry(offset, packets, replayable=True))
 
     def namespace(self, name: str, data: Any) -> SavedNamespace:
-        """Return a namespace; each of its rooms must have clients or keep events."""
+        """Return a namespace.
+
+        Each of its rooms must have clients or keep events.
+        """
         rooms = {room: self._room(name, value) for room, value in _get(data, "rooms", dict).items()}
         clients = [self._client(name, value) for value in _get(data, "clients", list)]
         entered = {room for client in clients for room in client.rooms}
@@ -181,7 +184,10 @@ class _Reader:
         )
 
     def _new(self, name: str) -> str:
-        """Return an id or a pid; raise ValueError if it is not unique."""
+        """Return an id or a pid.
+
+        Raise ValueError if it is not unique.
+        """
         if name in self._known or not _NAME.fullmatch(name):
             raise ValueError(f"{name[:40]!r} must be an id, and unique")
         self._known.add(name)
@@ -221,7 +227,10 @@ def _event(parts: Any) -> tuple[str, list[Packet]]:
 
 
 def _get(data: Any, key: str, kind: type[T]) -> T:
-    """Return a member of an object; raise ValueError if it has another type."""
+    """Return a member of an object.
+
+    Raise ValueError if it has another type.
+    """
     value = data.get(key) if isinstance(data, dict) else None
     if type(value) is not kind:
         raise ValueError(f"{key!r} must be of type {kind.__name__}, got {type(value).__name__}")

@@ -56,7 +56,9 @@ _DIGITS = {type_: digit for digit, type_ in _TYPES.items()}
 
 
 def decode(data: str | bytes) -> Packet:
-    """Decode one packet: bytes of a binary message, or a text with a type digit.
+    """Decode one packet of either transport.
+
+    Bytes of a binary message, or a text with a type digit.
 
     Polls, and WebSockets of a client with `forceBase64`, carry binary as `b` and base64.
     """
@@ -100,7 +102,7 @@ def encode_payload(packets: Iterable[Packet]) -> str:
 
 
 def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None, *, binary: bool = True) -> bytes:
-    """Encode one packet as a single WebSocket frame, unmasked (RFC 6455 §5.1, §5.2).
+    """Encode one packet as one unmasked WebSocket frame (RFC 6455 §5.2).
 
     deflate: compresses the data (RFC 7692 §6: marked by the first reserved bit).
     binary: whether the client accepts binary frames; otherwise bytes are sent as base64 text.

@@ -54,7 +54,10 @@ class PollRouter(Protocol):
         """
 
     def begin(self, ask: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
-        """Return the delegate of a request; None if its session cannot accept it now."""
+        """Return the delegate of a request.
+
+        None if its session cannot accept it now.
+        """
 
 
 class TornadoExchange:

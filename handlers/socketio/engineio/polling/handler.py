@@ -37,7 +37,7 @@ class PollHandler(Endpoint):
         return session
 
     def refuse(self, refusal: RequestRefused) -> None:
-        """Refuse the request and close the connection, because its body is not read."""
+        """Refuse the request, and close its connection: the body is not read."""
         self.set_header("Connection", "close")
         super().refuse(refusal)
 

@@ -1,4 +1,4 @@
-"""Cache of request heads on one connection, so that each is parsed once.
+"""Cache of request heads on one connection: each is parsed once.
 
 A head is read by Tornado's parser when it comes for the first time. From then on it is known by its bytes, but for two
 things that differ from poll to poll: the `t` that keeps caches away, and the length of the body. Only heads without
@@ -53,7 +53,10 @@ class HeadCache(Generic[T]):
         self._known: dict[bytes, T] = {}
 
     def match(self, data: bytes) -> KnownHead[T] | None:
-        """Return the head at the start of the data; None if Tornado must read it."""
+        """Return the head at the start of the data.
+
+        None if Tornado must read it.
+        """
         is_post = data.startswith(b"POST")
         meaning = None if is_post else self._known.get(data)
         if meaning is not None:

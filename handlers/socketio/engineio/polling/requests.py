@@ -65,7 +65,10 @@ class PollRequests(Router):
         return PollRequest(str(request.method), request.headers.get("Origin"), session.transport)
 
     def begin(self, poll_request: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
-        """Return the delegate of a request; None if its session cannot accept it now."""
+        """Return the delegate of a request.
+
+        None if its session cannot accept it now.
+        """
         transport = poll_request.transport
         if not transport.accepts(poll_request.method) or self._engine.is_overdue(transport.session):
             return None

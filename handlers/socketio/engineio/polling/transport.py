@@ -1,7 +1,7 @@
 """The long-polling transport: keeps the client's state between its polls.
 
-A GET is held until there is something to read; a POST brings packets. Whoever polls is ready to read, so a held poll is
-to this transport what a writable socket is to the other.
+A GET is held until there is something to read; a POST brings packets. A client that polls is ready to read, so a held
+poll is to this transport what a writable socket is to the other.
 
 Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 """
@@ -62,7 +62,7 @@ class PollingTransport:
         return self.is_idle(method) and self.session.transport is self and self.session.reason is None
 
     def check_idle(self, method: str) -> None:
-        """Raise BadRequest, and close the session, for a second simultaneous GET or POST.
+        """Raise BadRequest and close the session for a second simultaneous request.
 
         Raises SessionUnknown if the client has closed the session.
         """
@@ -111,7 +111,7 @@ class PollingTransport:
         return 0.0
 
     def _begin_close(self) -> float:
-        """Close for the client, after the poll that may have been sent with CLOSE."""
+        """Close after the poll that may have been sent with CLOSE."""
         self._closing = True
         self.session.closed_by_client |= self.session.transport is self
         if self._poll is None:
@@ -142,7 +142,7 @@ class PollingTransport:
         self._answer(NOOP)
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
-        """Tell the client of the close, with the held or its next poll.
+        """Tell the client of the close, with its held or next poll.
 
         A client that has sent CLOSE is not told.
         """
@@ -178,7 +178,10 @@ class PollingTransport:
             self.session.engine.told(self.session)
 
     def lost(self, poll: Poll | None = None) -> None:
-        """Close the session after a broken-off request: the held poll, or a POST."""
+        """Close the session after a broken-off request.
+
+        The held poll, or a POST.
+        """
         if poll is self._poll:
             self._poll = None
         self.session.lost(self, "transport close")

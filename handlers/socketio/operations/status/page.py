@@ -57,7 +57,7 @@ class StatusHandler(AdminHandler):
     head = get
 
     def get_template_path(self) -> str:
-        """Return the folder of this module, because the page belongs to the library."""
+        """Return this module's folder: the page belongs to the library."""
         return FILES["static_path"]
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
@@ -90,7 +90,7 @@ class StatusNamespace(SocketIOHandler):
 
 
 class Status:
-    """Takes a sample once a second from `start` on, and sends it to open status pages.
+    """Takes a sample each second, and sends it to open status pages.
 
     addresses: those of administrators, as `Addresses` takes them.
     """
@@ -119,7 +119,10 @@ class Status:
         self._timer.stop()
 
     def look(self) -> None:
-        """Take a sample; send the costlier `now` only if a page is open."""
+        """Take a sample.
+
+        Send the costlier `now` only if a page is open.
+        """
         self.samples.take(self._online(BOARD), time.monotonic(), time.time())
         if self._online(STATUS):
             self._hub.of(STATUS).emit("now", self.now())

@@ -22,7 +22,10 @@ LAG_SAMPLES = 100
 
 
 class Sample(NamedTuple):
-    """State of a server at one moment; rates are averages since the last sample."""
+    """State of a server at one moment.
+
+    Rates are averages since the last sample.
+    """
 
     at: float
     """Seconds since 1970."""
