@@ -54,7 +54,7 @@ def nests_deeper(value: Any, depth: int) -> bool:
 
 
 def replace_unencodable(value: Any, default: Default, depth: int = 0) -> Any:
-    """Return data with what `default` returns in place of each value that has no JSON form.
+    """Return data with values without JSON form replaced by `default`'s results.
 
     Raises TypeError with the value for which `default` fails, ValueError where data nests too deep.
     """
