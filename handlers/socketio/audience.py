@@ -22,7 +22,7 @@ A = TypeVar("A", bound="Audience")
 
 
 class Done:
-    """What `emit` returns: it can be awaited, as in python-socketio, and need not be."""
+    """Result of `emit`: may be awaited, as in python-socketio."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
 
 
 def check_room(room: str) -> str:
-    """Return the name of a room, or the id of a client; raise TypeError for what is no text."""
+    """Return the name of a room, or raise TypeError for no text."""
     if isinstance(room, str):
         return room
     if isinstance(room, (list, tuple, set, frozenset)):
@@ -65,7 +65,7 @@ def check_room(room: str) -> str:
 
 
 def warn_of_milliseconds(namespace: Namespace, timeout: float) -> None:
-    """Warn of a time-out that is probably meant to be in milliseconds, as Node has them."""
+    """Warn of a timeout that is probably in milliseconds, as in Node."""
     if timeout >= MILLISECONDS:
         namespace.hub.notices.warn(
             (namespace.handler, "timeout"),
@@ -183,7 +183,7 @@ class Audience:
         return [client.handler for client in self._online()]
 
     def get(self, id_: str) -> Any:
-        """Return the handler of the client of this id; None if it is not one of these, or not online."""
+        """Return the handler of an online client by id, else None."""
         client = self._namespace.clients.get(id_)
         return client.handler if client is not None and client in self._online() else None
 

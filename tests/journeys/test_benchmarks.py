@@ -65,7 +65,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
 
 
 @JOURNEY
-async def test_the_server_may_part_with_readers_who_stall(load: Load) -> None:
+async def test_the_server_may_disconnect_readers_who_stall(load: Load) -> None:
     shouts = 0
     parted: list[int] = []
 
@@ -91,7 +91,7 @@ async def test_the_server_may_part_with_readers_who_stall(load: Load) -> None:
 
 
 @JOURNEY
-async def test_the_server_may_part_with_none_of_those_who_read(load: Load) -> None:
+async def test_the_server_may_disconnect_none_of_those_who_read(load: Load) -> None:
     class Unfair(conformance_server.MainHandler):
         def on_shout(self, data: Any) -> None:
             session_of(self).close("forced close")

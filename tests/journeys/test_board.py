@@ -333,7 +333,7 @@ async def test_who_is_here_is_told_to_those_who_are_here() -> None:
     await close(application)
 
 
-async def test_whoever_was_answered_in_between_hears_when_all_is_again_as_it_was_told_last() -> None:
+async def test_a_client_that_was_answered_in_between_hears_when_all_is_again_as_it_was_told_last() -> None:
     async with serve(application := board_at()) as server:
         ann = await come(server)
         alone = await ann.ask("here")

@@ -161,7 +161,7 @@ async def reports(processes: list[Process]) -> list[dict[str, Any]]:
     return [report for output, _ in outputs for report in json.loads(output)]
 
 
-async def test_whoever_is_cut_a_hundred_times_hears_every_number_once_and_in_order(
+async def test_a_client_that_is_cut_a_hundred_times_hears_every_number_once_and_in_order(
     crowd: Crowd, caplog: pytest.LogCaptureFixture
 ) -> None:
     processes = [await start_clients(crowd.url, whose, seed) for seed, whose in enumerate(("official", "ours"))]

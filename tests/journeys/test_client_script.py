@@ -43,7 +43,7 @@ class TheScript(AsyncHTTPTestCase):
             self.assertEqual(answer.headers["Vary"], "Accept-Encoding")
             self.assertRegex(answer.headers["Etag"], r'^"[^"]+"$')
 
-    def test_whoever_has_it_gets_304_and_no_body(self) -> None:
+    def test_a_client_that_has_it_gets_304_and_no_body(self) -> None:
         for path in (SCRIPT, MODULE):
             etag = self.ask(path).headers["Etag"]
             for condition in (etag, f'"other", {etag}', f"W/{etag}", "*"):
@@ -53,13 +53,13 @@ class TheScript(AsyncHTTPTestCase):
                 self.assertEqual(answer.headers["Cache-Control"], "public, max-age=0")
                 self.assertEqual(answer.headers["Vary"], "Accept-Encoding")
 
-    def test_whoever_has_another_gets_it(self) -> None:
+    def test_a_client_that_has_another_gets_it(self) -> None:
         self.assertEqual(self.ask(SCRIPT, {"If-None-Match": '"other"'}).code, 200)
 
     def test_script_and_module_have_tags_of_their_own(self) -> None:
         self.assertNotEqual(self.ask(SCRIPT).headers["Etag"], self.ask(MODULE).headers["Etag"])
 
-    def test_it_comes_compressed_to_whoever_takes_gzip(self) -> None:
+    def test_it_comes_compressed_to_a_client_that_takes_gzip(self) -> None:
         for path in (SCRIPT, MODULE):
             plain, packed = self.ask(path), self.ask(path, {"Accept-Encoding": "br, gzip, deflate"})
             self.assertEqual(packed.headers["Content-Encoding"], "gzip")
@@ -68,7 +68,7 @@ class TheScript(AsyncHTTPTestCase):
             self.assertLess(len(packed.body), len(plain.body) / 2)
             self.assertNotIn("Content-Encoding", plain.headers)
 
-    def test_it_comes_as_it_is_to_whoever_refuses_gzip(self) -> None:
+    def test_it_comes_as_it_is_to_a_client_that_refuses_gzip(self) -> None:
         for refusal in ("identity", "gzip;q=0", "br"):
             answer = self.ask(SCRIPT, {"Accept-Encoding": refusal})
             self.assertNotIn("Content-Encoding", answer.headers)

@@ -45,7 +45,7 @@ def working() -> Hub:
 
 
 @JOURNEY
-async def test_clients_are_parted_with_in_stages_those_who_poll_first() -> None:
+async def test_clients_are_disconnected_in_stages_those_who_poll_first() -> None:
     hub = working()
     clients = [await connect(hub) for _ in range(120)]
     for client in clients[100:]:
@@ -61,7 +61,7 @@ async def test_clients_are_parted_with_in_stages_those_who_poll_first() -> None:
 
 
 @JOURNEY
-async def test_more_clients_than_fit_in_stages_of_that_size_are_parted_with_within_the_time() -> None:
+async def test_more_clients_than_fit_in_stages_of_that_size_are_disconnected_within_the_time() -> None:
     hub = working()
     for _ in range(shutdown.STAGE * shutdown.PAUSES * 2):
         await connect(hub)
@@ -73,7 +73,7 @@ async def test_more_clients_than_fit_in_stages_of_that_size_are_parted_with_with
 
 
 @JOURNEY
-async def test_who_waits_for_an_answer_is_parted_with_when_it_has_it() -> None:
+async def test_who_waits_for_an_answer_is_disconnected_when_it_has_it() -> None:
     hub = working()
     ann, bob = await connect(hub), await connect(hub)
     answer = asyncio.ensure_future(ann.call("work", timeout=WAIT))

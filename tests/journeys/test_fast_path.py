@@ -130,7 +130,7 @@ async def test_a_session_that_owes_a_pong_is_over_between_two_beats_as_well(
         assert (answer.status, answer.json["code"]) == (400, 1)
 
 
-async def test_whoever_hangs_up_while_it_is_held_is_gone_at_once() -> None:
+async def test_a_client_that_hangs_up_while_it_is_held_is_gone_at_once() -> None:
     application, reasons = witnessed()
     async with polling(application) as (client, line):
         line.write(get(client))

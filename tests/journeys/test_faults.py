@@ -175,7 +175,7 @@ async def test_a_process_of_clients_that_is_stopped_and_goes_on(node: str) -> No
         stopped.process.kill()
 
 
-async def test_a_server_that_stood_still_parts_with_nobody() -> None:
+async def test_a_server_that_stood_still_disconnects_nobody() -> None:
     async with staged() as stage:
         crowd = [await stage.enter_for_now(transport) for transport in ("websocket", "polling") * 20]
         for client in crowd:

@@ -360,7 +360,7 @@ async def test_nothing_is_left_of_a_namespace_that_nobody_was_let_into(serve):
     assert set(served.hub.namespaces).isdisjoint(names)
 
 
-async def test_whoever_comes_in_while_the_last_goes_is_in_the_same_namespace_as_later_ones(serve):
+async def test_a_client_that_comes_in_while_the_last_goes_is_in_the_same_namespace_as_later_ones(serve):
     served = serve()
     name = stage()
     ann, bob, eve = Client(name), Client(name), Client(name)
@@ -648,7 +648,7 @@ async def test_a_listener_that_hangs_up_leaves_nothing_behind(serve, speaking):
     await until(lambda: not streams_of(served))
 
 
-async def test_a_listener_that_does_not_read_is_parted_with_at_last(serve):
+async def test_a_listener_that_does_not_read_is_disconnected_at_last(serve):
     served = serve(max_backlog=100_000)
     async with listening(served):
         room = served.hub.namespace("/").everyone

@@ -116,7 +116,7 @@ async def test_it_listens_on_the_port_it_is_given() -> None:
 
 
 @JOURNEY
-async def test_it_parts_with_its_clients_before_it_ends() -> None:
+async def test_it_disconnects_its_clients_before_it_ends() -> None:
     async with running("--port=0") as process:
         polling = await process.clients.poll()
         await join(polling)

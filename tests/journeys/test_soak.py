@@ -36,7 +36,7 @@ def witness(name: str = "a witness") -> Stayer:
 
 
 @pytest.mark.parametrize("news", [HEARD, HEARD[1:], [Heard(said, online) for said, online, _ in HEARD]])
-def test_whoever_heard_what_the_others_heard_heard_everything(news: list[Heard]) -> None:
+def test_a_client_that_heard_what_the_others_heard_heard_everything(news: list[Heard]) -> None:
     assert list(ledger.hearing_faults([witness(), somebody(news)])) == []
 
 
@@ -54,7 +54,7 @@ def test_whoever_heard_what_the_others_heard_heard_everything(news: list[Heard])
     }.items(),
     ids=lambda case: case[0],
 )
-def test_whoever_did_not_is_named(news: tuple[str, list[Heard]]) -> None:
+def test_a_client_that_did_not_is_named(news: tuple[str, list[Heard]]) -> None:
     _, heard = news
     faults = list(ledger.hearing_faults([witness(), somebody(heard)]))
     assert faults

@@ -257,7 +257,7 @@ async def test_a_change_whose_answer_is_lost_is_sent_again_and_made_once(todo: s
         await expect(todos(page)).to_have_text(["Bread"])
 
 
-async def test_what_waits_is_sent_by_the_page_that_is_loaded_anew(todo: str, visit: Any) -> None:
+async def test_what_waits_is_sent_by_the_page_that_is_loaded_again(todo: str, visit: Any) -> None:
     web, phone = await visit(todo), await connected(await visit(todo))
     await phone.evaluate("socket.disconnect()")
     await add(phone, "Milk")
@@ -323,7 +323,7 @@ async def test_the_monitor_moves_over_both_ways(monitor: str, visit: Any) -> Non
     assert await newcomer.evaluate(points) >= had
 
 
-async def test_whoever_reads_the_monitor_needs_no_client(monitor: str) -> None:
+async def test_a_reader_of_the_monitor_needs_no_client(monitor: str) -> None:
     stream = await TCPClient().connect("127.0.0.1", urlsplit(monitor).port)
     await stream.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
     first, second = [json.loads((await stream.read_until_regex(rb"data: .*\n")).split(b"data: ")[1]) for _ in range(2)]

@@ -125,7 +125,7 @@ async def test_numbers_are_what_they_were(observed):
     await observed.server.hang_up()
 
 
-async def test_whoever_opens_it_sees_the_last_ten_minutes(observed):
+async def test_the_page_shows_the_last_ten_minutes_at_once(observed):
     observed.fill([0] * 5 + [1000] * 5 + [*range(TEN_MINUTES)])
     page = await observed.open()
     await expect_number(page, "online", "599")

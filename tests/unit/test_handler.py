@@ -134,7 +134,7 @@ def the(hub: Hub, client: Any) -> Any:
 # -- rooms and audiences
 
 
-async def test_whoever_is_in_a_room_hears_what_is_said_there() -> None:
+async def test_a_client_that_is_in_a_room_hears_what_is_said_there() -> None:
     hub = chat()
     ann, bob, eve = [await connect(hub) for _ in range(3)]
     await ann.call("join", "lobby")
@@ -186,7 +186,7 @@ async def test_rooms_and_clients_can_be_excepted() -> None:
     assert bob.received == eve.received == []
 
 
-async def test_whoever_left_a_room_keeps_what_was_said_before() -> None:
+async def test_a_client_that_left_a_room_keeps_what_was_said_before() -> None:
     hub = chat()
     ann = await connect(hub)
     await ann.call("join", "lobby")
@@ -304,7 +304,7 @@ async def test_a_bug_in_authenticate_refuses_and_is_logged(caplog: pytest.LogCap
     assert "authenticate failed" in caplog.text
 
 
-async def test_who_joins_anew_before_it_was_refused_is_another_client() -> None:
+async def test_who_joins_again_before_it_was_refused_is_another_client() -> None:
     refused = asyncio.Event()
 
     class SlowDoorHandler(SocketIOHandler):

@@ -13,7 +13,7 @@ def test_deadlines_fall_due_in_the_order_in_which_they_began() -> None:
     assert len(deadlines) == 1
 
 
-def test_whoever_begins_anew_waits_from_then_on() -> None:
+def test_an_item_that_starts_again_waits_from_then_on() -> None:
     deadlines: Deadlines[str] = Deadlines(10)
     deadlines.begin("a", 0)
     deadlines.begin("b", 1)
@@ -30,7 +30,7 @@ def test_a_wait_that_ended_is_not_due() -> None:
     assert deadlines.due(100) == []
 
 
-def test_when_nobody_could_look_after_them_for_long_all_begin_anew() -> None:
+def test_when_nobody_could_look_after_them_for_long_all_start_again() -> None:
     deadlines: Deadlines[str] = Deadlines(10)
     deadlines.begin("a", 0)
     deadlines.begin("b", 8)
@@ -49,7 +49,7 @@ def test_a_ping_is_due_an_interval_after_the_last_pong() -> None:
     assert heartbeat.beat(55) == ([], ["a"])
 
 
-def test_whoever_owes_a_pong_for_the_timeout_is_gone() -> None:
+def test_a_client_that_owes_a_pong_for_the_timeout_is_gone() -> None:
     heartbeat: Heartbeat[str] = Heartbeat(25, 20)
     heartbeat.watch("a", 0)
     heartbeat.beat(25)
@@ -58,7 +58,7 @@ def test_whoever_owes_a_pong_for_the_timeout_is_gone() -> None:
     assert len(heartbeat) == 0
 
 
-def test_a_beat_that_comes_very_late_waits_for_pongs_anew_and_pings_at_once() -> None:
+def test_a_beat_that_comes_very_late_waits_for_pongs_again_and_pings_at_once() -> None:
     heartbeat: Heartbeat[str] = Heartbeat(25, 20)
     heartbeat.watch("a", 0)
     heartbeat.watch("b", 15)
@@ -75,7 +75,7 @@ def test_a_pong_that_nobody_asked_for_does_not_put_off_the_ping() -> None:
     assert heartbeat.beat(25) == ([], ["a"])
 
 
-def test_whoever_is_forgotten_is_neither_pinged_nor_gone() -> None:
+def test_a_client_that_is_forgotten_is_neither_pinged_nor_gone() -> None:
     heartbeat: Heartbeat[str] = Heartbeat(25, 20)
     for who in "abc":
         heartbeat.watch(who, 0)

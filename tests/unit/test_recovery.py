@@ -100,7 +100,7 @@ async def test_it_works_after_a_quiet_hour() -> None:
     assert await settled(ann) == [("said", 2)]
 
 
-async def test_whoever_comes_back_too_late_is_a_newcomer() -> None:
+async def test_a_client_that_comes_back_too_late_is_a_newcomer() -> None:
     hub = diary(recovery=120)
     ann = await connect(hub, recovery=True)
     id_ = ann.id

@@ -58,7 +58,7 @@ def test_rooms_are_merged_in_the_order_in_which_things_were_said() -> None:
     assert [e.offset for e in merge([one.since(0), other.since(0)]).entries] == [1, 2, 3, 4, 5, 6]
 
 
-def test_whoever_could_not_read_misses_what_is_volatile() -> None:
+def test_a_client_that_could_not_read_misses_what_is_volatile() -> None:
     room = room_of(entry(1), entry(2, volatile=True), entry(3))
     assert [e.offset for e in room.since(0).without_volatile().entries] == [1, 3]
 

@@ -86,7 +86,7 @@ def test_rooms_are_read_in_the_order_in_which_things_were_said(harness: Harness)
     assert client.received == ["1", "2", "3", "4"]
 
 
-def test_whoever_enters_reads_from_then_on(harness: Harness) -> None:
+def test_a_client_that_enters_reads_from_then_on(harness: Harness) -> None:
     first, second, lobby = harness.connect(), harness.connect(), Room("lobby")
     first.session.enter(lobby)
     harness.publish(lobby, text="1")
@@ -97,7 +97,7 @@ def test_whoever_enters_reads_from_then_on(harness: Harness) -> None:
     assert second.received == ["2"]
 
 
-def test_whoever_leaves_keeps_what_was_said_before(harness: Harness) -> None:
+def test_a_client_that_leaves_keeps_what_was_said_before(harness: Harness) -> None:
     client, lobby = harness.connect(), Room("lobby")
     client.session.enter(lobby)
     harness.publish(lobby, text="1")
@@ -138,7 +138,7 @@ def test_a_room_forgets_what_everybody_has_read(harness: Harness) -> None:
     assert (lobby.start, lobby.end) == (1, 1)
 
 
-def test_whoever_leaves_behind_a_backlog_does_not_hold_the_room(harness: Harness) -> None:
+def test_a_client_that_leaves_behind_a_backlog_does_not_hold_the_room(harness: Harness) -> None:
     stuck, quick, lobby = harness.connect(), harness.connect(), Room("lobby")
     for client in (stuck, quick):
         client.session.enter(lobby)
@@ -415,7 +415,7 @@ def test_a_client_whose_transport_breaks_while_it_upgrades_loses_its_candidate(h
     assert websocket.released
 
 
-def test_a_client_that_does_not_upgrade_when_the_server_has_closed_is_parted_with(harness: Harness) -> None:
+def test_a_client_that_does_not_upgrade_when_the_server_has_closed_is_disconnected(harness: Harness) -> None:
     polling = harness.connect()
     websocket = harness.upgrade(polling)
     websocket.brings_packet(PacketType.PING, "probe")
@@ -523,7 +523,7 @@ def test_a_long_tick_leaves_others_their_turn(harness: Harness, rooms: int) -> N
     assert all(client.received == ["1"] * rooms for client in clients)
 
 
-def test_whoever_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness) -> None:
+def test_a_client_that_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness) -> None:
     clients, lobby = [harness.connect() for _ in range(1000)], Room("lobby")
     for client in clients:
         client.session.enter(lobby)

@@ -124,7 +124,7 @@ async def test_a_client_has_its_id_rooms_and_remembered_attributes_and_gets_what
     assert (await settled(ann))[-1] == ("said", 7)
 
 
-async def test_what_is_said_until_the_end_is_not_missed_by_those_who_were_parted_with_before() -> None:
+async def test_what_is_said_until_the_end_is_not_missed_by_those_who_were_disconnected_before() -> None:
     hub = diary()
     ann, bob = await connect(hub, recovery=True), await connect(hub, recovery=True)
     ann.session.close(ENDED)
@@ -476,7 +476,7 @@ async def test_an_attribute_without_a_JSON_form_is_named_in_the_log_and_the_rest
     assert not hasattr(client, "other")
 
 
-async def test_what_becomes_of_an_attribute_is_nobody_elses_affair() -> None:
+async def test_what_becomes_of_an_attribute_concerns_nobody_else() -> None:
     hub = diary()
     ann = await connect(hub, recovery=True)
     notes = hub.namespaces["/"].clients[ann.id].handler.notes = {"a": [1]}

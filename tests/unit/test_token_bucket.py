@@ -32,7 +32,7 @@ def test_two_seconds_worth_may_come_at_once() -> None:
     assert allowance.spend(clock) > 0
 
 
-def test_whoever_keeps_to_the_rate_never_waits() -> None:
+def test_a_client_that_keeps_to_the_rate_never_waits() -> None:
     clock = Clock()
     allowance = TokenBucket(100, clock.now)
     for _ in range(10_000):
@@ -41,7 +41,7 @@ def test_whoever_keeps_to_the_rate_never_waits() -> None:
     assert not allowance.exhausted
 
 
-def test_whoever_asks_more_gets_the_rate() -> None:
+def test_a_client_that_asks_more_gets_the_rate() -> None:
     clock = Clock()
     assert flood(TokenBucket(100, clock.now), clock, seconds=8, per_second=10_000) == pytest.approx(
         200 + 8 * 100, rel=0.05
@@ -57,7 +57,7 @@ def test_ten_seconds_of_too_much_are_too_much() -> None:
     assert allowance.exhausted
 
 
-def test_a_second_without_a_pause_begins_the_ten_anew() -> None:
+def test_a_second_without_a_pause_begins_the_ten_again() -> None:
     clock = Clock()
     allowance = TokenBucket(100, clock.now)
     for _ in range(5):
@@ -74,7 +74,7 @@ def test_without_limits_anybody_may_come() -> None:
     admission.check("10.0.0.1", Clock())
 
 
-def test_the_number_of_clients_is_limited_and_whoever_goes_makes_room() -> None:
+def test_the_number_of_clients_is_limited_and_a_client_that_goes_makes_room() -> None:
     admission = Admission(clients=2)
     for address in ("10.0.0.1", "10.0.0.2"):
         admission.check(address, Clock())

@@ -26,8 +26,8 @@ TEXTS = (
     "Makefile",
 )
 FORBIDDEN = re.compile(
-    r"\b([Ll]est|[Ww]hoever|anew|affairs?|[Pp]art(s|ed|ing)? with|(is|are) due|[Ff]or want of|[Tt]akes? note)\b"
-    r"|\bBesides:|\bThe same,"
+    r"(?<![A-Za-z])([Ll]est|[Ww]hoever|anew|affairs?|[Pp]art(s|ed|ing)?[ _]with|(is|are) due|[Ff]or[ _]want[ _]of"
+    r"|[Tt]akes?[ _]note)(?![A-Za-z])|\bBesides:|\bThe same,"
 )
 POINTS_AWAY = re.compile(r"\b(it|its|this|that|these|those|them|one|ones|none)\b", re.IGNORECASE)
 """A docstring of three words with one of these says nothing: "Send it."."""
