@@ -9,6 +9,7 @@ from asyncio import Future, Task, current_task
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
+from itertools import accumulate
 from time import perf_counter
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,9 @@ QUICK = BOUNDS[0]
 class MethodTimes:
     """Calls, failures and durations of one method, waiting included."""
 
-    __slots__ = ("_buckets", "errors", "event", "quick", "seconds")
+    __slots__ = ("_buckets", "errors", "quick", "seconds")
 
-    def __init__(self, event: str) -> None:
-        self.event = event
-        """The event, or the name of the hook."""
+    def __init__(self) -> None:
         self.quick = 0
         """How often it took no longer than the first of BOUNDS, which most methods do."""
         self.seconds = 0.0
@@ -49,9 +48,10 @@ class MethodTimes:
         self.seconds += seconds
 
     @property
-    def buckets(self) -> list[int]:
-        """Number of calls for each interval of BOUNDS, then of longer ones."""
-        return [self.quick + self._buckets[0], *self._buckets[1:]]
+    def buckets(self) -> list[tuple[float, int]]:
+        """Upper bounds in seconds, each with how many calls took no longer; the last is infinite."""
+        counts = accumulate([self.quick + self._buckets[0], *self._buckets[1:]])
+        return list(zip((*BOUNDS, float("inf")), counts, strict=True))
 
 
 class MethodWatch:
@@ -62,6 +62,8 @@ class MethodWatch:
         """As it was declared: its name, or the regular expression."""
         self.times: dict[str, MethodTimes] = {}
         """By the name of the method."""
+        self.events: dict[str, MethodTimes] = {}
+        """The same by event, or by the name of the hook."""
         self._notices = notices
 
     def ran(self, method: EventMethod, seconds: float) -> None:
@@ -79,7 +81,7 @@ class MethodWatch:
         (self.times.get(method.name) or self._add(method)).errors += 1
 
     def _add(self, method: EventMethod) -> MethodTimes:
-        times = self.times[method.name] = MethodTimes(method.label)
+        times = self.times[method.name] = self.events.setdefault(method.label, MethodTimes())
         return times
 
     def held(self, method: EventMethod, seconds: float) -> None:

@@ -110,6 +110,8 @@ async def test_it_is_what_prometheus_expects() -> None:
     for family in families:
         assert family.documentation, family.name
         assert family.type in ("counter", "gauge", "histogram")
+        if family.name.startswith("socketio_handler_"):
+            continue  # no handler has run yet
         assert family.samples, family.name
         if family.type == "counter":
             assert {sample.name for sample in family.samples} == {f"{family.name}_total"}

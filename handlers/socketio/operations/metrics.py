@@ -36,7 +36,8 @@ class Family(NamedTuple):
 
 def write_metrics(hub: Hub, lag: LoopLag) -> str:
     """Return all metrics of a server, with their current values."""
-    return "".join(_write(family) for group in (_clients(hub), _messages(hub), _machine(lag)) for family in group)
+    groups = (_clients(hub), _messages(hub), _handlers(hub), _machine(lag))
+    return "".join(_write(family) for group in groups for family in group)
 
 
 def _clients(hub: Hub) -> Iterator[Family]:
@@ -115,6 +116,26 @@ def _messages(hub: Hub) -> Iterator[Family]:
         "Bytes received from clients, without HTTP headers, by transport.",
         *_by("transport", {name: bytes_.received for name, bytes_ in traffic.items()}),
     )
+
+
+def _handlers(hub: Hub) -> Iterator[Family]:
+    events = [
+        ({"namespace": watch.namespace, "event": event}, times)
+        for watch in hub.watches
+        for event, times in watch.events.items()
+    ]
+    yield _counter(
+        "socketio_handler_errors_total",
+        "Failures of event handlers and hooks, by namespace and event.",
+        *(Sample(times.errors, labels) for labels, times in events),
+    )
+    samples: list[Sample] = []
+    for labels, times in events:
+        buckets = times.buckets
+        samples += (Sample(number, {**labels, "le": _number(bound)}, "_bucket") for bound, number in buckets)
+        samples += [Sample(times.seconds, labels, "_sum"), Sample(buckets[-1][1], labels, "_count")]
+    help_ = "Time from the call of an event handler or hook to its end, waiting included."
+    yield Family("socketio_handler_seconds", "histogram", help_, samples)
 
 
 def _machine(lag: LoopLag) -> Iterator[Family]:
