@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar, overload
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from .audience import DONE, Audience, Done, check_room, refuse_keywords, warn_of_milliseconds
 from .client import UNKNOWN, Client
@@ -30,40 +30,9 @@ from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
 from .identity import Identity
 from .namespace import event_message
+from .shown import Fixed, Shown
 
-T = TypeVar("T")
 H = TypeVar("H", bound="SocketIOHandler")
-
-
-class _Shown(Generic[T]):
-    """A readable attribute of the client, which an author's own may replace."""
-
-    def __init__(self, read: Callable[[Any], T]) -> None:
-        self.__doc__ = read.__doc__
-        self._read = read
-
-    @overload
-    def __get__(self, handler: None, owner: type) -> _Shown[T]: ...
-
-    @overload
-    def __get__(self, handler: object, owner: type) -> T: ...
-
-    def __get__(self, handler: object | None, owner: type) -> _Shown[T] | T:
-        return self if handler is None else self._read(handler)
-
-
-class _Fixed(_Shown[T]):
-    """A readable attribute of the client that must not be assigned."""
-
-    def __set_name__(self, _: type, name: str) -> None:
-        self._name = name
-
-    def __set__(self, handler: object, value: Any) -> NoReturn:
-        name = self._name
-        raise AttributeError(
-            f"{type(handler).__name__}.{name} is the library's ({self.__doc__}) and cannot be assigned: "
-            f"choose another name, such as self.my_{name}"
-        )
 
 
 class SocketIOHandler(Identity):
@@ -133,37 +102,37 @@ class SocketIOHandler(Identity):
 
     # -- who the client is
 
-    @_Fixed
+    @Fixed
     def id(self) -> str:
         """The client's id, which is also the name of its own room"""
         return self.__client.id
 
-    @_Fixed
+    @Fixed
     def auth(self) -> dict[str, Any]:
         """What the client sent with its CONNECT"""
         return self.__client.auth
 
-    @_Fixed
+    @Fixed
     def connected(self) -> bool:
         """Whether the client is there: from before `on_connect` until before `on_disconnecting`"""
         return self.__client.connected
 
-    @_Fixed
+    @Fixed
     def recovered(self) -> bool:
         """Whether the client has recovered its session"""
         return self.__client.recovered
 
-    @_Fixed
+    @Fixed
     def request(self) -> Handshake:
         """The request that opened the connection: `headers`, `cookies`, `remote_ip`, …"""
         return self.__client.session.handshake
 
-    @_Fixed
+    @Fixed
     def rooms(self) -> frozenset[str]:
         """Names of the rooms this client has entered, without its own"""
         return frozenset(self.__client.rooms)
 
-    @_Fixed
+    @Fixed
     def settings(self) -> dict[str, Any]:
         """The application's settings, which all handlers share"""
         return self.__client.namespace.hub.settings
@@ -180,17 +149,17 @@ class SocketIOHandler(Identity):
     def current_user(self, user: Any) -> None:
         self.__client.user = user
 
-    @_Shown
+    @Shown
     def namespace(self) -> str:
         """The name of the namespace."""
         return self.__client.namespace.name
 
-    @_Shown
+    @Shown
     def match(self) -> re.Match[str] | None:
         """Match of a namespace declared by an expression; None for a name."""
         return self.__client.namespace.match
 
-    @_Shown
+    @Shown
     def online(self) -> int:
         """How many clients are in the namespace at this moment."""
         return len(self.__client.namespace.clients)
@@ -316,7 +285,7 @@ def _check_init(handler: type[SocketIOHandler]) -> None:
 def _check_attributes(handler: type[SocketIOHandler]) -> None:
     """Raise TypeError for declarations that would not work as they read."""
     for name, fixed in vars(SocketIOHandler).items():
-        if isinstance(fixed, _Fixed) and getattr(handler, name) is not fixed:
+        if isinstance(fixed, Fixed) and getattr(handler, name) is not fixed:
             hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
             raise TypeError(f"{hidden}: choose another name, such as my_{name}")
     if inspect.iscoroutinefunction(handler.get_current_user):
