@@ -49,7 +49,7 @@ class MethodTimes:
 
     @property
     def buckets(self) -> list[tuple[float, int]]:
-        """Upper bounds in seconds, each with how many calls took no longer; the last is infinite."""
+        """Cumulative counts: (upper bound in seconds, calls); the last is infinite."""
         counts = accumulate([self.quick + self._buckets[0], *self._buckets[1:]])
         return list(zip((*BOUNDS, float("inf")), counts, strict=True))
 
