@@ -269,8 +269,8 @@ async def test_what_is_spoilt_harms_nobody_else_and_leaves_nothing_behind(monkey
             blocks = min(blocks, sys.getallocatedblocks()) if seed > WARM else sys.maxsize
         assert min(taken["polling"], taken["websocket"]) > INPUTS / 4
         await rest(stage)
-        await until(lambda: alive() == before)
-        assert alive() == before
+        await until(lambda: alive() <= before)
+        assert alive() <= before  # fewer where a connection was closing at the beginning
         assert sys.getallocatedblocks() - blocks < seed, "less than one for each connection"
 
 
