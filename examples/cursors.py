@@ -52,10 +52,7 @@ class CursorHandler(SocketIOHandler):
         return {}
 
     def on_move(self, x: Any = None, y: Any = None) -> dict[str, str]:
-        """Send the cursor to the others.
-
-        X and y are from 0 to 1.
-        """
+        """Send the cursor's place, from 0 to 1, to the others."""
         if not all(isinstance(part, (int, float)) and 0 <= part <= 1 for part in (x, y)):
             return {"error": "A place is two numbers from 0 to 1, parts of the field's width and height"}
         self.place = x, y

@@ -32,10 +32,7 @@ class ListenerHandler(SocketIOHandler):
 
 
 def read(name: str) -> list[list[str]]:
-    """Return the words of each line of a file in /proc.
-
-    See proc(5).
-    """
+    """Return the words of each line of a file of proc(5)."""
     return [line.split() for line in (Path("/proc") / name).read_text().splitlines()]
 
 

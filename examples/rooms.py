@@ -23,10 +23,7 @@ define("port", default=3004, type=int, help="TCP port to listen on")
 
 
 def read(what: str, typed: Any, most: int) -> str:
-    """Return a text on one line.
-
-    Raise Refused if too short or long.
-    """
+    """Return a text on one line; raise Refused if too long."""
     text = " ".join(typed.split()) if isinstance(typed, str) else ""
     if len(text) > most or not any(char.isprintable() and char != " " for char in text):
         raise Refused(f"{what} has 1 to {most} characters, and one at least that can be seen")

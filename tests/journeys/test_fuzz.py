@@ -1,4 +1,4 @@
-"""A hundred thousand inputs that nobody expects, through real sockets, on both transports, and what they do to others.
+"""Forty thousand inputs that nobody expects, through real sockets, on both transports, and what they do to others.
 
 What the official client sends is recorded (`traffic.json`) and spoilt (`fuzzing.py`): frames, packets, messages, HTTP.
 Hypothesis draws more. Meanwhile bystanders, one on each transport and one that only listens, hear numbered events. In
@@ -40,7 +40,7 @@ from handlers.socketio.engineio.polling.transport import PollingTransport
 from handlers.socketio.engineio.session import Session
 from handlers.socketio.gauges import read_gauges
 
-INPUTS = 100_000
+INPUTS = 40_000
 """How many packets sessions have to take; what ends a connection before it is one is not counted."""
 AT_ONCE = 16
 """How many connections there are at a time besides the bystanders'."""

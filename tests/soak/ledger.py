@@ -16,7 +16,7 @@ SPARE = 3
 """Connections that those who poll keep for a while, or do not."""
 STEPS = {"One more person is online": 1, "Someone went home": -1}
 """What each kind of news does to the count."""
-COUNTED = r"disconnects|rate_lim|upgrades|recoveries|refusals|le=\"(0\.1|1|5|\+Inf)\""
+COUNTED = r"disconnects|rate_lim|upgrades|recoveries|refusals|lag_seconds_bucket.*le=\"(0\.1|1|5|\+Inf)\""
 """What happened: names of `/metrics`."""
 LOUD = re.compile(r"^\[[WEC] |Traceback|^Exception")
 MISUSE = re.compile(r"\] (\S+ has no event|\S+ takes .+ came with|a client asks for no namespace) ")
@@ -165,7 +165,9 @@ def table_of_stayers(stayers: Iterable[Stayer]) -> str:
 def table_of_states(start: State, end: State) -> str:
     """Write what the server held at the start and at the end, and how often what happened in between."""
     happened = {
-        name: [start.tables[name], number] for name, number in end.tables.items() if re.search(COUNTED, name) and number
+        name: [start.tables.get(name, 0), number]
+        for name, number in end.tables.items()
+        if re.search(COUNTED, name) and number
     }
     held = {name: [start.tables[name], end.tables[name]] for name in due_tables([])}
     rows = [[name, *(f"{number:g}" for number in numbers)] for name, numbers in {**held, **happened}.items()]
