@@ -494,4 +494,4 @@ async def test_the_sound_is_off_until_it_is_wanted(serve, visit):
     await expect_posts(again, "one")
     await again.click("#text")
     await post(bob, "two")
-    await again.wait_for_function("tones === 1")
+    await again.wait_for_function("() => tones === 1")

@@ -72,7 +72,7 @@ async def test_the_server_at_work_is_seen_in_the_oldest_browsers_meant(serve, vi
 async def test_an_old_browser_reads_no_history_out_and_sounds(serve, visit):
     url = serve(app())
     page, guest = await enter(visit, url, script=OLD + COUNT_TONES + NOTE_LIVE), await enter(visit, url)
-    await page.wait_for_function("live[0] === 'off'")
+    await page.wait_for_function("() => live[0] === 'off'")
     await expect(page.get_by_role("log")).not_to_have_attribute("aria-live", "off")
     sound = page.get_by_role("button", name="Sound")
     await sound.click()
@@ -81,4 +81,4 @@ async def test_an_old_browser_reads_no_history_out_and_sounds(serve, visit):
     await page.reload()
     await page.click("#text")
     await post(guest, "hello")
-    await page.wait_for_function("tones === 1")
+    await page.wait_for_function("() => tones === 1")

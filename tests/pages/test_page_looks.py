@@ -134,7 +134,7 @@ async def test_the_keyboard_alone_is_enough(serve, visit):
 async def test_what_is_new_is_announced_politely_and_a_history_is_not_read_out(serve, visit):
     page = await enter(visit, serve(app(history=await filled(10))), script=NOTE_LIVE)
     log = page.get_by_role("log", name="Messages")
-    await page.wait_for_function("live[0] === 'off'")
+    await page.wait_for_function("() => live[0] === 'off'")
     await expect(posts(page)).to_have_count(10)
     await expect(log).not_to_have_attribute("aria-live", "off")
     await post(page, "hello")
