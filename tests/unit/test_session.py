@@ -579,6 +579,37 @@ def test_a_reader_that_ends_while_others_are_served_leaves_nothing_pending(harne
     assert (lobby.pending_readers, lobby.end - lobby.start) == (0, 0)
 
 
+def test_a_reader_that_leaves_while_others_are_served_is_still_sent_what_was_published_before(harness: Harness) -> None:
+    lobby, hall = Room("lobby"), Room("hall")
+    failing, client = harness.connect(), harness.connect()
+    failing.session.enter(lobby)
+    client.session.enter(lobby)
+    client.session.enter(hall)
+
+    def fail(*_: Any) -> bool:
+        client.session.leave(lobby)
+        raise OSError
+
+    failing.deliver = fail
+    harness.publish(lobby, text="1")
+    harness.publish(hall, text="2")
+    harness.loop.turn()
+    assert client.received == ["1", "2"]
+    assert (lobby.pending_readers, lobby.end - lobby.start) == (0, 0)
+
+
+def test_a_reader_that_closes_while_others_are_served_stops_no_tick(harness: Harness) -> None:
+    rooms = [Room(str(number)) for number in range(3)]
+    clients = [harness.connect() for _ in rooms]
+    for room, client in zip(rooms, clients, strict=True):
+        client.session.enter(room)
+    clients[0].deliver = lambda *_: clients[0].session.close("forced close")  # type: ignore[assignment, method-assign]
+    for room in rooms:
+        harness.publish(room, text="1")
+    harness.loop.turn()
+    assert [client.received for client in clients[1:]] == [["1"], ["1"]]
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Clients come into rooms and go, are stuck and go on, while things are said: each hears what it was there for."""
 

@@ -146,8 +146,6 @@ class Delivery:
     def _notify(self, room: Room, count: int, readers: Iterable[Reader]) -> None:
         """Notify readers of a room's newest `count` entries, and schedule them."""
         for reader in readers:
-            if reader not in room.readers:  # it left or closed while others were served
-                continue
             reader.notify(room, room.offered_end - count)
             if not reader.scheduled:
                 reader.scheduled = True
@@ -165,14 +163,13 @@ class Delivery:
         until, newest = self.loop.time() + TIME_SLICE, self.offset
         rooms = list(self._unoffered)
         in_several = readers_of_several(rooms) if len(rooms) > 1 else set()
-        for number, room in enumerate(rooms):
-            late = number % BATCH == BATCH - 1 and self.loop.time() > until
+        while self._unoffered:  # a reader that closes meanwhile has all rooms offered
+            late = len(self._unoffered) % BATCH == 0 and self.loop.time() > until
             if late or self.offset != newest:
                 # Entries published meanwhile must not overtake entries that wait in another room.
                 self.offer_pending()
                 break
-            self._unoffered.popleft()
-            self._broadcast(room, in_several, until)
+            self._broadcast(self._unoffered.popleft(), in_several, until)
         if len(self._queue) > BATCH:
             self._deliver_direct_first(rooms, until)
         if self._queue:

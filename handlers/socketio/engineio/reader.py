@@ -105,8 +105,11 @@ class Reader(ABC):
         return self.unread_from.get(room, room.end) < room.start
 
     def notify(self, room: Room, position: int) -> None:
-        """Remember that a room has entries to read from this position on."""
-        if room not in self.unread_from:
+        """Remember that a room has entries to read from this position on.
+
+        A reader may close, or leave the room, while others are served: a closed one reads no more.
+        """
+        if self.reason is None and room not in self.unread_from:
             if self.joined_at is not None:
                 position = self.joined_at.pop(room, position)
                 self.joined_at = self.joined_at or None
