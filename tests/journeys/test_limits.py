@@ -145,6 +145,12 @@ async def test_an_address_that_asks_too_much_is_answered_429_with_the_limit_name
         await echo(inside)
 
 
+async def test_a_handshake_with_an_empty_sid_counts_once() -> None:
+    async with serve(conformance_server.make_app(handshake_rate=0.5)) as server:
+        assert (await server.request("GET", address(sid=""))).status == 200
+        assert (await server.request("GET", address(sid=""))).status == 429
+
+
 @pytest.mark.parametrize("limit", [{"max_clients": 1}, {"max_per_address": 1}, {"handshake_rate": 0.5}])
 async def test_an_event_stream_is_a_client_like_any_other(limit: dict[str, Any]) -> None:
     hub = Hub(conformance_server.NAMESPACES, **limit)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 
+from ..access import parameter
 from ..codec.packet import decode_payload
 from ..engine import Engine
 from ..errors import BadRequest, RequestRefused, TooManyRequests
@@ -54,7 +55,7 @@ class PollRequests(Router):
 
         Returns None for a request that belongs to no open session, or must be refused.
         """
-        if "sid" not in request.query_arguments:
+        if not parameter(request, "sid"):
             return None
         try:
             session = self._access.admit(request)
