@@ -19,8 +19,7 @@ from tornado.httputil import HTTPServerRequest
 
 from .engineio.access import Access
 from .engineio.endpoint import Endpoint
-from .engineio.engine import Engine
-from .engineio.origins import Origins, check_bytes
+from .engineio.origins import check_bytes
 from .engineio.reader import Reader
 from .engineio.reasons import CloseReason
 from .engineio.room import Entry, Slice
@@ -119,12 +118,11 @@ class EventStreamHandler(Endpoint):
     """A request for an event stream."""
 
     transport_name = "events"
-    access_kind = EventStreamAccess
     engine: Hub
 
-    def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool, namespace: str = "/") -> None:
+    def initialize(self, access: Access, namespace: str = "/") -> None:
         """Store the arguments that `event_stream` passes."""
-        super().initialize(engine, origins, trust_proxy)
+        super().initialize(access)
         self.namespace = namespace
 
     async def get(self) -> None:

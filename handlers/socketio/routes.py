@@ -11,14 +11,16 @@ from tornado.routing import Matcher, PathMatches
 
 from .client_script import MODULE_EXPORTS, ScriptHandler, load
 from .declarations import refuse_unknown
+from .engineio.access import NoTransport
 from .engineio.declared import check_flag
 from .engineio.endpoint import Endpoint
 from .engineio.engine import Engine
 from .engineio.origins import Origins
+from .engineio.polling.access import PollingAccess
 from .engineio.polling.handler import PollHandler
 from .engineio.polling.requests import PollRequests
-from .engineio.websocket.transport import WebSocketTransport
-from .event_stream import EventStreamHandler
+from .engineio.websocket.transport import WebSocketAccess, WebSocketTransport
+from .event_stream import EventStreamAccess, EventStreamHandler
 from .hub import Hub
 
 
@@ -79,8 +81,10 @@ def event_stream(
     _check_path(path, "/events")
     check_flag("trust_proxy", trust_proxy)
     hub.of(namespace)
-    options = {"engine": hub, "namespace": namespace, "origins": Origins(origins), "trust_proxy": trust_proxy}
-    return Rules("event_stream(hub)", [(re.escape(path), EventStreamHandler, options)])
+    access = EventStreamAccess(hub, Origins(origins), trust_proxy)
+    return Rules(
+        "event_stream(hub)", [(re.escape(path), EventStreamHandler, {"access": access, "namespace": namespace})]
+    )
 
 
 def routes(
@@ -104,13 +108,14 @@ def routes(
     _check_path(path, "/socket.io/")
     check_flag("trust_proxy", trust_proxy)
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
-    options: dict[str, Any] = {"engine": engine, "origins": Origins(origins), "trust_proxy": trust_proxy}
+    args = (engine, Origins(origins), trust_proxy)
+    polling = PollingAccess(*args)
     base = re.escape(path.rstrip("/"))
     rules = [
-        (TransportMatches(f"{base}/?", "websocket"), websocket, options),
-        (TransportMatches(f"{base}/?", "polling"), PollRequests(**options)),
-        (TransportMatches(f"{base}/?", "polling"), PollHandler, options),
-        (f"{base}/?", Endpoint, options),
+        (TransportMatches(f"{base}/?", "websocket"), websocket, {"access": WebSocketAccess(*args)}),
+        (TransportMatches(f"{base}/?", "polling"), PollRequests(polling)),
+        (TransportMatches(f"{base}/?", "polling"), PollHandler, {"access": polling}),
+        (f"{base}/?", Endpoint, {"access": NoTransport(*args)}),
         (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),
         (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_EXPORTS)}),
     ]

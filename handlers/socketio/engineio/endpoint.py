@@ -8,10 +8,9 @@ from asyncio import get_running_loop
 
 from tornado.web import RequestHandler
 
-from .access import Access, NoTransport
+from .access import Access
 from .engine import Engine
 from .errors import RequestRefused
-from .origins import Origins
 from .polling.exchange import IDLE
 from .session import Handshake, Session
 from .timer import RepeatingTimer
@@ -47,13 +46,12 @@ class Endpoint(RequestHandler):
     """
 
     transport_name = ""
-    access_kind: type[Access] = NoTransport
     session: Session | None
 
-    def initialize(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
-        """Store the arguments that `routes` passes."""
-        self.engine = engine
-        self.access = self.access_kind(engine, origins, trust_proxy)
+    def initialize(self, access: Access) -> None:
+        """Store the argument that `routes` passes."""
+        self.engine = access.engine
+        self.access = access
 
     def set_default_headers(self) -> None:
         """Replace Tornado's Server header, which has its version."""

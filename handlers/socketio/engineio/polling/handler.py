@@ -11,7 +11,6 @@ from ..codec.packet import encode_payload
 from ..endpoint import Endpoint
 from ..errors import RequestRefused
 from ..session import Session
-from .access import PollingAccess
 from .requests import TEXT
 from .transport import PollingTransport
 
@@ -24,7 +23,6 @@ class PollHandler(Endpoint):
     """
 
     transport_name = PollingTransport.name
-    access_kind = PollingAccess
 
     def admit(self) -> Session | None:
         """Check also that no other request of the same method is running."""

@@ -16,9 +16,7 @@ from tornado.routing import Router
 
 from ..access import parameter
 from ..codec.packet import decode_payload
-from ..engine import Engine
 from ..errors import BadRequest, RequestRefused, TooManyRequests
-from ..origins import Origins
 from .access import PollingAccess, too_large
 from .exchange import Exchange
 from .fast_path import TornadoExchange
@@ -40,10 +38,9 @@ class PollRequest(NamedTuple):
 class PollRequests(Router):
     """Router for requests of open sessions; leaves all others to PollHandler."""
 
-    def __init__(self, engine: Engine, origins: Origins, trust_proxy: bool) -> None:
-        self._engine = engine
-        self._access = PollingAccess(engine, origins, trust_proxy)
-        self.max_payload = engine.max_payload
+    def __init__(self, access: PollingAccess) -> None:
+        self._access = access
+        self.max_payload = access.engine.max_payload
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of a poll; None for any other request."""
@@ -71,7 +68,7 @@ class PollRequests(Router):
         None if its session cannot accept it now.
         """
         transport = poll_request.transport
-        if not transport.accepts(poll_request.method) or self._engine.is_overdue(transport.session):
+        if not transport.accepts(poll_request.method) or self._access.engine.is_overdue(transport.session):
             return None
         kind = HeldGet if poll_request.method == "GET" else PacketPost
         return kind(poll_request, exchange)

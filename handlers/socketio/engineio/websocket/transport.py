@@ -111,7 +111,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     """
 
     name = transport_name = "websocket"
-    access_kind = WebSocketAccess
     live: ClassVar[set[WebSocketTransport]] = set()
     """The open WebSockets of the server."""
     broken = closed_by_peer = False
