@@ -21,7 +21,7 @@ from .inbox import FORBIDDEN, SENT_AWAY, Event, Inbox, find_objection
 from .message import EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
-from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset, with_offset
+from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset, with_offsets
 from .serial_queue import SerialQueue
 
 if TYPE_CHECKING:
@@ -345,7 +345,7 @@ class Client:
         if self.trail is not None:
             self.trail.enter(room, self.namespace.hub.delivery.offset)
         if self.connected:
-            self.session.enter(room, with_offset if self.trail is not None else None)
+            self.session.enter(room, with_offsets if self.trail is not None else None)
 
     def unsubscribe(self, room: Room) -> None:
         """Read a room no more."""

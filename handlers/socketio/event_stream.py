@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 from asyncio import Future
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tornado.http1connection import HTTP1Connection
@@ -34,9 +33,9 @@ LONGEST = (1 << 31) - 1
 """Largest TCP_USER_TIMEOUT in milliseconds."""
 
 
-def write_events(entries: Sequence[Entry]) -> str:
+def write_events(unread: Slice) -> str:
     """Return entries in the format of an event stream."""
-    return "".join(_write_event(entry) for entry in entries)
+    return "".join(_write_event(entry) for entry in unread.entries)
 
 
 def _write_event(entry: Entry) -> str:
@@ -75,7 +74,7 @@ class EventStream(Reader):
         if self._writing:
             return False
         if unread:
-            self.send(unread.written(write_events))
+            self.send(unread.derive(write_events))
         return True
 
     def beat(self) -> None:

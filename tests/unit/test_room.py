@@ -33,7 +33,7 @@ def test_readers_at_one_place_share_one_slice() -> None:
     room = room_of(entry(1), entry(2))
     first = room.since(0)
     assert room.since(0) is first
-    assert first.written(write_frames) is room.since(0).written(write_frames)
+    assert first.derive(write_frames) is room.since(0).derive(write_frames)
     room.append(entry(3))
     assert room.since(0) is first, "it was not offered yet"
     room.offer()
@@ -43,14 +43,14 @@ def test_readers_at_one_place_share_one_slice() -> None:
 def test_an_entry_is_encoded_once() -> None:
     said = entry(1, "hello")
     alone = Slice([said])
-    assert alone.written(write_frames) is Slice([said]).written(write_frames) == b"\x81\x064hello"
-    assert alone.written(write_payload) == b"4hello"
+    assert alone.derive(write_frames) is Slice([said]).derive(write_frames) == b"\x81\x064hello"
+    assert alone.derive(write_payload) == b"4hello"
 
 
 def test_a_message_with_attachments_is_one_entry() -> None:
     said = Entry(1, [Packet(PacketType.MESSAGE, "51-"), Packet(PacketType.MESSAGE, b"\x01")])
-    assert Slice([said]).written(write_frames) == b"\x81\x0441-".replace(b"41-", b"451-") + b"\x82\x01\x01"
-    assert Slice([said]).written(write_payload) == b"451-\x1ebAQ=="
+    assert Slice([said]).derive(write_frames) == b"\x81\x0441-".replace(b"41-", b"451-") + b"\x82\x01\x01"
+    assert Slice([said]).derive(write_payload) == b"451-\x1ebAQ=="
 
 
 def test_rooms_are_merged_in_the_order_in_which_things_were_said() -> None:

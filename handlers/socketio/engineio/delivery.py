@@ -141,7 +141,7 @@ class Delivery:
         """Notify readers of published entries; they read later."""
         rooms, self._unoffered = self._unoffered, deque()
         for room in rooms:
-            self._notify(room, room.offer().count, room.readers)
+            self._notify(room, len(room.offer().entries), room.readers)
 
     def _notify(self, room: Room, count: int, readers: Iterable[Reader]) -> None:
         """Notify readers of a room's newest `count` entries, and schedule them."""
@@ -189,7 +189,7 @@ class Delivery:
                 except Exception:  # noqa: PERF203 (an error of one reader must not stop the others)
                     self._end_failed(reader)
         if missed or room.size > self.max_backlog:
-            self._notify(room, published.count, missed)
+            self._notify(room, len(published.entries), missed)
         room.forget_read()
 
     def _deliver_direct_first(self, rooms: Sequence[Room], until: float) -> None:

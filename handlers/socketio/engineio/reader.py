@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .reasons import CloseReason
-from .room import EMPTY, Entry, Room, Slice, merge
+from .room import EMPTY, Room, Slice, merge
 
-View = Callable[[Entry], Entry]
-"""Converts an entry to what one kind of reader is sent."""
+View = Callable[[Slice], Slice]
+"""Converts entries to what one kind of reader is sent."""
 
 
 class Sender(Protocol):
@@ -124,7 +124,7 @@ class Reader(ABC):
         if self.unread_from or self._requeued or self.joined_at is not None or self.reason is not None:
             return False
         if self._views is not None and room in self._views:
-            published = published.seen_by(self._views[room])
+            published = published.derive(self._views[room])
         return self.transport.deliver(published)
 
     def catch_up(self) -> None:
@@ -173,4 +173,4 @@ class Reader(ABC):
             return EMPTY
         unread = room.since(position)
         room.reader_done()
-        return unread.seen_by(self._views[room]) if self._views is not None and room in self._views else unread
+        return unread.derive(self._views[room]) if self._views is not None and room in self._views else unread

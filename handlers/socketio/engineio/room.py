@@ -20,41 +20,26 @@ from .codec.packet import Packet
 if TYPE_CHECKING:
     from .reader import Reader
 
+D = TypeVar("D", bound="Derivable")
 T = TypeVar("T")
-
-Derived = tuple[tuple[Callable[..., Any], Any], ...]
-"""Pairs of a function and its result. For one or two pairs a dictionary would need three times the memory."""
 
 ENTRY_OVERHEAD = 200
 """Approximate bytes that an entry needs in addition to its data."""
 
 
-class Entry:
-    """One published message: packets that belong together.
+class Derivable:
+    """A value that remembers what functions have made of it."""
 
-    offset: its number among all entries of the server.
-    volatile: whether readers that cannot read at once miss it.
-    replayable: whether it is sent again to clients that reconnect.
-    """
+    __slots__ = ("_derived",)
 
-    __slots__ = ("_derived", "offset", "packets", "replayable", "size", "volatile")
+    def __init__(self) -> None:
+        # Pairs of a function and its result. For one or two pairs a dictionary would need three times the memory.
+        self._derived: tuple[tuple[Callable[..., Any], Any], ...] = ()
 
-    def __init__(
-        self, offset: int, packets: Sequence[Packet], volatile: bool = False, replayable: bool = False
-    ) -> None:
-        self.offset = offset
-        self.packets = packets
-        self.volatile = volatile
-        self.replayable = replayable
-        self.size = ENTRY_OVERHEAD
-        for packet in packets:
-            self.size += len(packet.data)
-        self._derived: Derived = ()
+    def derive(self: D, make: Callable[[D], T]) -> T:
+        """Return the result of a function of this value.
 
-    def derive(self, make: Callable[[Entry], T]) -> T:
-        """Return the result of a function of this entry.
-
-        It is called once.
+        It is called once; all readers share the result.
         """
         for known, made in self._derived:
             if known is make:
@@ -66,52 +51,40 @@ class Entry:
         return result
 
 
-class Slice:
+class Entry(Derivable):
+    """One published message: packets that belong together.
+
+    offset: its number among all entries of the server.
+    volatile: whether readers that cannot read at once miss it.
+    replayable: whether it is sent again to clients that reconnect.
+    """
+
+    __slots__ = ("offset", "packets", "replayable", "size", "volatile")
+
+    def __init__(
+        self, offset: int, packets: Sequence[Packet], volatile: bool = False, replayable: bool = False
+    ) -> None:
+        super().__init__()
+        self.offset = offset
+        self.packets = packets
+        self.volatile = volatile
+        self.replayable = replayable
+        self.size = ENTRY_OVERHEAD
+        for packet in packets:
+            self.size += len(packet.data)
+
+
+class Slice(Derivable):
     """Entries in order, encoded at most once for each function."""
 
-    __slots__ = ("_derived", "_write", "_written", "entries")
+    __slots__ = ("entries",)
 
     def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__()
         self.entries = entries
-        self._derived: Derived = ()
-        self._written: Any = None
-        self._write: object = None
-        """The last function of `written`, because most readers of a room have the same transport."""
 
     def __bool__(self) -> bool:
         return bool(self.entries)
-
-    @property
-    def count(self) -> int:
-        """Number of entries."""
-        return len(self.entries)
-
-    def written(self, write: Callable[[Sequence[Entry]], T]) -> T:
-        """Return the entries encoded by a function.
-
-        It is called once, and readers share the result.
-        """
-        if self._write is write:
-            last: T = self._written
-            return last
-        for known, made in self._derived:
-            if known is write:
-                written: T = made
-                return written
-        self._write, self._written = write, write(self.entries)
-        self._derived += ((write, self._written),)
-        result: T = self._written
-        return result
-
-    def seen_by(self, view: Callable[[Entry], Entry]) -> Slice:
-        """Return the entries converted by a view, shared by its readers."""
-        for known, made in self._derived:
-            if known is view:
-                shown: Slice = made
-                return shown
-        seen = Slice([entry.derive(view) for entry in self.entries])
-        self._derived += ((view, seen),)
-        return seen
 
     def split(self, size: int) -> tuple[Slice, Slice]:
         """Return the first entries, about `size` bytes, and the rest."""

@@ -38,7 +38,12 @@ EVENT = re.compile(r"(?:2|5\d+-)(?:/[^,]*,)?\[")
 """Start of an event without acknowledgement: type, number of attachments, namespace."""
 
 
-def with_offset(entry: Entry) -> Entry:
+def with_offsets(unread: Slice) -> Slice:
+    """Return entries as a recoverable client is sent them."""
+    return Slice([entry.derive(_with_offset) for entry in unread.entries])
+
+
+def _with_offset(entry: Entry) -> Entry:
     """Return an event with its offset as last argument.
 
     Return other entries unchanged.
@@ -102,7 +107,7 @@ class RecoveryTrail:
                 return None
             entries += room.after(since)
         entries.sort(key=lambda entry: entry.offset)
-        return Slice([entry.derive(with_offset) for entry in entries])
+        return with_offsets(Slice(entries))
 
 
 class Recovery:

@@ -8,7 +8,7 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
 from ..codec.packet import SEPARATOR, Packet, PacketType, encode_payload
@@ -24,9 +24,9 @@ TOGETHER = 0.1
 """Seconds that a client's CLOSE waits for a GET that was sent with it on another connection."""
 
 
-def write_payload(entries: Sequence[Entry]) -> bytes:
+def write_payload(unread: Slice) -> bytes:
     """Return entries as the body of a poll."""
-    return SEPARATOR.join([entry.derive(_payload) for entry in entries]).encode()
+    return SEPARATOR.join([entry.derive(_payload) for entry in unread.entries]).encode()
 
 
 def _payload(entry: Entry) -> str:
@@ -132,7 +132,7 @@ class PollingTransport:
         if self._poll is None:
             return False
         if unread:
-            self._answer(unread.written(write_payload))
+            self._answer(unread.derive(write_payload))
         elif self.session.probed:
             self._answer(NOOP)
         return True
@@ -151,11 +151,11 @@ class PollingTransport:
             return
         if reason == "server shutting down":
             # After a CLOSE python-socketio's client would not reconnect; after a poll that fails it does.
-            self._answer(farewell.written(write_payload) if farewell else NOOP)
+            self._answer(farewell.derive(write_payload) if farewell else NOOP)
             return
         if reason in ("ping timeout", "parse error"):
             # The next poll gets SessionUnknown (required by Engine.IO's own test suite).
-            self._answer(farewell.written(write_payload) if farewell else CLOSE)
+            self._answer(farewell.derive(write_payload) if farewell else CLOSE)
             return
         self.session.requeue(farewell)
         if self._poll is None:
@@ -171,7 +171,7 @@ class PollingTransport:
     def _answer_last_poll(self) -> None:
         # In one payload the official client would handle CLOSE before the last events.
         unread = self.session.read()
-        self._answer(unread.written(write_payload) if unread else CLOSE)
+        self._answer(unread.derive(write_payload) if unread else CLOSE)
         if unread:
             self.session.engine.linger(self.session)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import ClassVar
 
@@ -54,11 +54,12 @@ def is_key(text: str) -> bool:
         return False
 
 
-Write = Callable[[Sequence[Entry]], bytes]
+Write = Callable[[Slice], bytes]
 
 
-def write_frames(entries: Sequence[Entry]) -> bytes:
+def write_frames(unread: Slice) -> bytes:
     """Return entries as WebSocket frames."""
+    entries = unread.entries
     return entries[0].derive(_frames) if len(entries) == 1 else b"".join([entry.derive(_frames) for entry in entries])
 
 
@@ -67,9 +68,9 @@ def _frames(entry: Entry) -> bytes:
     return frame(packets[0]) if len(packets) == 1 else b"".join(map(frame, packets))
 
 
-def write_text(entries: Sequence[Entry]) -> bytes:
+def write_text(unread: Slice) -> bytes:
     """Return entries as text frames, for clients that ask for base64 (`b64`)."""
-    return b"".join([frame(packet, binary=False) for entry in entries for packet in entry.packets])
+    return b"".join([frame(packet, binary=False) for entry in unread.entries for packet in entry.packets])
 
 
 @cache
@@ -80,7 +81,7 @@ def compressing(threshold: int) -> Write:
         parts = [frame(packet, deflate if len(packet.data) >= threshold else None) for packet in entry.packets]
         return b"".join(parts)
 
-    return lambda entries: b"".join([entry.derive(compressed_frames) for entry in entries])
+    return lambda unread: b"".join([entry.derive(compressed_frames) for entry in unread.entries])
 
 
 class WebSocketAccess(Access):
@@ -217,7 +218,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         if connection.busy:
             return False
         if unread.entries:
-            connection.send(unread.written(self._write))
+            connection.send(unread.derive(self._write))
         return True
 
     def drained(self) -> None:
@@ -238,6 +239,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         # A slow client that does not read its DISCONNECT would reconnect.
         is_urgent = reason == "forced close" and not self._line.is_closing()
         if farewell and (is_urgent or self.ready):
-            self._connection.send(farewell.written(self._write))
+            self._connection.send(farewell.derive(self._write))
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)
