@@ -117,7 +117,7 @@ class Inbox:
         return self._run(method, args, id_)
 
     def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
-        if self._client.left and self._is_sent_away:
+        if self._is_sent_away:
             return None
         return call(self._client.namespace.watch, method, self._client.handler, args, self._settle_event, id_)
 

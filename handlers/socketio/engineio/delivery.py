@@ -80,17 +80,16 @@ class Delivery:
     max_backlog: bytes that a room keeps for readers that are behind.
     """
 
-    def __init__(self, max_backlog: int) -> None:
+    def __init__(self, max_backlog: int, counters: Counters) -> None:
         self.max_backlog = max_backlog
-        self.loop: Loop = NoLoop()
-        self.start(self.loop, 0, Counters())
+        self.start(NoLoop(), 0, counters)
 
     def start(self, loop: Loop, offset: int, counters: Counters) -> None:
         """Start on a loop, with nothing published.
 
         offset: first offset; must exceed every offset of earlier runs, so that clients cannot confuse them.
         """
-        self.loop = loop
+        self.loop: Loop = loop
         self.offset = self._first = offset
         """The offset of the newest entry."""
         self._counters = counters
@@ -126,16 +125,18 @@ class Delivery:
             if not room.has_unoffered:
                 room.has_unoffered = True
                 self._unoffered.append(room)
-        if self._unoffered and not self._is_scheduled:
-            self.loop.call_soon(self._tick)
-            self._is_scheduled = True
+        if self._unoffered:
+            self._schedule_tick()
 
     def schedule(self, reader: Reader) -> None:
         """Let one reader catch up in the next tick."""
+        self._enqueue(reader)
+        self._schedule_tick()
+
+    def _enqueue(self, reader: Reader) -> None:
         if not reader.scheduled:
             reader.scheduled = True
             self._queue.append(reader)
-        self._schedule_tick()
 
     def offer_pending(self) -> None:
         """Notify readers of published entries; they read later."""
@@ -147,9 +148,7 @@ class Delivery:
         """Notify readers of a room's newest `count` entries, and schedule them."""
         for reader in readers:
             reader.notify(room, room.offered_end - count)
-            if not reader.scheduled:
-                reader.scheduled = True
-                self._queue.append(reader)
+            self._enqueue(reader)
         if room.size > self.max_backlog:
             self._queue.append(BacklogTrim(room, self.max_backlog))
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol
 from .codec.packet import Packet, PacketType
 from .counters import Counters
 from .declared import check_heartbeat, check_number
-from .delivery import Delivery, Loop
+from .delivery import Delivery, Loop, NoLoop
 from .errors import RequestRefused, SessionUnknown, attempt
 from .heartbeat import Deadlines, Heartbeat
 from .limits import Admission
@@ -88,14 +88,13 @@ class Engine:
         self._limits = (max_clients, max_per_address, handshake_rate)
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
-        self.loop: Loop | None = None
         self.settings: dict[str, Any] = {}
         """Settings of the application that serves the engine, from its first request on."""
         self._settings_adopted = False
-        self.delivery = Delivery(max_backlog)
         self.draining = False
         """Whether the server shuts down; `/healthz` tells load balancers."""
         self._reset()
+        self.delivery = Delivery(max_backlog, self.counters)
 
     def _reset(self) -> None:
         self.counters = self.counters_kind()
@@ -118,9 +117,14 @@ class Engine:
         """
         if self.loop is not None:
             self._reset()
-        self.loop = loop
         self.delivery.start(loop, offset, self.counters)
         self._beaten = loop.time()
+
+    @property
+    def loop(self) -> Loop | None:
+        """The loop that the engine runs on; None until it is started."""
+        loop = self.delivery.loop
+        return None if isinstance(loop, NoLoop) else loop
 
     def now(self) -> float:
         """Return the seconds of the loop's clock; raise RuntimeError if not started."""
