@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .engineio.codec.packet import Packet
+from .engineio.declared import MILLISECONDS
 from .engineio.room import Room
 from .errors import Refused
 from .namespace import Namespace, event_message, packets
@@ -43,8 +44,6 @@ KEYWORDS = {
     "timeout": "await self.call(event, …, timeout=seconds)",
 }
 """What is written instead of keywords that other libraries have."""
-MILLISECONDS = 1000.0
-"""Seconds of a time-out above which milliseconds are probably meant."""
 
 
 def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:

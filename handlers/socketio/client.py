@@ -53,7 +53,7 @@ class Return:
         self.events: list[Event] = []
 
 
-def shown(auth: dict[str, Any]) -> dict[str, Any]:
+def visible_auth(auth: dict[str, Any]) -> dict[str, Any]:
     """Return what the application sees of the auth of a CONNECT."""
     return {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
 
@@ -96,7 +96,7 @@ class Client:
         """The application's object; None until `make_handler`."""
         self.connected = False
         """Whether it is there: from before `on_connect` until before `on_disconnecting`."""
-        self.auth = shown(auth)
+        self.auth = visible_auth(auth)
         """What it sent with its CONNECT; of a client that comes back the new one counts when it is admitted."""
         self.user = UNKNOWN
         """Who it is, as far as the application has found out by the request of its connection."""
@@ -176,7 +176,7 @@ class Client:
         elif returning is None:
             return self._connect()
         else:
-            self.auth = shown(returning.auth)
+            self.auth = visible_auth(returning.auth)
             self._recover(returning)
         return None
 
@@ -253,15 +253,15 @@ class Client:
 
         Raises TypeError or ValueError, and sends nothing, if the data cannot be encoded.
         """
-        said = packets(message, self.namespace.hub.json_default)
+        encoded = packets(message, self.namespace.hub.json_default)
         is_event = message.kind is EVENT and message.id is None
         if self._deferred is None:
-            self._publish(said, is_event)
+            self._publish(encoded, is_event)
         elif not self.left:
-            self._deferred.append(partial(self._publish, said, is_event))
+            self._deferred.append(partial(self._publish, encoded, is_event))
 
-    def _publish(self, said: Sequence[Packet], is_event: bool) -> None:
-        self.namespace.hub.delivery.publish([self.room], said, replayable=is_event)
+    def _publish(self, encoded: Sequence[Packet], is_event: bool) -> None:
+        self.namespace.hub.delivery.publish([self.room], encoded, replayable=is_event)
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
         """Return a future of the acknowledgement for this id."""
@@ -436,7 +436,7 @@ class Client:
             self.run_disconnect_hooks()
 
     def _take_back(self, returning: Return) -> None:
-        """Restore the last admitted auth and request, for the leaving hooks."""
+        """Restore the last admitted connection and user, for the leaving hooks."""
         self.returning = None
         self.connection, self.user = returning.connection, returning.user
 
@@ -460,7 +460,7 @@ class Client:
             self._recover(self.returning)
         else:
             # Not behind its handlers: one of them may run for long, and the client waits.
-            SerialQueue(hub.running).take(self._authenticate, shown(auth))
+            SerialQueue(hub.running).take(self._authenticate, visible_auth(auth))
 
     def _recover(self, returning: Return) -> None:
         assert self.trail is not None

@@ -122,9 +122,9 @@ class Connection:
             self._remember_left(name)
 
     def _refuse(self, name: str, refusal: Refused) -> None:
-        said = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload), self._hub.json_default)
+        encoded = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload), self._hub.json_default)
         self._remember_left(name)
-        self._hub.delivery.publish([self.session.room], said)
+        self._hub.delivery.publish([self.session.room], encoded)
 
     def _remember_left(self, name: str) -> None:
         if len(self._left_namespaces) < MAX_LEFT and len(name) <= MAX_NAME:

@@ -50,7 +50,7 @@ def check_handlers(handlers: Any, base: type) -> None:
         if not isinstance(handler, type) or not issubclass(handler, base):
             called = handler.__name__ if isinstance(handler, type) else "BoardHandler"
             raise TypeError(
-                f"the handler of {_shown(name)} must be a subclass of SocketIOHandler, got {handler!r:.80}: "
+                f"the handler of {name_of(name)!r} must be a subclass of SocketIOHandler, got {handler!r:.80}: "
                 f"write class {called}(SocketIOHandler)"
             )
 
@@ -76,5 +76,6 @@ def _check_pattern(pattern: re.Pattern[Any]) -> None:
         raise ValueError(f"{pattern!r:.80} fits no namespace, since their names begin with /: write re.compile(r'/…')")
 
 
-def _shown(name: str | re.Pattern[str]) -> str:
-    return repr(name if isinstance(name, str) else name.pattern)
+def name_of(declared: str | re.Pattern[str]) -> str:
+    """Return a declared namespace as text: its name, or its expression."""
+    return declared if isinstance(declared, str) else declared.pattern

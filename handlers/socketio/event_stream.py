@@ -9,7 +9,6 @@ Source: HTML standard, section 9.2.
 
 from __future__ import annotations
 
-import socket
 from asyncio import Future
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from tornado.httputil import HTTPServerRequest
 
 from .engineio.access import Access
 from .engineio.endpoint import Endpoint
+from .engineio.http_server import limit_unread_time
 from .engineio.origins import check_bytes
 from .engineio.reader import Reader
 from .engineio.reasons import CloseReason
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 HEARTBEAT = ":\n\n"
-LONGEST = (1 << 31) - 1
-"""Largest TCP_USER_TIMEOUT in milliseconds."""
 
 
 def write_events(unread: Slice) -> str:
@@ -152,9 +150,8 @@ class EventStreamHandler(Endpoint):
         """
         assert isinstance(self.request.connection, HTTP1Connection)
         stream = self.request.connection.stream
-        if hasattr(socket, "TCP_USER_TIMEOUT") and not stream.closed() and stream.socket.family != socket.AF_UNIX:
-            milliseconds = round(min(1000 * self.engine.ping_timeout, LONGEST))
-            stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        if not stream.closed():
+            limit_unread_time(stream.socket, self.engine.ping_timeout)
 
     def send(self, text: str) -> Future[None]:
         """Write to the socket; the future is done when all is written."""

@@ -24,13 +24,13 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from .audience import DONE, Audience, Done, check_room, refuse_keywords, warn_of_milliseconds
 from .client import UNKNOWN, Client
+from .descriptors import Fixed, Shown
 from .engineio.declared import check_number
-from .engineio.session import Handshake
+from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
 from .identity import Identity
 from .namespace import event_message
-from .shown import Fixed, Shown
 
 H = TypeVar("H", bound="SocketIOHandler")
 

@@ -17,7 +17,7 @@ from tornado.process import task_id
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
 from .counters import HubCounters
-from .declarations import check_handlers, refuse_unknown
+from .declarations import check_handlers, name_of, refuse_unknown
 from .engineio.declared import check_flag, check_heartbeat, check_seconds
 from .engineio.delivery import Loop
 from .engineio.engine import Engine
@@ -167,7 +167,7 @@ class Hub(Engine):
         """Event streams, each until its next heartbeat."""
         self.notices = Notices(self.now)
         """Warnings about mistakes of the application."""
-        self.watches = [MethodWatch(_name(declared), self.notices) for declared in self._handlers]
+        self.watches = [MethodWatch(name_of(declared), self.notices) for declared in self._handlers]
         """What measures the methods of each declared namespace."""
         self._stuck = StuckMethods(self.notices)
 
@@ -280,7 +280,7 @@ class Hub(Engine):
 
     def _describe_lack(self, name: str) -> str:
         hint = f": write {'/' + name!r}" if self._find(f"/{name}") else ""
-        return f"no namespace {name!r:.80}: this hub has {', '.join(map(_name, self._handlers))}{hint}"
+        return f"no namespace {name!r:.80}: this hub has {', '.join(map(name_of, self._handlers))}{hint}"
 
     def _find(self, name: str) -> Namespace | None:
         if name in self._by_name:
@@ -294,10 +294,6 @@ class Hub(Engine):
                     self.namespaces[name] = namespace
                 return namespace
         return None
-
-
-def _name(declared: Any) -> str:
-    return declared if isinstance(declared, str) else str(declared.pattern)
 
 
 def _is_busy(session: Session) -> bool:

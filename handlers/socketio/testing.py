@@ -23,9 +23,10 @@ from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders
 
 from .engineio.codec.packet import Packet, PacketType
+from .engineio.handshake import Handshake
 from .engineio.reasons import CloseReason
 from .engineio.room import Slice
-from .engineio.session import Handshake, Session
+from .engineio.session import Session
 from .errors import Refused
 from .hub import Hub
 from .message import Decoder, Kind, Message, encode

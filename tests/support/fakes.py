@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from handlers.socketio.engineio.codec.packet import Packet, PacketType
 from handlers.socketio.engineio.engine import Engine
+from handlers.socketio.engineio.handshake import Handshake
 from handlers.socketio.engineio.reasons import CloseReason
 from handlers.socketio.engineio.room import Slice
-from handlers.socketio.engineio.session import Handshake, Session
+from handlers.socketio.engineio.session import Session
 
 MESSAGE = PacketType.MESSAGE
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.socketio import Hub, SocketIOHandler
-from handlers.socketio.engineio.session import Handshake
+from handlers.socketio.engineio.handshake import Handshake
 from handlers.socketio.event_stream import EventStream
 from handlers.socketio.testing import Clock, TestClient, connect
 

@@ -8,8 +8,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-LONG = 1000.0
-"""Seconds of a heartbeat above which milliseconds are probably meant."""
+MILLISECONDS = 1000.0
+"""Seconds of a timeout from which on milliseconds are probably meant, as in Node."""
 
 
 def check_number(name: str, value: Any, unit: str, *, zero: bool, whole: bool = False) -> None:
@@ -34,7 +34,7 @@ def check_seconds(name: str, value: Any, *, zero: bool = False) -> None:
 def check_heartbeat(name: str, value: Any) -> None:
     """Check seconds; warn if they look like milliseconds, as in Node."""
     check_seconds(name, value)
-    if value >= LONG:
+    if value >= MILLISECONDS:
         logger.warning("%s=%g means seconds: write %s=%g if milliseconds were meant", name, value, name, value / 1000)
 
 

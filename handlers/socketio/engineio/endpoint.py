@@ -11,8 +11,9 @@ from tornado.web import RequestHandler
 from .access import Access
 from .engine import Engine
 from .errors import RequestRefused
+from .handshake import Handshake
 from .polling.exchange import IDLE
-from .session import Handshake, Session
+from .session import Session
 from .timer import RepeatingTimer
 from .tornado_internals import limit_idle_time
 

@@ -20,10 +20,11 @@ from .counters import Counters
 from .declared import check_heartbeat, check_number
 from .delivery import Delivery, Loop, NoLoop
 from .errors import RequestRefused, SessionUnknown, attempt
+from .handshake import Handshake
 from .heartbeat import Deadlines, Heartbeat
 from .limits import Admission
 from .reasons import CloseReason
-from .session import Handshake, Listener, Session, Transport
+from .session import Listener, Session, Transport
 
 logger = logging.getLogger(__name__)
 

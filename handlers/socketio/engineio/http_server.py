@@ -1,7 +1,6 @@
 """Tornado's HTTP server, with limits of time and size for requests.
 
 It lends connections of polling clients to `polling/fast_path.py`, which reads their requests faster. Tornado itself
-
 allows an hour for the head of a request, and no limit of time and 100 MB for its body.
 """
 
@@ -38,6 +37,13 @@ BODY_SIZE = 1 << 16
 LONGEST = (1 << 31) - 1
 """Largest TCP_USER_TIMEOUT in milliseconds."""
 
+
+def limit_unread_time(line: socket.socket, seconds: float) -> None:
+    """Let Linux close a connection whose peer reads nothing for so long."""
+    if hasattr(socket, "TCP_USER_TIMEOUT") and line.family != socket.AF_UNIX:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(min(1000 * seconds, LONGEST)))
+
+
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -73,12 +79,11 @@ class Server(HTTPServer):
         self._first = LendingParameters(self, **{**parameters, "header_timeout": head})
         self._begun: WeakSet[object] = WeakSet()
         self._body = body
-        self._unread = round(min(1000 * unread, LONGEST))
+        self._unread = unread
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Set the unread timeout of a connection and serve it."""
-        if hasattr(socket, "TCP_USER_TIMEOUT") and stream.socket.family != socket.AF_UNIX:
-            stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unread)
+        limit_unread_time(stream.socket, self._unread)
         super().handle_stream(stream, address)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:

@@ -11,16 +11,11 @@ Source: Engine.IO protocol, revision 4.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Protocol
-
-from tornado.httputil import parse_cookie
 
 from .codec.packet import MESSAGE, Packet, PacketType
 from .errors import BadRequest, ProtocolError, attempt
+from .handshake import Handshake
 from .limits import GRACE, TokenBucket
 from .reader import Reader, Sender
 from .reasons import CloseReason
@@ -34,38 +29,6 @@ logger = logging.getLogger(__name__)
 
 TOLD: frozenset[CloseReason] = frozenset({"forced close", "slow consumer", "rate limited", "transport error"})
 """Reasons of the server: a client in the middle of an upgrade must be told about them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """The request that opened a session.
-
-    Attributes with a name of Tornado's HTTPServerRequest have the same type.
-    """
-
-    headers: Mapping[str, str]
-    remote_ip: str
-    query_arguments: Mapping[str, list[bytes]]
-    """All values of each query parameter, without those of the protocol."""
-    host: str = ""
-    """Host, and port if the client named one; that of a trusted proxy's header."""
-    protocol: str = "http"
-    """`http` or `https`."""
-    path: str = ""
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The last value of each query parameter, without those of the protocol."""
-        return {name: values[-1].decode("utf-8", "replace") for name, values in self.query_arguments.items()}
-
-    @property
-    def cookies(self) -> SimpleCookie:
-        """The cookies by name, `cookies["name"].value`, without malformed ones."""
-        cookies = SimpleCookie()
-        for name, value in parse_cookie(self.headers.get("Cookie", "")).items():
-            with suppress(CookieError):
-                cookies[name] = value
-        return cookies
 
 
 class Transport(Sender, Protocol):

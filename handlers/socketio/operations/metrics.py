@@ -41,20 +41,20 @@ def write_metrics(hub: Hub, lag: LoopLag) -> str:
 
 
 def _clients(hub: Hub) -> Iterator[Family]:
-    counters, census = hub.counters, read_gauges(hub)
-    yield _gauge("socketio_clients", "Connections, by transport.", *_by("transport", census.clients))
+    counters, gauges = hub.counters, read_gauges(hub)
+    yield _gauge("socketio_clients", "Connections, by transport.", *_by("transport", gauges.clients))
     yield _gauge(
-        "socketio_clients_behind", "Connections with messages waiting because they read slowly.", Sample(census.behind)
+        "socketio_clients_behind", "Connections with messages waiting because they read slowly.", Sample(gauges.behind)
     )
     yield _gauge(
         "socketio_backlog_bytes",
         "Bytes of messages kept for slow connections and for recoverable sessions.",
-        Sample(census.backlog),
+        Sample(gauges.backlog),
     )
     yield _gauge(
-        "socketio_clients_away", "Disconnected clients that can still recover their session.", Sample(census.away)
+        "socketio_clients_away", "Disconnected clients that can still recover their session.", Sample(gauges.away)
     )
-    yield _gauge("socketio_rooms", "Rooms that have at least one client.", Sample(census.rooms))
+    yield _gauge("socketio_rooms", "Rooms that have at least one client.", Sample(gauges.rooms))
     yield _gauge("socketio_draining", "1 while the server shuts down, else 0.", Sample(hub.draining))
     yield _counter(
         "socketio_connections_total",

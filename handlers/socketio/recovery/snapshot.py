@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from ..client import Client
 from ..connection import Connection
 from ..engineio.codec.packet import Packet
+from ..engineio.handshake import Handshake
 from ..engineio.reasons import CloseReason
 from ..engineio.room import Entry, Room, Slice
-from ..engineio.session import Handshake, Session
+from ..engineio.session import Session
 from ..errors import Refused
 from ..namespace import Namespace
 from .snapshot_format import FORMAT, SavedClient, SavedEvent, SavedNamespace, SavedRoom, read

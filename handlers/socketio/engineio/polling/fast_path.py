@@ -38,7 +38,7 @@ class LendingServer(Protocol):
     lent: set[LentConnection]
     """The connections that are lent now."""
 
-    def reclaim(self, exchange: socket.socket, address: Any) -> None:
+    def reclaim(self, line: socket.socket, address: Any) -> None:
         """Serve a lent connection again, from its next request on."""
 
 
@@ -53,7 +53,7 @@ class PollRouter(Protocol):
         Returns None for a request that belongs to no open session, or must be refused.
         """
 
-    def begin(self, ask: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
+    def begin(self, poll_request: PollRequest, exchange: Exchange) -> HTTPMessageDelegate | None:
         """Return the delegate of a request.
 
         None if its session cannot accept it now.
@@ -232,7 +232,7 @@ class LentConnection:
     def _take(self, data: bytes) -> None:
         head = self._heads.match(data)
         end = 0 if head is None else head.size + head.length
-        request = None if head is None or end > len(data) else self._router.begin(head.meaning, self)
+        request = None if head is None or end > len(data) else self._router.begin(head.request, self)
         if head is None or request is None:
             self._detach()
             self._lender.reclaim(self._socket, self._address)

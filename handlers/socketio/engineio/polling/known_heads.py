@@ -31,7 +31,7 @@ MAX_KNOWN = 16
 class KnownHead(Generic[T]):  # Python 3.10 has no NamedTuple that is generic
     """A parsed head."""
 
-    meaning: T
+    request: T
     size: int
     """Bytes of the head, with the empty line at its end."""
     length: int
@@ -58,9 +58,9 @@ class HeadCache(Generic[T]):
         None if Tornado must read it.
         """
         is_post = data.startswith(b"POST")
-        meaning = None if is_post else self._known.get(data)
-        if meaning is not None:
-            return KnownHead(meaning, len(data), 0)
+        request = None if is_post else self._known.get(data)
+        if request is not None:
+            return KnownHead(request, len(data), 0)
         end = data.find(END) + len(END)
         if end < len(END):
             return None
@@ -71,27 +71,27 @@ class HeadCache(Generic[T]):
                 return None
             key, length = _without(announced.span(), key), int(announced[0])
         at = key.find(b"&t=", 0, key.find(b"\r")) + 3
-        offset = CACHE_BUSTER.match(key, at)
-        if at >= 3 and offset is not None:
-            key = _without(offset.span(), key)
-        meaning = self._known.get(key) or self._learn(key, data[:end])
-        return None if meaning is None or length > self._max_length else KnownHead(meaning, end, length)
+        buster = CACHE_BUSTER.match(key, at)
+        if at >= 3 and buster is not None:
+            key = _without(buster.span(), key)
+        request = self._known.get(key) or self._learn(key, data[:end])
+        return None if request is None or length > self._max_length else KnownHead(request, end, length)
 
     def _learn(self, key: bytes, head: bytes) -> T | None:
-        request = read(head)
-        meaning = None if request is None else self._read(request)
-        if meaning is not None:
+        parsed = read(head)
+        request = None if parsed is None else self._read(parsed)
+        if request is not None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            self._known[key] = meaning
-        return meaning
+            self._known[key] = request
+        return request
 
 
 def read(head: bytes) -> HTTPServerRequest | None:
     """Parse the head of a request; return None unless it is plain."""
-    exchange, _, rest = head.decode("latin-1").partition("\r\n")
+    line, _, rest = head.decode("latin-1").partition("\r\n")
     try:
-        request = HTTPServerRequest(start_line=parse_request_start_line(exchange), headers=HTTPHeaders.parse(rest))
+        request = HTTPServerRequest(start_line=parse_request_start_line(line), headers=HTTPHeaders.parse(rest))
     except HTTPInputError:
         return None
     return request if head.count(b"\n") == head.count(b"\r\n") and is_plain(request) else None

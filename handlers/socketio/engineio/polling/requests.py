@@ -1,7 +1,7 @@
 """Requests of open polling sessions: held GETs and POSTs of packets.
 
-A RequestHandler costs more than all the rest of a poll, so that these do without: a router takes them right behind
-Tornado's HTTP, or a lane (`lane.py`) before it. Handshakes, refusals and last words go to PollHandler.
+A RequestHandler costs more than all the rest of a poll, so a router serves these requests directly after Tornado's HTTP
+parser, or a lent connection (`fast_path.py`) before it. PollHandler serves handshakes, refusals and last polls.
 
 Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 """
@@ -79,8 +79,8 @@ class OpenSessionRequest(HTTPMessageDelegate):
 
     __slots__ = ("_exchange", "_origin", "_transport")
 
-    def __init__(self, ask: PollRequest, exchange: Exchange) -> None:
-        _, self._origin, self._transport = ask
+    def __init__(self, poll_request: PollRequest, exchange: Exchange) -> None:
+        _, self._origin, self._transport = poll_request
         self._exchange = exchange
 
     def on_connection_close(self) -> None:
@@ -119,8 +119,8 @@ class PacketPost(OpenSessionRequest):
 
     __slots__ = ("_body", "_over", "_packets")
 
-    def __init__(self, ask: PollRequest, exchange: Exchange) -> None:
-        super().__init__(ask, exchange)
+    def __init__(self, poll_request: PollRequest, exchange: Exchange) -> None:
+        super().__init__(poll_request, exchange)
         self._body = bytearray()
         self._over = False
         self._transport.begin_post()

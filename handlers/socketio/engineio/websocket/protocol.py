@@ -118,7 +118,7 @@ class WebSocketProtocol(HandshakeOnly):
         """Return whether either side has sent CLOSE."""
         return self.client_terminated or self.server_terminated
 
-    # -- for the wire
+    # -- for the connection
 
     def data_received(self, data: bytes) -> None:
         """Handle received bytes."""

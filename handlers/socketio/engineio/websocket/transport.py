@@ -155,15 +155,15 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """Open a session, or start the upgrade of the request's session."""
         assert isinstance(self.ws_connection, WebSocketProtocol)
-        self._line = self.ws_connection
-        connection = self._line.begin()
+        self._protocol = self.ws_connection
+        connection = self._protocol.begin()
         if connection is None:
             return
         self._connection = connection
         self.live.add(self)
         if self.session is None:
             self.session = self.engine.open(self, self.handshake())
-            self._line.send(frame(self.engine.open_packet(self.session)))
+            self._protocol.send(frame(self.engine.open_packet(self.session)))
         else:
             try:
                 self.session.begin_upgrade(self)
@@ -228,7 +228,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
 
     def answer_probe(self) -> None:
         """Answer the probe `2probe` with `3probe`."""
-        self._line.send(PROBE_ANSWER)
+        self._protocol.send(PROBE_ANSWER)
 
     def release(self) -> None:
         """Close the WebSocket: the session continues on another transport."""
@@ -237,7 +237,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     def end(self, farewell: Slice, reason: CloseReason) -> None:
         """Send the last entries, and close the WebSocket."""
         # A slow client that does not read its DISCONNECT would reconnect.
-        is_urgent = reason == "forced close" and not self._line.is_closing()
+        is_urgent = reason == "forced close" and not self._protocol.is_closing()
         if farewell and (is_urgent or self.ready):
             self._connection.send(farewell.derive(self._write))
         fault = self.session.fault if self.session is not None else ""

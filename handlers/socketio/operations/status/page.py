@@ -133,13 +133,13 @@ class Status:
 
     def now(self) -> dict[str, Any]:
         """Return the last sample, counts of connections, and the last refusals."""
-        counters, census, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
+        counters, gauges, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
         return {
             "sample": sample and sample._asdict(),
             "began": self._began,
-            "clients": census.clients,
-            "behind": census.behind,
-            "backlog": census.backlog,
+            "clients": gauges.clients,
+            "behind": gauges.behind,
+            "backlog": gauges.backlog,
             "closed": counters.closed,
             "refused": sum(counters.refused.values()),
             "refusals": [
