@@ -159,7 +159,7 @@ class Audience:
         Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
         namespace = self._namespace
-        namespace.hub.check_thread()
+        namespace.hub.home.check()
         warn_of_milliseconds(namespace, timeout)
         id_ = namespace.next_call()
         encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
@@ -221,7 +221,7 @@ class Audience:
     # -- resolving
 
     def _perform(self, action: Callable[[], object]) -> None:
-        self._namespace.hub.check_thread()
+        self._namespace.hub.home.check()
         action()
 
     def _resolve(self) -> list[Room]:

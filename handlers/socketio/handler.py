@@ -201,7 +201,7 @@ class SocketIOHandler(Identity):
             refuse_keywords("self.emit", unknown)
         client = self.__client
         namespace = client.namespace
-        namespace.hub.check_thread()
+        namespace.hub.home.check()
         client.send(event_message(namespace.name, event, args))
         return DONE
 
@@ -257,7 +257,7 @@ class SocketIOHandler(Identity):
     @property
     def __here(self) -> Client:
         client = self.__client
-        client.namespace.hub.check_thread()
+        client.namespace.hub.home.check()
         return client
 
     @property

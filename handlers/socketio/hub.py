@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-from asyncio import AbstractEventLoop, Future
-from asyncio.events import _get_running_loop
+from asyncio import Future
 from collections.abc import Mapping
-from threading import current_thread, get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from weakref import WeakValueDictionary
-
-from tornado.process import task_id
 
 from .audience import Audience, ThreadsafeAudience
 from .connection import Connection
@@ -28,6 +22,7 @@ from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
 from .handler import SocketIOHandler
+from .home import Home
 from .json_codec import Default
 from .namespace import Namespace
 from .notices import Notices
@@ -37,8 +32,6 @@ from .watch import MethodWatch, StuckMethods
 
 if TYPE_CHECKING:
     from .serial_queue import SerialQueue
-
-logger = logging.getLogger(__name__)
 
 INVALID_NAMESPACE = "Invalid namespace"
 """What a client is told that asks for one that is not declared, as by Node's server."""
@@ -102,9 +95,8 @@ class Hub(Engine):
         check_seconds("recovery", recovery, zero=True)
         check_seconds("presence_grace", presence_grace, zero=True)
         check_flag("recovery_skips_authenticate", recovery_skips_authenticate)
-        self._born_in = os.getpid()
-        self._home_thread = 0
-        self._home_loop: AbstractEventLoop | None = None
+        self.home = Home()
+        """The process, thread and loop of the hub."""
         self._handlers: dict[str | re.Pattern[str], type[SocketIOHandler]] = {**handlers}
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
@@ -133,26 +125,7 @@ class Hub(Engine):
     def start(self, loop: Loop, offset: int = 0) -> None:
         """Serve on this loop, from nothing, by the thread that calls."""
         super().start(loop, offset)
-        self._home_thread, self._home_loop = get_ident(), _get_running_loop()
-        if task_id() is not None or os.getpid() != self._born_in:
-            logger.warning(
-                "process %d serves this hub beside others, by a fork: the clients of one do not hear what is said in "
-                "another, and cannot poll there. Serve with one process (no fork_processes, and server.start() without "
-                "a number): several need a backplane, which shares what is said", os.getpid(),
-            )  # fmt: skip
-
-    def check_thread(self) -> None:
-        """Raise RuntimeError outside the hub's thread and loop."""
-        here = _get_running_loop()
-        if here is self._home_loop or self._home_thread == 0:
-            return
-        same_thread = get_ident() == self._home_thread
-        if here is not None or not same_thread:
-            where = "on another event loop" if same_thread else f"in another thread than {current_thread().name}"
-            raise RuntimeError(
-                f"the hub runs {where}: write hub.threadsafe.of(…).emit(…), .enter, .leave or .disconnect, "
-                "which may be called from anywhere"
-            )
+        self.home.settle()
 
     def _reset(self) -> None:
         super()._reset()
