@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from itertools import islice
+from itertools import accumulate, islice
 
 PERIOD = 0.1
 """Seconds between two samples."""
@@ -48,11 +48,7 @@ class LoopLag:
 
         The last bound is infinite.
         """
-        total, buckets = 0, []
-        for bound, count in zip((*BOUNDS, float("inf")), self._counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        return buckets
+        return list(zip((*BOUNDS, float("inf")), accumulate(self._counts), strict=True))
 
     def quantile(self, share: float, samples: int = RECENT) -> float:
         """Return the lag that this share of samples did not exceed.

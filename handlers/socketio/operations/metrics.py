@@ -129,26 +129,20 @@ def _handlers(hub: Hub) -> Iterator[Family]:
         "Failures of event handlers and hooks, by namespace and event.",
         *(Sample(times.errors, labels) for labels, times in events),
     )
-    samples: list[Sample] = []
-    for labels, times in events:
-        buckets = times.buckets
-        samples += (Sample(number, {**labels, "le": _number(bound)}, "_bucket") for bound, number in buckets)
-        samples += [Sample(times.seconds, labels, "_sum"), Sample(buckets[-1][1], labels, "_count")]
-    help_ = "Time from the call of an event handler or hook to its end, waiting included."
-    yield Family("socketio_handler_seconds", "histogram", help_, samples)
+    yield Family(
+        "socketio_handler_seconds",
+        "histogram",
+        "Time from the call of an event handler or hook to its end, waiting included.",
+        [sample for labels, times in events for sample in _histogram(times.buckets, times.seconds, labels)],
+    )
 
 
 def _machine(lag: LoopLag) -> Iterator[Family]:
-    *_, (_, samples) = lag.buckets
     yield Family(
         "socketio_loop_lag_seconds",
         "histogram",
         "Lag of the event loop, sampled ten times a second.",
-        [
-            *(Sample(number, {"le": _number(bound)}, "_bucket") for bound, number in lag.buckets),
-            Sample(lag.sum, suffix="_sum"),
-            Sample(samples, suffix="_count"),
-        ],
+        _histogram(lag.buckets, lag.sum, {}),
     )
     resident, descriptors = process.resident_bytes(), process.open_descriptors()
     if resident is not None:
@@ -165,6 +159,12 @@ def _gauge(name: str, help_: str, *samples: Sample) -> Family:
 
 def _counter(name: str, help_: str, *samples: Sample) -> Family:
     return Family(name, "counter", help_, list(samples))
+
+
+def _histogram(buckets: list[tuple[float, int]], total: float, labels: Mapping[str, str]) -> list[Sample]:
+    """Return a histogram's samples; buckets: cumulative, the last infinite."""
+    samples = [Sample(number, {**labels, "le": _number(bound)}, "_bucket") for bound, number in buckets]
+    return [*samples, Sample(total, labels, "_sum"), Sample(buckets[-1][1], labels, "_count")]
 
 
 def _by(label: str, numbers: Mapping[str, int]) -> Iterator[Sample]:
