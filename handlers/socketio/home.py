@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Home:
-    """The process in which a hub was made, and where it was started."""
+    """The process that made a hub, and the thread that started it."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
