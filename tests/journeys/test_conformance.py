@@ -9,6 +9,7 @@ from typing import Any
 
 import conformance_server
 import pytest
+from inside import hub_of
 from raw_client import BINARY, TEXT, UPGRADE, Clock, Server, WebSocket, address, echo, join, serve, witnessed
 
 pytestmark = pytest.mark.gen_test
@@ -196,7 +197,7 @@ KEYS = [
 async def test_a_WebSocket_without_a_good_key_is_refused(key: str) -> None:
     async with serve(conformance_server.make_app()) as server:
         assert (await handshake(server, Sec_WebSocket_Key=key)).status == 400
-        assert not server.application.wildcard_router.rules[0].target_kwargs["engine"].sessions
+        assert not hub_of(server.application).sessions
 
 
 async def test_a_WebSocket_of_another_version_is_told_which_one_fits() -> None:
@@ -351,7 +352,7 @@ async def test_a_client_that_does_not_ask_is_sent_binary_frames(b64: str | None)
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_names_and_values_of_a_query_are_UTF_8(transport: str) -> None:
     application, _ = witnessed()
-    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    hub = hub_of(application)
     async with serve(application) as server:
         line = await server.connect()
         query = "&gr%C3%B6%C3%9Fe=%E2%82%AC&b%FFd=%FF&%F0%9F%99%82=1&plain=a%20b&twice=1&twice=2"
@@ -376,7 +377,7 @@ async def test_names_and_values_of_a_query_are_UTF_8(transport: str) -> None:
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_a_CONNECT_that_comes_before_the_first_is_answered_takes_its_place(transport: str) -> None:
     application, reasons = witnessed()
-    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    hub = hub_of(application)
     async with serve(application) as server:
         client = await server.open(transport)
         await client.send("40", "40")
@@ -390,7 +391,7 @@ async def test_a_CONNECT_that_comes_before_the_first_is_answered_takes_its_place
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_who_leaves_before_the_answer_is_not_there(transport: str) -> None:
     application, _ = witnessed()
-    hub = application.wildcard_router.rules[0].target_kwargs["engine"]
+    hub = hub_of(application)
     async with serve(application) as server:
         client = await server.open(transport)
         await join(client)

@@ -10,6 +10,7 @@ from typing import Any
 
 import conformance_server
 import pytest
+from inside import hub_of
 from raw_client import (
     JOURNEY,
     echo,
@@ -31,11 +32,6 @@ PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
 def application(handler: type[SocketIOHandler], **options: Any) -> Application:
     return Application(routes(Hub({"/": handler}, **options)))
-
-
-def hub_of(app: Application) -> Hub:
-    hub: Hub = app.wildcard_router.rules[0].target_kwargs["engine"]
-    return hub
 
 
 # -- CONNECT

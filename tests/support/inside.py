@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tornado.web import Application
+
 from handlers.socketio.client import Client
 from handlers.socketio.engineio.session import Session
 
@@ -12,6 +14,11 @@ def client_of(handler: Any) -> Client:
     """Return the client that a handler has."""
     client: Client = handler._SocketIOHandler__client
     return client
+
+
+def hub_of(application: Application) -> Any:
+    """Return the hub that an application's first routes serve."""
+    return application.wildcard_router.rules[0].target_kwargs["access"].engine
 
 
 def session_of(handler: Any) -> Session:
