@@ -1,4 +1,6 @@
-"""What the journeys share: servers in processes of their own, servers in the test's own loop, Node.js and Chromium.
+"""What the journeys share: servers, Node.js and Chromium.
+
+Servers run in processes of their own or in the test's own loop.
 
 Nothing here is skipped if a tool is missing: a test that cannot run fails, and says that `make test` installs what it
 needs.
@@ -52,7 +54,10 @@ CHROMIUM = {
 
 
 class Server:
-    """A server in a process of its own. `{port}` in its command is replaced; it prints the port it listens on."""
+    """A server in a process of its own.
+
+    `{port}` in its command is replaced; it prints the port it listens on.
+    """
 
     def __init__(self, *command: str | Path, cwd: Path = ROOT, **env: object) -> None:
         self.command = [str(part) for part in command]
@@ -165,7 +170,10 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def io_loop() -> Iterator[IOLoop]:
-    """The loop of a module's tests; pytest-tornado's own is set current in a way that Tornado deprecates."""
+    """The loop of a module's tests.
+
+    pytest-tornado's own is set current in a way that Tornado deprecates.
+    """
     loop = IOLoop(make_current=False)
     asyncio.set_event_loop(loop.asyncio_loop)
     yield loop
@@ -175,7 +183,10 @@ def io_loop() -> Iterator[IOLoop]:
 
 
 async def leave_nothing_running() -> None:
-    """End what clients have left behind in the loop, as `asyncio.run` does at its end."""
+    """Cancel the tasks that clients have left in the loop.
+
+    `asyncio.run` does so at its end.
+    """
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -200,7 +211,10 @@ def start() -> Iterator[Callable[[Server], Server]]:
 
 @pytest.fixture(scope="module")
 def peer(start) -> Server:
-    """The check application on this server, with heartbeats often enough to be waited for."""
+    """The check application on this server, with frequent heartbeats.
+
+    A test can wait for them.
+    """
     return start(check_server(1000, 20_000))
 
 
@@ -212,7 +226,10 @@ def hasty_peer(start) -> Server:
 
 @pytest.fixture(scope="module")
 def nodes_peer(start, node) -> Server:
-    """The check application on Node's own server; it serves the checks, and a page for them."""
+    """The check application on Node's own server.
+
+    It serves the checks, and a page for them.
+    """
     return start(Server(node, JS / "peer.mjs", PING_INTERVAL=1000))
 
 
@@ -247,7 +264,10 @@ def node() -> str:
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a program: the machine's, or what tests/support/install-tools has unpacked into the venv."""
+    """Return the path of a program.
+
+    It is the machine's, or unpacked into the venv by tests/support/install-tools.
+    """
     unpacked = Path(sys.prefix) / "debian" / "usr"
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{unpacked / 'bin'}:{unpacked / 'sbin'}")
     if path is None:
@@ -256,7 +276,10 @@ def find_tool(name: str) -> str:
 
 
 def find_chromium(playwright: Playwright) -> str:
-    """Return the path of the machine's Chromium, without windows if it has that, or else of Playwright's own."""
+    """Return the path of a Chromium.
+
+    The machine's, headless if there is one, else Playwright's own.
+    """
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
     if not Path(path).exists():
@@ -288,7 +311,9 @@ def browser(io_loop: IOLoop, launch) -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(io_loop: IOLoop, browser: Browser) -> Iterator[Callable[..., Awaitable[Page]]]:
-    """Opens an address, in a tab of the context given or in a context of its own.
+    """Opens an address in a tab.
+
+    The tab belongs to the context given, or to a new one.
 
     ordinary: whether the test fails when the browser logs an error or a request fails.
     script: runs before the page's own.
@@ -320,7 +345,10 @@ def visit(io_loop: IOLoop, browser: Browser) -> Iterator[Callable[..., Awaitable
 
 
 async def wait_until(page: Page, expression: str) -> None:
-    """Wait until this holds in the page. Playwright's `wait_for_function` needs `eval`, which our pages forbid."""
+    """Wait until an expression is true in the page.
+
+    Playwright's `wait_for_function` needs `eval`, which our pages forbid.
+    """
 
     async def holds() -> None:
         while not await page.evaluate(expression):
@@ -339,7 +367,7 @@ def watch(page: Page, complain: Callable[[str], None]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which Pythons the server was run on, and which it was not, and why."""
+    """Print which Pythons ran the server, and which did not and why."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     for name, value in sorted({said for report in reports for said in report.user_properties}):
         terminalreporter.line(f"{name}: {value}")

@@ -1,4 +1,4 @@
-"""Who is let in: what `authenticate` may return, and what it may do before the client is admitted."""
+"""What `authenticate` may return, and do before the client is admitted."""
 
 from __future__ import annotations
 

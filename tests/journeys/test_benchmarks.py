@@ -1,4 +1,4 @@
-"""The load of `make bench`, where it has to tell a reader who stalls from one that the server treats badly."""
+"""The load of `make bench` tells stalled readers from badly served ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Load = Callable[[Server], Awaitable[Run]]
 
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Has the load generator shout at a server for a second, beside clients who stall."""
+    """Run the load generator for a second, beside clients that stall."""
     binary = tmp_path_factory.mktemp("load") / "load"
     sources = sorted((BENCHMARKS / "load").glob("*.c"))
     subprocess.run(["gcc", "-o", binary, *sources], check=True)

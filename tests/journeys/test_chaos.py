@@ -1,4 +1,4 @@
-"""Recovery under fire: connections that die again and again, at any moment, while numbered events are said.
+"""Recovery while connections die at any moment and numbered events are sent.
 
 Fifty official clients and fifty of ours, each with a network of its own (see `js/chaos.mjs`), are cut a hundred times
 each, by the network or by the server: while they poll, while they upgrade, over WebSocket, before they are in. What is
@@ -64,14 +64,17 @@ class Crowd:
             member.enter(room)
 
     def go_on(self) -> None:
-        """Say as much as fits so many returns: the last is said about when the last cut is over."""
+        """Send events for this many returns.
+
+        The last is sent about when the last cut is over.
+        """
         self.returns += 1
         if len(self.due) == self.size:
             while self.said < NUMBERS * self.returns / (self.size * CUTS * 0.7) and self.said < NUMBERS:
                 self.say()
 
     def finish(self, member: CrowdHandler) -> None:
-        """Note that a client was cut often enough; end with the last one."""
+        """Count a client that was cut often enough; end with the last."""
         self.done.add(member.auth["name"])
         if len(self.done) == self.size:
             while self.said < NUMBERS:
@@ -146,7 +149,7 @@ def crowd(io_loop: IOLoop) -> Iterator[Crowd]:
 
 
 async def start_clients(url: str, whose: str, seed: int) -> Process:
-    """Start as many clients, official or ours, in a process of their own."""
+    """Start this many clients, official or ours, in one process."""
     node = shutil.which("node")
     assert node, "Node.js is missing: `make test` installs it"
     arguments = [JS / "chaos.mjs", url, whose, CLIENTS, CUTS, seed]
@@ -154,7 +157,10 @@ async def start_clients(url: str, whose: str, seed: int) -> Process:
 
 
 async def reports(processes: list[Process]) -> list[dict[str, Any]]:
-    """Return what the clients report; show what their process had to say if it reports nothing."""
+    """Return what the clients report.
+
+    If they report nothing, show the output of their process.
+    """
     outputs = await asyncio.wait_for(asyncio.gather(*(each.communicate() for each in processes)), PATIENCE)
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors.decode()

@@ -1,4 +1,4 @@
-"""The server and its own client among clients and servers that nobody here wrote.
+"""The server and its client, tested with foreign clients and servers.
 
 The checks in `js/checks.mjs` run with the official JavaScript clients against this server, and with this project's
 client against this server and Node's. Then python-socketio's client, and then all at once: order.
@@ -36,7 +36,10 @@ OWN_TESTS = sorted({path.name for path in JS.glob("*.test.mjs")} - NEED_A_SERVER
 
 
 def pass_in_node(node: str, *files: str, server_url: str | None = None, at_once: int = 8, tries: int = 1) -> None:
-    """Run test files of tests/js; fail with Node's own report unless all that ran has passed."""
+    """Run test files of tests/js; fail with Node's own report.
+
+    All tests that ran must have passed.
+    """
     env = {name: value for name, value in os.environ.items() if name != "SERVER_URL"}
     env["CONCURRENCY"] = str(at_once)
     if server_url:
@@ -295,7 +298,9 @@ CLIENTS, UPGRADING, UPGRADING_MIDSTREAM = 48, 36, 30
 
 
 class Stream:
-    """Numbered events, to all and to each, that never pause while clients come and upgrade.
+    """Numbered events to all and to each, without a pause.
+
+    Clients connect and upgrade meanwhile.
 
     events: how many the clients hear together, at least.
     ahead: rounds that a listener may be behind.
@@ -318,7 +323,7 @@ class Stream:
         return len(self.listeners) == CLIENTS and len(upgraded) == UPGRADING and self.deliveries >= self.events
 
     async def run(self) -> None:
-        """Go on until enough is told, never far ahead of the slowest listener."""
+        """Send until enough is sent, never far ahead of the slowest listener."""
         await self.begun.wait()
         marks: deque[asyncio.Future[list[Any]]] = deque()
         rounds_to_go = 5  # for the last that has upgraded
@@ -365,7 +370,7 @@ class Listener(SocketIOHandler):
 
 
 async def tell(node: str, serve: Callable[[Application], str], stream: Stream, **heartbeats: float) -> dict[str, Any]:
-    """Tell a stream to the official clients of js/order.mjs, and return their report."""
+    """Send a stream to the clients of js/order.mjs; return their report."""
     hub = Hub({"/": type("StreamListener", (Listener,), {"stream": stream})}, **heartbeats)
     url = serve(Application(routes(hub), hub=hub))
     clients = await asyncio.create_subprocess_exec(node, JS / "order.mjs", url, stdout=subprocess.PIPE)

@@ -1,4 +1,7 @@
-"""A client that asks to come back: which verdict counts, and what is kept until it is given."""
+"""A client that asks to come back: which verdict counts.
+
+Its session is kept until the verdict is given.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.gen_test
 
 
 class GuardedHandler(SocketIOHandler):
-    """Lets in who is good; a client that comes back waits for a gate of its own."""
+    """Admits good clients; a client that comes back waits for a gate."""
 
     def __init__(self) -> None:
         self.log: list[Any] = self.settings.setdefault("log", [])
@@ -56,7 +59,10 @@ async def absent(hub: Hub) -> TestClient:
 
 
 async def asking(hub: Hub, ann: TestClient, **auth: Any) -> asyncio.Future[None]:
-    """Have a client ask to come back, with something else in its auth, until `authenticate` waits."""
+    """Let a client ask to come back, until `authenticate` waits.
+
+    Its auth has something else in it.
+    """
     ann._auth = {**ann._auth, **auth}
     coming = asyncio.ensure_future(ann.connect())
     await waiting(hub, len(hub.settings["gates"]) + 1)

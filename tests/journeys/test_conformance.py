@@ -1,4 +1,7 @@
-"""Cases of the official protocol suites, Engine.IO v4 and Socket.IO v5, and others of their kind."""
+"""Cases of the official protocol suites, and others like them.
+
+Engine.IO v4 and Socket.IO v5.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ KEY = base64.b64encode(b"0123456789abcdef").decode()
 
 
 async def handshake(server: Server, **headers: str) -> Any:
-    """Ask for a WebSocket; a header of the value "" is left out."""
+    """Ask for a WebSocket; a header of the value "" is omitted."""
     line = await server.connect()
     fields = {
         "Host": f"127.0.0.1:{server.port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": KEY,
@@ -293,7 +296,7 @@ async def test_what_is_not_base64_closes_the_session(text: str) -> None:
 
 
 async def base64_client(server: Server, sid: str | None = None) -> WebSocket:
-    """Open a WebSocket of a client that takes no binary frames, as its address says."""
+    """Open a WebSocket whose address asks for base64 instead of binary frames."""
     socket = await server.handshake({"Sec-WebSocket-Extensions": "permessage-deflate"}, sid=sid, b64="1")
     assert (await socket.answer()).status == 101
     if sid is None:

@@ -1,4 +1,7 @@
-"""As in a container: the server is process 1, for which signals have no default action."""
+"""The server as process 1, as in a container.
+
+For process 1 signals have no default action.
+"""
 
 from __future__ import annotations
 

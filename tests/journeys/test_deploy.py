@@ -1,4 +1,7 @@
-"""What an operator gets: the units, by systemd's own judgement, and `make install`, into another root."""
+"""The units, by systemd's own judgement, and `make install`.
+
+It installs into another root.
+"""
 
 from __future__ import annotations
 

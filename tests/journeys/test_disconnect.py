@@ -1,4 +1,7 @@
-"""A client that leaves the board has left once: the others are told at once, in each way, and the count is right."""
+"""A client that leaves the board has left once.
+
+The others are told at once, however it leaves, and the count is right.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def welcome(count: int) -> list[Any]:
 
 
 class Witness:
-    """A client that stays: it answers pings, and keeps what it hears until it is asked."""
+    """A client that stays, answers pings and keeps what it hears."""
 
     def __init__(self, client: Polling | WebSocket) -> None:
         self.client = client
@@ -86,7 +89,10 @@ async def enter(server: Server, transport: str) -> Any:
 
 
 class Board:
-    """A board that two look at, one on each transport; the next client is the third."""
+    """A board with two viewers, one on each transport.
+
+    The next client is the third.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -103,7 +109,10 @@ class Board:
         return client
 
     async def hear_once_that_the_visitor_left(self) -> None:
-        """They hear it once: what they hear next is that another one came, and the count is right."""
+        """Check that each hears of the leaving once.
+
+        Next, each hears that another client came, and the count is right.
+        """
         await self.hear(went(2))
         await self.visitor("websocket")
 

@@ -1,4 +1,7 @@
-"""The end of a server: how it disconnects its clients. With real processes it is tested in test_restart."""
+"""How a server disconnects its clients at its end.
+
+With real processes it is tested in test_restart.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Code of the application that fails, anywhere: logged once, answered where an answer is expected, and on it goes."""
+"""Application code that fails: logged once and answered.
+
+It may fail anywhere; the server goes on.
+"""
 
 from __future__ import annotations
 

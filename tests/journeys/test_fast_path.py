@@ -1,4 +1,4 @@
-"""Connections of clients that poll, which are lent by the HTTP server: nobody can tell them from Tornado's own."""
+"""Lent connections of polling clients behave as Tornado's own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def lent(server: Server) -> int:
 async def polling(
     application: Application | None = None, kind: type[HTTPServer] = OurHTTPServer, **options: Any
 ) -> AsyncIterator[tuple[Polling, Line]]:
-    """Serve; yield a client that has joined, and a connection of its own that is lent where the server lends any."""
+    """Serve; yield a joined client and a second connection.
+
+    The connection is lent if the server lends any.
+    """
     async with serve(application or conformance_server.make_app(), kind=kind, **options) as server:
         client = await server.poll()
         await join(client)
@@ -200,7 +203,7 @@ Exchange = list[tuple[str, list[str], bytes]]
 
 
 def answers(data: bytes) -> Exchange:
-    """Take apart what a server sent, without what differs from time to time."""
+    """Split what a server sent, without what changes with time."""
     taken = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
@@ -212,7 +215,7 @@ def answers(data: bytes) -> Exchange:
 
 
 async def exchanged(kind: type[HTTPServer], request: bytes) -> tuple[Exchange, int]:
-    """Send bytes on a connection that has brought polls; return what came, and whether the session is well."""
+    """Send bytes on a polling connection; return answers and session state."""
     async with serve(conformance_server.make_app(), kind=kind) as server:
         client = await server.poll()
         await join(client)

@@ -1,6 +1,6 @@
-"""What befalls a server that did nothing wrong: clients that reset, stop, or come all at once, a network that is cut, a
-clock that jumps, a server that stands still. After each the count is the truth, and nobody who stayed has missed a
-number.
+"""Faults around a server: resets, floods, cut networks, jumping clocks, stalls.
+
+After each the count is right, and no client that stayed has missed a number.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ class Stage:
                 await guest.hears(self.said)
 
     async def until(self, **census: int) -> dict[str, int]:
-        """Wait until the server has counted as many; return all that it has counted."""
+        """Wait until the server counts this many; return all counts."""
         (counted,) = await self.guests[0].call("until", census)
         return dict(counted)
 
     async def check(self) -> None:
-        """See that the count comes right, and that those who stayed have heard every number, once and in order."""
+        """Check the count, and that the stayers heard every number in order."""
         await self.until(online=len(self.guests), sessions=len(self.guests), streams=0)
         await self.say()
         for guest in self.guests:
@@ -101,7 +101,10 @@ class Stage:
 
 @asynccontextmanager
 async def staged(interval: float = INTERVAL, timeout: float = TIMEOUT) -> AsyncIterator[Stage]:
-    """Start the server. In the end all but those who stayed are gone, and nothing was logged."""
+    """Start the server; check the end.
+
+    All clients but those that stayed are gone, and nothing was logged.
+    """
     command = (sys.executable, ROOT / "tests" / "support" / "fault_server.py")
     with running(ServerProcess(*command, PING_INTERVAL=interval, PING_TIMEOUT=timeout)) as process:
         stage = Stage(process)
@@ -115,7 +118,10 @@ async def staged(interval: float = INTERVAL, timeout: float = TIMEOUT) -> AsyncI
 
 
 class Guests:
-    """Official clients, one of each kind, and a listener to `/events`, in a process of their own."""
+    """Official clients of each kind and a listener to `/events`.
+
+    They run in one process.
+    """
 
     CLIENTS = 3
 
@@ -123,7 +129,7 @@ class Guests:
         self.process = process
 
     async def report(self, number: int) -> list[dict[str, Any]]:
-        """Wait until all have heard this number; return what each has to tell."""
+        """Wait until all have heard this number; return their reports."""
         self.process.stdin.write(f"{number}\n".encode())
         report: list[dict[str, Any]] = json.loads(await asyncio.wait_for(self.process.stdout.readline(), PATIENCE))
         return report
@@ -133,7 +139,10 @@ class Guests:
 async def guests(
     node: str, stage: Stage, network: Network | None = None, silence: float = TIMEOUT
 ) -> AsyncIterator[Guests]:
-    """Start them: in another network, if there is one. After `silence` the listener takes its connection for dead."""
+    """Start the guests, in another network if there is one.
+
+    silence: seconds after which the listener takes its connection for dead.
+    """
     url = f"http://{network.here if network else '127.0.0.1'}:{stage.process.port}"
     command = (*(network.inside if network else ()), node, str(JS / "guests.mjs"), url, str(silence))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
@@ -259,7 +268,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="network namespaces a
 
 @LINUX
 async def test_a_network_that_is_cut_for_longer_than_the_heartbeat(node: str, networks: list[Network]) -> None:
-    """One both ways, one on the way to the clients, one on the way to the server."""
+    """Three networks are cut: both ways, towards the clients, towards the server."""
     async with staged() as stage, AsyncExitStack() as stack:
         census = await stage.until(online=2, sessions=2, streams=0)
         far = [await stack.enter_async_context(guests(node, stage, network)) for network in networks]

@@ -1,5 +1,7 @@
-"""The server's features as real clients see them: the official JavaScript client, ours, python-socketio's, a version 2
-client's first request, and who reads the event stream.
+"""The server's features, as real clients see them.
+
+The clients are the official one, ours, python-socketio's, a reader of the event stream, and one of version 2, which is
+refused.
 
 The application is that of `features.py`, in the test's own loop.
 """
@@ -115,7 +117,7 @@ def stage() -> str:
 
 
 class Client:
-    """python-socketio's client in one namespace, with words for what is expected of it."""
+    """python-socketio's client in one namespace, with words for tests."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -154,7 +156,10 @@ Connect = Callable[..., Any]
 
 @pytest.fixture(params=TRANSPORTS)
 def connect(request: pytest.FixtureRequest, io_loop: IOLoop, serve: Callable[..., Served]) -> Iterator[Connect]:
-    """Connects clients to one server, over each way of transport; they leave when the test ends."""
+    """Connects clients to one server, over each transport.
+
+    They leave when the test ends.
+    """
     clients: list[Client] = []
     served = serve()
 
@@ -175,7 +180,7 @@ def connect(request: pytest.FixtureRequest, io_loop: IOLoop, serve: Callable[...
 
 
 async def settled(*clients: Client) -> None:
-    """Wait until all that was said to these clients before has come, and their listeners have run."""
+    """Wait until all earlier messages to these clients are handled."""
     for client in clients:
         await client.call("echo")
     await asyncio.gather(*(task for task in asyncio.all_tasks() if "_handle_event" in repr(task.get_coro())))
@@ -493,7 +498,10 @@ class Listener:
 
 @asynccontextmanager
 async def listening(served: Served, path: str = "/events", **headers: str) -> AsyncIterator[Listener]:
-    """Open the stream, as curl does with -N (by HTTP/1.0, so that what comes is not cut into chunks)."""
+    """Open the stream as `curl -N` does.
+
+    By HTTP/1.0, so that the body is not cut into chunks.
+    """
     reader, writer = await asyncio.open_connection(*served.address, limit=1 << 20)
     listener = Listener(reader, writer)
     fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())

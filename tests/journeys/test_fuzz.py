@@ -1,4 +1,4 @@
-"""Forty thousand inputs that nobody expects, through real sockets, on both transports, and what they do to others.
+"""Forty thousand unexpected inputs, through real sockets, on both transports.
 
 What the official client sends is recorded (`traffic.json`) and spoilt (`fuzzing.py`): frames, packets, messages, HTTP.
 Hypothesis draws more. Meanwhile bystanders, one on each transport and one that only listens, hear numbered events. In
@@ -155,7 +155,7 @@ class Stage:
     # -- ways to send something
 
     async def exchange(self, data: bytes, whole: bool = False) -> bytes:
-        """Send bytes over a connection of their own; return what comes until the server closes it.
+        """Send bytes over a new connection; return the answer until its end.
 
         They come in one piece or in several, and handlers that wait have some rounds of the loop, or none. Unless they
         are a whole request that asks for that, the connection closes behind them.
@@ -204,7 +204,7 @@ class Stage:
         return answer.partition(b'"sid":"')[2].partition(b'"')[0].decode()
 
     async def leave(self, sid: str) -> None:
-        """Poll for what is left to be said, and break the poll off that waits for more."""
+        """Poll for what is left, and abort the poll that waits."""
         for _ in range(2):
             await self.exchange(self.server.head("GET", address(sid=sid), {"Connection": "close"}))
 
@@ -238,7 +238,10 @@ def attack(stage: Stage, seed: int) -> Attack:
 
 
 async def rest(stage: Stage) -> Counter[str]:
-    """Wait until nobody is there but the bystanders, who have heard everything; return what there is then."""
+    """Wait until only the bystanders are left; return the server's state.
+
+    The bystanders have heard everything by then.
+    """
     sessions = stage.hub.sessions
 
     def rests() -> bool:

@@ -1,4 +1,4 @@
-"""What the page and its files are sent with, and that no path leads out of `static/`."""
+"""Headers of the page and its files; no path leaves `static/`."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_file_without_its_version_is_asked_for_again(query: str) -> None
 
 @pytest.fixture
 def application(tmp_path: Path) -> Application:
-    """The board with static files of its own, and a secret beside them."""
+    """The board with its own static files, and a secret beside them."""
     static = tmp_path / "static"
     (static / "inner").mkdir(parents=True)
     (tmp_path / "static-other").mkdir()
@@ -179,5 +179,5 @@ async def test_static_files_may_be_behind_a_link_themselves(application: Applica
 
 
 async def ask_for(server: Server, path: str) -> Answer:
-    """Send the path as it stands: a client that is polite would resolve it."""
+    """Send the path unchanged; a polite client would resolve it."""
     return await server.request("GET", path)

@@ -1,4 +1,4 @@
-"""What a client leaves unfinished, and a server that has no more file descriptors."""
+"""Requests left unfinished, and a server without file descriptors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Leaving before the answer: a client that leaves, or connects again, before its CONNECT is answered leaves no ghost.
+"""A client that leaves before its CONNECT is answered leaves no ghost.
+
+It may connect again before the answer, too.
 
 The official client leaves in silence before it has heard the answer, and may connect again over the same connection.
 With real clients it is tested in test_features.

@@ -1,4 +1,4 @@
-"""What the server bears from one client, and that others do not feel it."""
+"""What one client can cost the server, unnoticed by the others."""
 
 from __future__ import annotations
 

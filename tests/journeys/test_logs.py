@@ -1,4 +1,7 @@
-"""The log: one line when a client comes, one when it has gone; whatever it sends, it forges none and grows none."""
+"""The log: one line for each connection, and one for each end.
+
+Nothing that a client sends forges a line or adds one.
+"""
 
 from __future__ import annotations
 

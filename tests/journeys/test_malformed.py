@@ -1,4 +1,7 @@
-"""What a client may not send over Socket.IO closes its connection, and no other, with one quiet line in the log."""
+"""Invalid Socket.IO messages close their sender's connection only.
+
+The log has one quiet line.
+"""
 
 from __future__ import annotations
 

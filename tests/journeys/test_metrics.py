@@ -1,4 +1,7 @@
-"""What `/metrics` says: each number moves when what it counts happens, and Prometheus can read them all."""
+"""`/metrics`: each number moves with what it counts.
+
+Prometheus can parse all of them.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,7 @@ Moved = Callable[..., float]
 
 @asynccontextmanager
 async def watching(server: Server) -> AsyncIterator[Callable[[], Any]]:
-    """Gives what tells, when it is called, how far each number has moved since."""
+    """Gives a function that returns how far each number has moved."""
     before = await scrape(server)
 
     async def moved() -> Moved:
@@ -178,7 +181,10 @@ async def test_a_listener_that_comes_and_goes() -> None:
 
 
 async def chunk(line: Line) -> bytes:
-    """Read the next chunk of an answer (RFC 9112, section 7.1), and the head before the first."""
+    """Read an answer's next chunk, and the head before the first.
+
+    RFC 9112, section 7.1.
+    """
     size = b""
     while not re.fullmatch(rb"(HTTP.*\r\n\r\n)?([0-9a-fA-F]+)\r\n", size, re.DOTALL):
         size += await line.take(1)

@@ -1,4 +1,7 @@
-"""Which pages may connect: scheme, host and port are compared, with default ports (RFC 6454, section 4)."""
+"""Which pages may connect: scheme, host and port are compared.
+
+A port may be the scheme's default (RFC 6454, section 4).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Time limits that hold under `app.listen`, too: Tornado's own server knows none of ours."""
+"""Time limits that hold under `app.listen`, too.
+
+Tornado's own server keeps none of ours.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a decoder refuses is not sent: the encoder says so, to the one who said it."""
+"""The encoder refuses to send what a decoder would refuse.
+
+The caller gets the error.
+"""
 
 from __future__ import annotations
 

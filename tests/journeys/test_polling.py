@@ -33,7 +33,7 @@ pytestmark = JOURNEY
 
 @pytest.fixture(params=[HTTPServer, OurHTTPServer], ids=["Tornado's server", "ours"], autouse=True)
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each test run with connections that stay in Tornado's hands, and with such that are lent."""
+    """Run each test with and without lent connections."""
     monkeypatch.setattr(raw_client, "KIND", request.param)
 
 

@@ -1,4 +1,6 @@
-"""The proxies' configurations of deploy/, each in a real proxy before the real server: encrypted, in both directions.
+"""The configurations of deploy/, each in a real proxy.
+
+The proxy is before the real server, encrypted, in both directions.
 
 What a machine decides is replaced (names, ports, certificates, directories); the rest runs as it stands.
 """
@@ -45,7 +47,7 @@ FORGED = {
 
 
 class Chain(NamedTuple):
-    """The board, and the port and the certificate's authority of the proxy before it."""
+    """The board behind a proxy: its port and its certificate authority."""
 
     board: Server
     port: int

@@ -1,4 +1,6 @@
-"""The server on every Python that is promised and can be had, with the oldest and the newest Tornado.
+"""The server on every promised Python that is available.
+
+With the oldest and the newest Tornado.
 
 `pythons.py` makes the environments; the last lines of the output say which they were, and which Python was not run.
 """
@@ -117,7 +119,7 @@ def test_the_unit_tests_pass_on_the_oldest_and_the_newest(environment: str, reco
 
 @pytest.fixture(scope="module", params=environments())
 def board(request: pytest.FixtureRequest) -> Iterator[Process]:
-    """The board in an environment; the process may not log anything that is wrong."""
+    """The board in an environment; any warning in its log fails."""
     options = ("--address=127.0.0.1", "--port={port}", "--database=:memory:")
     with running(Process(python(request.param), "-W", "error", ROOT / "server.py", *options)) as process:
         yield process

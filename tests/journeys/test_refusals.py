@@ -1,4 +1,7 @@
-"""Who is refused, how, and in which order the reasons count: on both transports alike, and never behind a 101."""
+"""Which requests are refused, how, and in which order of reasons.
+
+Both transports refuse alike, and never behind a 101.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ def strict(origins: Any = (), trust_proxy: bool = False) -> Application:
 
 
 async def ask(server: Server, transport: str, method: str = "GET", headers: Any = (), **parameters: Any) -> Answer:
-    """Send what would open a session (or a WebSocket) on this transport, but for what is given."""
+    """Send a request that opens a session, changed as given.
+
+    Over WebSocket it is an upgrade.
+    """
     upgrade = UPGRADE if transport == "websocket" else {}
     path = address(**{"transport": transport, **parameters})
     return await server.request(method, path, {**upgrade, **dict(headers)})

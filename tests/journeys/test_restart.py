@@ -1,4 +1,7 @@
-"""A server ends and another begins, in processes of their own: nobody is refused, nothing is lost or comes twice."""
+"""A server ends and another begins, each in its own process.
+
+No connection is refused, and no message is lost or sent twice.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Counting:
-    """The server of counting.py in a process of its own; what it says is in `log`."""
+    """The server of counting_server.py in a process; `log` has its output."""
 
     def __init__(self, process: Process, port: int = 0) -> None:
         self.process = process
@@ -89,7 +92,7 @@ async def started(*arguments: str | Path, port: int = 0, by: tuple[str, ...] = (
 
 
 def lives(numbers: list[tuple[int, int]]) -> dict[int, list[int]]:
-    """Sort what was heard by the server that said it; each has its time, and the next comes after it."""
+    """Group what was heard by server; check that they do not overlap."""
     heard: dict[int, list[int]] = {}
     for server, number in numbers:
         assert server not in heard or server == list(heard)[-1], "the first server after the second"
@@ -98,7 +101,7 @@ def lives(numbers: list[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 class Listener:
-    """A raw client that takes part in recovery, comes back by itself, and keeps all that it hears."""
+    """A raw client that recovers its session and keeps what it hears."""
 
     def __init__(self, port: int) -> None:
         self.server = Server(port)
@@ -176,7 +179,7 @@ class Listener:
             await asyncio.wait_for(self.changed.wait(), PATIENCE)
 
     async def hears(self, servers: int, number: int) -> None:
-        """Wait until it has heard as many numbers from the last of as many servers."""
+        """Wait for this many numbers from the last of these servers."""
         await self.until(lambda: len(self.lives) == servers and len(list(self.lives.values())[-1]) >= number)
 
     @property
@@ -186,7 +189,10 @@ class Listener:
 
 
 class Poller(Listener):
-    """The same over long-polling, on a connection that is kept as long as the server keeps it."""
+    """A Listener by long-polling.
+
+    It keeps its connection as long as the server does.
+    """
 
     line: Line | None = None
 
@@ -202,7 +208,7 @@ class Poller(Listener):
         assert (answer.status, answer.json["code"]) == (400, 1), answer
 
     async def request(self, method: str, path: str, body: bytes = b"") -> raw_client.Answer:
-        """Send a request; by a new connection where the last is none any more."""
+        """Send a request, on a new connection if the last has closed."""
         for _ in range(2):
             line = self.line = self.line or await self.server.connect()
             line.write(self.server.head(method, path, body=body) + body)
@@ -239,7 +245,10 @@ def files(folder: Path) -> list[Path]:
 
 
 def check_complete(last: int, *heard: dict[int, list[int]]) -> None:
-    """See to it that all have heard the first server to its last number, the second from its first, without a gap."""
+    """Check that all have heard both servers without a gap.
+
+    The first server to its last number, the second from its first.
+    """
     for first, second in (list(lives.values()) for lives in heard):
         assert (first[-1], second[0]) == (last, 1)
         for numbers in (first, second):
@@ -405,7 +414,10 @@ async def test_a_client_that_knows_nothing_of_recovery_comes_back(transports: li
 
 @asynccontextmanager
 async def activated(*arguments: str) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
-    """Have systemd-socket-activate hold a socket, and a shell start the server on it as often as it ends well."""
+    """Start the server by systemd-socket-activate and a shell.
+
+    The shell starts it again as often as it ends with status 0.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     serve = 'LISTEN_PID=$$ exec "$@"'

@@ -1,4 +1,7 @@
-"""Sending a client away is final: whatever it asks for, and however it was sent away, nothing can be recovered."""
+"""Sending a client away is final: nothing can be recovered.
+
+Whatever the client asks for, and however it was sent away.
+"""
 
 from __future__ import annotations
 
@@ -373,7 +376,7 @@ def slow() -> Hub:
 
 
 async def returning(hub: Hub, **auth: Any) -> tuple[TestClient, asyncio.Future[None]]:
-    """A client that asks to come back, and whose `authenticate` has not ended."""
+    """A client that asks to come back, with `authenticate` still running."""
     ann = await connect(hub, recovery=True)
     ann.drop()
     hub.of("/").emit("said", 1)

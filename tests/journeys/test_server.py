@@ -1,4 +1,4 @@
-"""The process, as its user runs it: `python server.py --port=3000`. And the board, imported into a test."""
+"""The process `python server.py --port=3000`, and the board in a test."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
 
 
 def complaint(*arguments: str) -> str:
-    """Run the server where it cannot run; return the one line that it says."""
+    """Run the server where it cannot run; return its one line."""
     run = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=TIME_TO_END)
     assert run.returncode > 0
     assert run.stdout == ""
@@ -135,7 +135,10 @@ async def test_it_disconnects_its_clients_before_it_ends() -> None:
 
 
 async def closing_code(client: Any) -> int | None:
-    """Read on to the end; a 41 would keep the client from coming back."""
+    """Read to the end and return the closing code.
+
+    A packet 41 would keep the client from coming back.
+    """
     try:
         while True:
             assert not str(await client.next()).startswith("41")

@@ -1,4 +1,4 @@
-"""Readers that do not read: what they cost, and that the others hear everything."""
+"""Readers that do not read: their cost, and that others hear everything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ BOUND = 8 << 20
 
 @pytest.fixture
 def peer_process() -> Iterator[tuple[Server, int]]:
-    """The check application as a process of its own, so that its memory can be seen; and its pid."""
+    """The check application in its own process, and its pid.
+
+    Its memory can be read there.
+    """
     command = [sys.executable, str(Path(__file__).parents[1] / "support" / "conformance_server.py")]
     with subprocess.Popen(command, env={"PORT": "0"}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -91,7 +94,7 @@ async def test_readers_that_stopped_cost_little_and_others_miss_nothing(
 
 
 async def shout(speakers: list[WebSocket], witness: WebSocket, number: int) -> None:
-    """Have as many broadcasts of 1 kB, and see that the witness hears them all."""
+    """Broadcast messages of 1 kB; check that the witness hears all."""
     text = "x" * 1000
     for n in range(number):
         await speakers[n % SPEAKERS].send(f'42["shout",[{n},"{text}"]]')

@@ -1,4 +1,7 @@
-"""The soak, shortened; and that it tells what is wrong. `make soak` is the whole of it."""
+"""A short soak, and that it reports what is wrong.
+
+`make soak` is the whole of it.
+"""
 
 from __future__ import annotations
 

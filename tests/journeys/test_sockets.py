@@ -1,4 +1,7 @@
-"""Sockets that the server is handed (socket activation), by real processes. Source: sd_listen_fds(3)."""
+"""Socket activation, by real processes.
+
+Source: sd_listen_fds(3).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ COMMAND = (sys.executable, "server.py", "--port=0")
 
 
 def started_with(*sockets: int) -> list[str]:
-    """The command of a server that is handed these descriptors, as 3, 4 and so on."""
+    """Return the command of a server that inherits descriptors from 3 on."""
     renumber = "".join(f" {at}<&{number}" for at, number in enumerate(sockets, 3))
     variables = f"LISTEN_FDS={len(sockets)} LISTEN_FDNAMES=unknown LISTEN_PID=$$"
     return ["bash", "-c", f'exec{renumber}; exec env {variables} "$0" "$@"', *COMMAND]

@@ -1,4 +1,7 @@
-"""The server at work: its samples, and who is told of them over the socket; test_status_page shows how it looks."""
+"""The status page's samples, and which clients are sent them.
+
+test_status_page tests how they look.
+"""
 
 from __future__ import annotations
 
@@ -208,7 +211,7 @@ async def test_a_page_of_another_origin_does_not_look_on_in_an_administrator_s_b
 
 @JOURNEY
 async def test_the_address_is_that_of_the_request_that_opened_the_connection() -> None:
-    """Each poll is a request of its own, and so is an upgrade."""
+    """Each poll and each upgrade is a request of its own."""
     async with serve(make_app()) as server:
         opening = await server.request("GET", address(), {"X-Forwarded-For": "198.51.100.7"})
         sid = json.loads(opening.text[1:])["sid"]
@@ -246,7 +249,7 @@ async def test_a_newcomer_is_told_even_where_no_sample_was_taken() -> None:
 
 
 async def watching(server: Server) -> Any:
-    """Look on; return what looks at the server once more and says what that was."""
+    """Open the status page's namespace; return a function that takes a sample."""
     assert server.application is not None
     watched = server.application.settings["status"]
     client = await server.websocket()

@@ -1,4 +1,6 @@
-"""The cases of the official test suites of both protocols, Engine.IO v4 and Socket.IO v5, one by one.
+"""The cases of the official test suites, one by one.
+
+Engine.IO v4 and Socket.IO v5.
 
 Where it counts, heartbeats are those of the suites: a ping each 300 ms, and 200 ms for the pong.
 """
@@ -37,12 +39,15 @@ OPENING = {"pingInterval": 300, "pingTimeout": 200, "maxPayload": 1_000_000}
 
 @pytest.fixture(params=[HTTPServer, OurHTTPServer], ids=["Tornado's server", "ours"], autouse=True)
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test with both HTTP servers: ours reads polls without Tornado's HTTP."""
+    """Run each test with both HTTP servers.
+
+    Ours reads polls without Tornado's HTTP.
+    """
     monkeypatch.setattr(raw_client, "KIND", request.param)
 
 
 class Echo:
-    """The application of the Engine.IO suite: it sends back what it is sent."""
+    """The application of the Engine.IO suite: an echo."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -1,4 +1,7 @@
-"""What a service manager is told, by the real server and a real socket. Source: sd_notify(3)."""
+"""What a service manager is told, by the real server.
+
+The socket is real, too. Source: sd_notify(3).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The server with a certificate, by real processes and connections: both transports, and a renewal."""
+"""The server with a certificate, and its renewal.
+
+Real processes and connections, on both transports.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From long-polling to WebSocket, with nothing lost on the way. Source: Engine.IO protocol, revision 4, "Upgrade"."""
+"""From long-polling to WebSocket, with nothing lost on the way.
+
+Source: Engine.IO protocol, revision 4, "Upgrade".
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ async def upgraded(server: Server) -> tuple[Polling, WebSocket]:
 
 
 async def assert_polling_goes_on(client: Polling) -> None:
-    """The session is as it was before the upgrade: its polls are held, not released."""
+    """Check that the session is as before the upgrade.
+
+    Its polls are held, not released.
+    """
     held = await client.hold()
     await client.post('42["say","on polling"]')
     assert (await held.answer()).packets == ['42["said","on polling"]']
@@ -212,7 +218,7 @@ def close(socket: WebSocket) -> None:
 
 
 async def try_again(server: Server, client: Polling) -> WebSocket:
-    """Propose another candidate as soon as the server has heard of the end of the first."""
+    """Propose another candidate once the server knows the first has ended."""
     while True:
         socket = await server.handshake(sid=client.sid)
         answer = await socket.answer()

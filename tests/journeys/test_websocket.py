@@ -1,4 +1,7 @@
-"""A session over WebSocket, frame by frame. Source: Engine.IO protocol, revision 4, "WebSocket"; RFC 6455."""
+"""A session over WebSocket, frame by frame.
+
+Source: Engine.IO protocol, revision 4, "WebSocket"; RFC 6455.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a browser brings: event streams, credentials across origins, and a policy of what pages may do."""
+"""Event streams, credentials across origins, and a page's policy, in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples as a newcomer has them: started by their one command, and used in a real Chromium."""
+"""The examples, started by their one command, in a real Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board as people have it: the page in a real Chromium, before a real server.
+"""The board's page in a real Chromium, before a real server.
 
 In an ordinary run the browser has nothing to complain of; `visit` sees to that for every page it opens.
 """
@@ -97,7 +97,10 @@ async def settled(page: Page) -> None:
 
 
 class Proxy(TCPServer):
-    """Passes everything on to a server but the opening of a WebSocket, which it refuses or leaves unanswered."""
+    """A proxy that passes everything but the opening of a WebSocket.
+
+    That is refused, or left unanswered.
+    """
 
     def __init__(self, port: int, refusal: bytes) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""The board in use, in a real Chromium: posts, history, who is here, and what the page says of its state."""
+"""The board in use, in a real Chromium.
+
+Posts, history, presence, and the state that the page shows.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def posts(page: Page) -> Any:
 
 
 async def expect_posts(page: Page, *texts: str) -> None:
-    """Expect these posts on the page, no others, and none on its way."""
+    """Expect exactly these posts, and none being sent."""
     await expect(posts(page)).to_have_text(list(texts))
     await expect(page.locator("#pending li")).to_have_count(0)
 
@@ -115,7 +118,7 @@ async def test_enter_posts_and_shift_enter_breaks_the_line(serve, visit):
 
 
 class Deaf(BoardHandler):
-    """A board that does not answer a post before it is told to."""
+    """A board that answers a post only when told to."""
 
     async def on_post(self, *args: Any) -> dict[str, Any]:
         await self.settings["open"].wait()
@@ -134,7 +137,7 @@ async def test_a_post_is_there_at_once_and_on_its_way_until_it_is_acknowledged(s
 
 
 class Forgetful(BoardHandler):
-    """A board that loses the connection right before its first post is acknowledged."""
+    """A board that loses the connection before it acknowledges its first post."""
 
     async def on_post(self, *args: Any) -> dict[str, Any]:
         answer = await super().on_post(*args)
@@ -176,7 +179,7 @@ async def test_a_post_made_offline_arrives_once_after_the_return_even_if_the_pag
 
 
 class Strict(BoardHandler):
-    """A board with another limit, which does not take a test ten seconds."""
+    """A board with a limit that a test reaches in seconds."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

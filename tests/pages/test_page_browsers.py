@@ -1,4 +1,7 @@
-"""The pages in the oldest browsers meant: a real Chromium, from which what is newer was taken."""
+"""The pages in the oldest supported browsers.
+
+A real Chromium, from which newer features were removed.
+"""
 
 from __future__ import annotations
 

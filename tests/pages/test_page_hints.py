@@ -1,4 +1,7 @@
-"""What a browser says of the network is a hint: the page works where it is wrong, and tries where it is right."""
+"""What a browser says of the network is a hint.
+
+The page works where it is wrong, and tries where it is right.
+"""
 
 from __future__ import annotations
 

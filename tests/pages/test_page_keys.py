@@ -1,4 +1,7 @@
-"""Enter, with and without an input method: the ways of several browsers, acted out in a real Chromium."""
+"""Enter, with and without an input method, in a real Chromium.
+
+The tests act out the ways of several browsers.
+"""
 
 from __future__ import annotations
 

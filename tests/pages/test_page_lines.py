@@ -1,4 +1,7 @@
-"""What the board's page does with what it cannot show, in a real Chromium: it shows the rest."""
+"""The board's page shows the rest when it cannot show something.
+
+In a real Chromium.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,10 @@ async def test_a_post_that_was_on_its_way_and_cannot_be_shown_stops_nothing(serv
 
 
 class Failing(BoardHandler):
-    """A board that fails at one event after the other, as the library answers a handler that fails."""
+    """A board that fails at each event in turn.
+
+    The library answers as for any handler that fails.
+    """
 
     fails: str
 

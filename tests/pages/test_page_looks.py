@@ -1,4 +1,7 @@
-"""How the board looks, and whether everybody can use it: with a keyboard alone, on any screen, with any eyes."""
+"""How the board looks, and whether everybody can use it.
+
+With a keyboard alone, on any screen, with any eyes.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ async def photograph(page: Page, name: str) -> None:
 
 
 async def check(page: Page, state: str) -> None:
-    """See that the page fits and that everybody can use it, on a phone and on a wide screen, light and dark."""
+    """Check that the page fits and is accessible.
+
+    On a phone and on a wide screen, light and dark.
+    """
     for width in (320, 1600):
         await page.set_viewport_size({"width": width, "height": 700})
         for scheme in ("light", "dark"):

@@ -1,4 +1,7 @@
-"""The times of posts on a page that is open for days, in a real Chromium with a clock that the test sets."""
+"""The times of posts on a page that is open for days.
+
+A real Chromium, with a clock that the test sets.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ SECOND = timedelta(seconds=1)
 
 
 class Evening:
-    """A board, a page that was opened ten seconds before midnight, and what is posted there."""
+    """A board and its page, opened ten seconds before midnight.
+
+    It posts, too.
+    """
 
     def __init__(self, serve: Any, visit: Any, zone: str = "UTC") -> None:
         self.midnight = datetime(2026, 3, 10, tzinfo=ZoneInfo(zone))
@@ -46,7 +52,10 @@ class Evening:
 
 
 async def expect_times(page: Page, *times: str) -> None:
-    """Expect these times on the page, one a post. A post that comes late is shown when the clock goes on a little."""
+    """Expect these times on the page, one for each post.
+
+    A late post is shown when the clock moves on a little.
+    """
     for _ in range(40):
         if await are_shown(page, times):
             return

@@ -1,4 +1,4 @@
-"""The server at work as an administrator sees it, in a real Chromium.
+"""The status page as an administrator sees it, in a real Chromium.
 
 Most servers here run in the test's own loop and were not started: they look when the test tells them to.
 """
@@ -66,7 +66,7 @@ class Observed:
         return client
 
     def fill(self, values: list[int], begin: float = BEGIN) -> None:
-        """Have had so many people online, one second after the other, and as many events a second."""
+        """Fill the samples with people online and events, second by second."""
         for second, online in enumerate(values):
             self.hub.counters.events += online
             self.status.samples.take(online, now=begin + second, at=begin + second)
@@ -96,7 +96,10 @@ async def expect_count(page: Page, name: str, text: str) -> None:
 
 
 async def line(page: Page, name: str) -> list[list[tuple[float, float]]]:
-    """The points of a line, in runs: x from 0, ten minutes ago, to 600, y from 0, the top, to 100."""
+    """Return the points of a line, in runs.
+
+    x: from 0, ten minutes ago, to 600; y: from 0, the top, to 100.
+    """
     path = await page.locator(f".line[data-of='{name}']").get_attribute("d") or ""
     runs = [run.removesuffix("h0").split("L") for run in path.split("M")[1:]]
     return [[(float(x), float(y)) for x, y in map(str.split, run)] for run in runs]

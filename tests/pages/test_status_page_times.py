@@ -1,4 +1,7 @@
-"""Times on the page of the server at work that is open over midnight, in a real Chromium."""
+"""Times on a status page that is open over midnight.
+
+In a real Chromium.
+"""
 
 from __future__ import annotations
 

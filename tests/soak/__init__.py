@@ -1,1 +1,4 @@
-"""A soak: the real server, for minutes, among clients of all kinds that come, go, die and flood. See `__main__.py`."""
+"""A soak: the real server among clients of all kinds.
+
+They come, go, die and flood for minutes. See `__main__.py`.
+"""

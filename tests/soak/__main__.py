@@ -1,4 +1,6 @@
-"""A soak: the real server, for minutes, among clients of all kinds that come, go, die and flood.
+"""A soak: the real server among clients of all kinds.
+
+They come, go, die and flood for minutes.
 
     make soak                                                # ten minutes
     make soak ARGS="--seconds=60 --warm-up=20 --seed=7"
@@ -60,7 +62,7 @@ class Soak:
             await resident.move_in()
 
     async def move_out(self) -> None:
-        """Have them go."""
+        """Disconnect the residents."""
         for resident in self._residents:
             await resident.move_out()
         await self._script.end()
@@ -96,7 +98,10 @@ class Soak:
             print(f"{passed:5.0f} s: {megabytes(state.memory)}, {state.descriptors} descriptors", flush=True)
 
     async def settle(self, stayers: Iterable[Stayer], descriptors: float = float("inf")) -> State:
-        """Wait until the server holds these alone, and so many descriptors at most; return what it holds."""
+        """Wait until the server holds only these; return what it holds.
+
+        descriptors: at most so many.
+        """
         due = ledger.due_tables(stayers)
         end = time.monotonic() + SETTLING
         while True:
@@ -112,7 +117,10 @@ class Soak:
 
     @property
     def stayers(self) -> list[Stayer]:
-        """Those who stay, as they are now; the clients in JavaScript as they were when they rested."""
+        """Return the stayers' state.
+
+        That of clients in JavaScript is from their last rest.
+        """
         return [resident.now for resident in self._residents] + self._script.stayers
 
     @property
@@ -141,7 +149,7 @@ async def look(server: Server) -> State:
 
 
 async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patience: float) -> list[str]:
-    """Soak the server; print what was found, and return what is not as it should be."""
+    """Soak the server; print the findings and return the faults."""
     raw_client.WAIT = PATIENCE
     server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
     silence = patience + 3

@@ -1,4 +1,4 @@
-"""Clients of the board that come, stay and go in all the ways there are; `soak.py` invites them.
+"""Clients of the board that come, stay and go in all ways.
 
 A guest answers pings and notes what it hears. The raw ones speak through `wire.py`, so that they can end as no
 library would: without a word, without reading, in the middle of a request.
@@ -263,7 +263,7 @@ class LibraryGuest(Guest):
         await self._client.disconnect()
 
     async def reset(self) -> None:
-        """Die by having the connections closed, which is all that the library lets one do."""
+        """Close the connections abruptly, as far as the library allows."""
         await self._client.eio.http.close()
 
     async def emit(self, event: str, data: Any) -> None:

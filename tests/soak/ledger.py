@@ -115,7 +115,10 @@ def _missing_posts(stayers: Iterable[Stayer], most: Stayer) -> Iterator[str]:
 
 
 def count_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
-    """Say who was told another count than the truth, when only these are there."""
+    """Return who was told a wrong count.
+
+    Only these clients are there.
+    """
     stayers = list(stayers)
     truth = sum(stayer.carrier != "events" for stayer in stayers)
     for stayer in stayers:
@@ -125,7 +128,10 @@ def count_faults(stayers: Iterable[Stayer]) -> Iterator[str]:
 
 
 def number_faults(lines: Iterable[str], stayers: Iterable[Stayer]) -> Iterator[str]:
-    """Say whose numbers the server has not taken, all of them, once each and in order; `lines` are those of its log."""
+    """Return whose numbers the server has not received in order, once each.
+
+    lines: those of the server's log.
+    """
     taken: defaultdict[str, list[int]] = defaultdict(list)
     for line in lines:
         if match := re.search(r"private from (\S+): '.* (\d+)'$", line):
@@ -139,7 +145,7 @@ def number_faults(lines: Iterable[str], stayers: Iterable[Stayer]) -> Iterator[s
 
 
 def log_faults(lines: Iterable[str]) -> list[str]:
-    """Return what the server has said loudly, no more than a page of it."""
+    """Return the server's warnings, at most a page of them."""
     return [f"the server said: {line}" for line in lines if LOUD.search(line) and not MISUSE.search(line)][:20]
 
 
@@ -149,7 +155,7 @@ def megabytes(size: float) -> str:
 
 
 def table_of_visits(visits: Mapping[tuple[str, str], int]) -> str:
-    """Write how many visits were paid, by who paid them and how they ended."""
+    """Return a table of the visits, by visitor and end."""
     kinds, endings = (sorted(names) for names in map(set, zip(*visits, strict=True)))
     rows = [[kind, *(visits.get((kind, ending), 0) for ending in endings)] for kind in kinds]
     sums = [sum(visits.get((kind, ending), 0) for kind in kinds) for ending in endings]
@@ -163,7 +169,10 @@ def table_of_stayers(stayers: Iterable[Stayer]) -> str:
 
 
 def table_of_states(start: State, end: State) -> str:
-    """Write what the server held at the start and at the end, and how often what happened in between."""
+    """Return a table of the server's state at start and end.
+
+    It counts what happened in between, too.
+    """
     happened = {
         name: [start.tables.get(name, 0), number]
         for name, number in end.tables.items()

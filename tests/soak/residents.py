@@ -1,4 +1,7 @@
-"""Who stays throughout: guests of ours, and those of `js/soak.mjs`, some of which are cut again and again."""
+"""Clients that stay throughout: our guests, and those of `js/soak.mjs`.
+
+Some are cut again and again.
+"""
 
 from __future__ import annotations
 

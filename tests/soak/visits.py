@@ -1,4 +1,4 @@
-"""How the visits of `guests.py` end: politely, rudely, without a word, and with too much to say."""
+"""How visits end: politely, rudely, silently, or in a flood."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ OFFENCES = [
 
 
 class Rest(asyncio.Event):
-    """Set while all visitors are to end. `silence`: seconds after which the server gives up a silent client."""
+    """Set while all visitors are to end.
+
+    silence: seconds after which the server gives up a silent client.
+    """
 
     def __init__(self, silence: float) -> None:
         super().__init__()
@@ -82,7 +85,10 @@ async def reset(visit: Visit) -> None:
 
 
 async def be_silent(visit: Visit) -> None:
-    """Be silent until the server has given one up; where all rest before, it need not find out by itself."""
+    """Be silent until the server gives up the client.
+
+    If all visitors rest before, the client leaves by itself.
+    """
     await visit.rest.pause(visit.rest.silence)
     if visit.rest.is_set() and isinstance(visit.guest, PollingGuest):
         with suppress(*ENDS):
@@ -112,7 +118,7 @@ async def stall(visit: Visit) -> None:
 
 
 async def flood(visit: Visit) -> None:
-    """Say far more than one may, and be gone in the middle of it."""
+    """Send far more than is allowed, and close in the middle."""
     guest, end = visit.guest, time.monotonic() + visit.draw.uniform(0.5, 12)
     assert isinstance(guest, RawGuest)
     while time.monotonic() < end and not (visit.over or guest.gone or visit.rest.is_set()):
@@ -156,7 +162,10 @@ Visiting = Callable[[int, Random, Rest], Awaitable[tuple[str, str]]]
 
 
 async def visit(port: int, draw: Random, rest: Rest) -> tuple[str, str]:
-    """Pay one visit; return its kind and its end. Raises AssertionError where the server did what it should not."""
+    """Pay one visit; return its kind and its end.
+
+    Raises AssertionError if the server misbehaves.
+    """
     kind = draw.choice(KINDS)
     ending = draw.choice(ENDINGS[kind.kind])
     server = Server(port)
@@ -197,7 +206,10 @@ REQUESTS = [
 
 
 async def knock(port: int, draw: Random, rest: Rest) -> tuple[str, str]:
-    """Ask for what is refused, or for a page; or begin a request and be gone. As `visit`."""
+    """Send a request that is refused, unfinished, or for a page.
+
+    Returns what `visit` returns.
+    """
     server = Server(port)
     status, method, path, headers, body = draw.choice(REQUESTS)
     try:

@@ -1,5 +1,7 @@
-"""The check application on this server: what `js/checks.mjs` asks of any Socket.IO server. `js/peer.mjs` is the same on
-Node's. `mute` is the event that is never answered, and `cut` ends the connection so that the client comes back.
+"""The check application of `js/checks.mjs`, on this server.
+
+`js/peer.mjs` is the same on Node's. `mute` is the event that is never answered; `cut` ends the connection so that the
+client comes back.
 
     PORT=0 PING_INTERVAL=300 PING_TIMEOUT=200 python tests/support/conformance_server.py
 """

@@ -1,4 +1,6 @@
-"""server.py, with a namespace that counts aloud instead of the board: for tests of its end and of its beginning.
+"""server.py with a namespace that counts aloud.
+
+For tests of its start and its end.
 
 Everyone is told `number`, the id of the process, and a number that grows by one, from its first client until it ends.
 Its last words are "counted to" and the last number.

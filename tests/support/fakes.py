@@ -1,4 +1,4 @@
-"""A loop whose time the test sets, and a transport that keeps what it was given: the words of the state's tests."""
+"""A loop whose time the test sets, and a recording transport."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FakeLoop:
 
 
 class FakeTransport:
-    """Keeps what it reads, in order, unless it is told that its socket is stuck."""
+    """Keeps what it reads, in order, unless its socket is stuck."""
 
     def __init__(self, name: str = "polling") -> None:
         self.name = name

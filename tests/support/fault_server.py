@@ -1,4 +1,6 @@
-"""A server in a process of its own, for what may befall one: it says numbers, and tells how many are in.
+"""A server that sends numbers and reports its clients, for fault tests.
+
+It runs in a process of its own.
 
 PORT=0 PING_INTERVAL=0.5 PING_TIMEOUT=3 python tests/support/fault_server.py
 """
@@ -39,7 +41,10 @@ class StageHandler(SocketIOHandler):
         }
 
     async def on_until(self, expected: dict[str, int]) -> dict[str, int]:
-        """Wait until the census is as expected; descriptors come and go with polls, and may be two more."""
+        """Wait until the census is as expected.
+
+        Descriptors come and go with polls, and may be two more.
+        """
         most = expected.pop("descriptors", sys.maxsize - 2) + 2
         while not (expected.items() <= (census := self.on_census()).items() and census["descriptors"] <= most):
             await asyncio.sleep(0.01)

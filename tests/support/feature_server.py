@@ -1,4 +1,6 @@
-"""The application of the features' tests: whatever a real client can see of the server, it does when an event asks it.
+"""The application of the features' tests: it obeys events.
+
+It does all that a real client can see of a server.
 
 Namespaces `/stage-<name>` are for one test each, so that "everyone" is whom the test has connected. `/plain` has no
 `on_any` and no hooks; in `/clock` a PeriodicCallback ticks. `/outside` speaks from a RequestHandler and from another
@@ -154,7 +156,10 @@ class StageHandler(PlainHandler):
         raise AssertionError("it was sent")
 
     def on_poison(self) -> None:
-        """Send everyone what no JavaScript client can decode, and the server refuses to encode."""
+        """Try to send everyone what no JavaScript client can decode.
+
+        The server refuses to encode it.
+        """
         namespace = client_of(self).namespace
         text = f'51-{namespace.name},["photo",{{"_placeholder":true,"num":7}}]'
         said = [Packet(PacketType.MESSAGE, text), Packet(PacketType.MESSAGE, b"x")]
@@ -214,7 +219,10 @@ NAMESPACES: dict[Any, type[SocketIOHandler]] = {
 
 
 class OutsideHandler(RequestHandler):
-    """Does something with an audience from outside its handlers: `{"namespace", "steps", "do", "args", "thread"}`."""
+    """Uses an audience from outside its handlers.
+
+    The body: `{"namespace", "steps", "do", "args", "thread"}`.
+    """
 
     async def post(self) -> None:
         hub = self.settings["hub"]

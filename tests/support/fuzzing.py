@@ -1,4 +1,6 @@
-"""What the official client sends, as `js/record.mjs` has recorded it, and how it is spoilt.
+"""What the official client sends, recorded and then spoilt.
+
+`js/record.mjs` has recorded it.
 
 The same seed spoils it in the same way.
 """
@@ -23,7 +25,7 @@ Message = list[str | bytes]
 
 
 class Traffic:
-    """The recording: whole HTTP requests, WebSocket frames as they were sent, and the messages that both carried."""
+    """The recording: HTTP requests, WebSocket frames, and their messages."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
@@ -76,7 +78,10 @@ def read_item(item: str) -> str | bytes:
 
 
 def write_frame(head: int, data: bytes, key: bytes = bytes(4), length: int | None = None) -> bytes:
-    """Write a frame that a client sends. `length`: what it says of its data's, where that is no truth."""
+    """Write a frame that a client sends.
+
+    length: the length that it claims, if that is not the true one.
+    """
     size = len(data) if length is None else length
     short = size if size < 126 else 126 if size < 1 << 16 else 127
     more = b"" if short < 126 else size.to_bytes(2 if short == 126 else 8, "big")
@@ -163,7 +168,7 @@ class Spoiler:
         return [self.bytes(str(message[0]).encode()).decode("utf-8", "replace"), *message[1:]]
 
     def conversation(self) -> list[Message]:
-        """Messages of a client that joins, is mild for a while, and then harsh."""
+        """Messages of a client that joins, is valid, then invalid."""
         messages: list[Message] = [["40" if self._draw.random() < 0.9 else '40{"recovery":true}']]
         joins = self._draw.choices(JOINS, k=self._draw.choice([0, 0, 0, 1, 4]))
         messages += [[join] for join in (joins if self._draw.random() < 0.9 else REJOINS)]
@@ -256,7 +261,7 @@ class Spoiler:
         return self.bytes(body) if self._draw.random() < 0.2 else body
 
     def request(self, sid: str) -> bytes:
-        """An HTTP request, or what is left of it, that names this session."""
+        """An HTTP request, or a part of one, that names this session."""
         request = self._draw.choice(self._traffic.requests).replace(b"{sid}", sid.encode())
         if self._draw.random() < 0.5:
             return request.replace(b"\r\n", b"\r\n" + self._draw.choice(FIELDS) + b"\r\n", 1)

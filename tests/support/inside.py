@@ -1,4 +1,7 @@
-"""What no application needs and some tests do: the library's side of a client."""
+"""The library's side of a client, for tests that need it.
+
+No application does.
+"""
 
 from __future__ import annotations
 

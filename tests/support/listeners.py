@@ -1,4 +1,7 @@
-"""Those who stay while others come to harm: each hears numbered events, and has to hear all of them, in order."""
+"""Clients that stay while others fail; each must hear every number.
+
+They hear numbered events, in order.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ PATIENCE = 30
 
 
 class Bystander:
-    """Somebody who keeps the numbers that are said. `client.next()` waits for the next packet or event.
+    """A listener that keeps the numbers it hears.
+
+    `client.next()` waits for the next packet or event.
 
     since: the last number that was said before.
     """
@@ -91,14 +96,14 @@ class Listener(Line):
     """Somebody who listens to the stream of events."""
 
     async def next(self) -> str:
-        """Wait for the next event; return it as a packet would have it."""
+        """Wait for the next event; return it in a packet's form."""
         event = (await self.take_until(b"\n\n")).decode()
         fields = dict(line.partition(": ")[::2] for line in event.splitlines())
         return f'42["{fields.get("event", "")}",{fields.get("data", "")}]'
 
 
 class Watch(logging.Handler):
-    """Reads every line of the log, down to the last detail, and keeps those that may not be."""
+    """Reads all lines of the log, and keeps the forbidden ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +136,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def alive() -> Counter[str]:
-    """What there is of the server, and of Tornado, by class; and how many tasks.
+    """Count the objects of the server and of Tornado, and the tasks.
 
     A room may keep the last slice that it was asked for, or not; the last refusals are remembered; and from the first
     call of each method of the application on, its times.

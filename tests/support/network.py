@@ -1,4 +1,7 @@
-"""Other networks, with one link to each, for tests that cut the link. It takes root, and `ip` of iproute2."""
+"""Other networks, with one link to each, which tests can cut.
+
+It needs root, and `ip` of iproute2.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ NOBODY = "02:00:00:00:00:01"
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Be in a network of one's own: browsers of other tests give up what they load where a link comes or goes."""
+    """Enter a new network namespace.
+
+    Browsers of other tests give up what they load when a link comes or goes.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     if libc.unshare(NEW_NETWORK):
@@ -43,7 +49,7 @@ def ip(*arguments: Any, inside: tuple[str, ...] = ()) -> None:
 
 
 class Network:
-    """A network namespace. What is lost is lost silently, as in a real network.
+    """A network namespace, which loses packets silently, as real networks do.
 
     A process of its own holds it, and removes the link when this one has ended, in whatever way.
 
@@ -58,7 +64,7 @@ class Network:
         self._near, self._far = f"near{number}", f"far{number}"
 
     def open(self) -> None:
-        """Make it."""
+        """Make the namespace and its link."""
         hold = f"echo ready; cat; {find_tool('ip')} link del {self._far}"
         command = [find_tool("unshare"), "--net", "sh", "-c", hold]
         self._holder = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
@@ -72,11 +78,14 @@ class Network:
         ip("link", "set", self._far, "up", inside=self.inside)
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the namespace."""
         self._holder.communicate()
 
     def lose(self, way: str) -> None:
-        """Lose what is sent `there`, `here`, or `both` ways: it goes to an address on the link that nobody has."""
+        """Lose what is sent `there`, `here`, or `both` ways.
+
+        It is routed to an address on the link that nobody has.
+        """
         to = ("lladdr", NOBODY, "nud", "permanent", "dev")
         if way in ("there", "both"):
             ip("neigh", "replace", self.there, *to, self._near)

@@ -1,4 +1,6 @@
-"""The oracle of the receive loop: what becomes of a client's bytes, by Tornado's own loop and by ours.
+"""The oracle of the receive loop: Tornado's own loop against ours.
+
+Each says what becomes of a client's bytes.
 
 Ours is stricter on purpose. Where it is, the oracle has a rule, with the section of RFC 6455, or of RFC 7692, that asks
 for it; in all else both have to agree.
@@ -39,7 +41,10 @@ FAREWELL = "bye"
 
 
 class Client(NamedTuple):
-    """What a client sends, and where it is cut, from the end where negative."""
+    """What a client sends, and where it is cut.
+
+    Negative cuts count from the end.
+    """
 
     stream: bytes
     cuts: tuple[int, ...] = ()
@@ -103,7 +108,7 @@ class Witness:
 
 
 class Stream:
-    """Tornado's, without a socket: all of a client's bytes, and then its end."""
+    """Tornado's stream without a socket: a client's bytes, then the end."""
 
     def __init__(self, witness: Witness, data: bytes = b"") -> None:
         self.io_loop = IOLoop.current()
@@ -138,7 +143,10 @@ class Stream:
 
 
 class Connection:
-    """Ours, without a socket. It finishes as late as it may: what comes meanwhile must not count."""
+    """Our connection, without a socket.
+
+    It finishes as late as it may: what comes meanwhile must not count.
+    """
 
     busy = False
     finishing = closed = False
@@ -157,7 +165,10 @@ class Connection:
 
 
 async def ours(client: Client) -> Trace:
-    """Let our loop take it; it has the wire above, which is to be put in place of `protocol.take_over`."""
+    """Run our loop on a client's bytes.
+
+    The connection above must be in place of `protocol.take_over`.
+    """
     witness = Witness()
     witness.line = line = WebSocketProtocol(witness, witness, client.max_size, client.compresses, Traffic())
     line.stream = Stream(witness)
@@ -187,7 +198,7 @@ async def tornados(client: Client, kind: type[WebSocketProtocol13]) -> Trace:
 
 
 class Head(NamedTuple):
-    """The first two bytes of a frame, and whether a message has begun."""
+    """First two bytes of a frame, and whether a message has begun."""
 
     first: int
     second: int
@@ -245,8 +256,9 @@ class Oracle(WebSocketProtocol13):
         return await (self._receive_control() if head.control else super()._receive_frame())
 
     async def _receive_control(self) -> None:
-        """§5.4: a control frame between fragments is no part of the message: it neither adds to its size nor ends its
-        compression.
+        """§5.4: a control frame between fragments is no part of the message.
+
+        It neither adds to its size nor ends its compression.
         """
         max_size, compressed = self.params.max_message_size, self._frame_compressed
         self.params.max_message_size = sys.maxsize

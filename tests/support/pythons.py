@@ -1,4 +1,6 @@
-"""The Pythons and Tornados that the server promises to run on. `python tests/support/pythons.py` gets them.
+"""The Pythons and Tornados that the server promises to run on.
+
+`python tests/support/pythons.py` gets them.
 
 A Python of this machine is used: `python3.X` in the PATH, or pyenv's. Where the oldest or the newest one is not on
 the machine, apt's packages of it are unpacked into the venv, of this release or of Debian's next. Nothing is
@@ -35,7 +37,7 @@ exec "{loader}" --argv0 "$0" --library-path "{libraries}" "{python}" "$@"
 
 
 class Apt:
-    """apt with directories of its own; on Debian it reads what the next release has.
+    """apt with its own directories; on Debian it reads the next release.
 
     It takes no package for installed, so that it fetches a package with all that belongs to it.
     """
@@ -84,21 +86,21 @@ def apt() -> Apt:
 
 
 def debian() -> str:
-    """Return the address that this Debian has its packages from; "" on another system."""
+    """Return the address of this Debian's packages; "" on another system."""
     sources = subprocess.run(["apt-get", "update", "--print-uris"], check=True, stdout=subprocess.PIPE, text=True)
     archive = re.search(r"^'(\S+/debian/)dists/", sources.stdout, re.MULTILINE)
     return archive[1] if archive else ""
 
 
 def find(version: str) -> Path | None:
-    """Return a Python of this version that is on the machine, or was unpacked."""
+    """Return a Python of this version, the machine's or unpacked."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     places = [*map(Path, os.get_exec_path()), *pyenv.glob(f"{version}.*/bin"), unpacked(version) / "usr" / "bin"]
     return next((place / f"python{version}" for place in places if runs(place / f"python{version}", version)), None)
 
 
 def runs(python: Path, version: str) -> bool:
-    """Whether this is a Python of this version, with the modules that the server needs."""
+    """Whether this Python has the version and the modules needed."""
     code = "import sqlite3, ssl, sys, venv; print('%d.%d' % sys.version_info[:2])"
     try:
         run = subprocess.run([python, "-c", code], capture_output=True, text=True)
@@ -132,7 +134,10 @@ def fetch(version: str) -> Path | None:
 
 
 def tornado(which: str) -> str:
-    """Return the requirement of the oldest or the newest Tornado that requirements.txt allows."""
+    """Return the requirement of the oldest or the newest supported Tornado.
+
+    requirements.txt names them.
+    """
     allowed = re.search(r"^tornado>=([\d.]+),\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert allowed, "requirements.txt says no oldest Tornado"
     return f"tornado=={allowed[1]}" if which == "oldest" else allowed[0]
@@ -146,7 +151,10 @@ def for_units() -> list[str]:
 
 
 def make(python: Path, version: str, which: str, tools: Sequence[str] = ()) -> None:
-    """Make the environment of a Python, a Tornado and some tools, if it is not there."""
+    """Make the environment of a Python, if it is not there.
+
+    It has a Tornado, and tools.
+    """
     home, requirements = HOME / f"{version}-{which}", [tornado(which), *tools]
     note = home / "requirement"
     if note.exists() and note.read_text().split() == requirements and runs(home / "bin" / "python", version):
@@ -159,7 +167,7 @@ def make(python: Path, version: str, which: str, tools: Sequence[str] = ()) -> N
 
 
 def ends() -> tuple[str, str]:
-    """Return the environments of the oldest Python and Tornado, and of the newest."""
+    """Return the names of the oldest and the newest environment."""
     newest = max((name.partition("-")[0] for name in environments()), key=PROMISED.index, default=PROMISED[-1])
     return f"{PROMISED[0]}-oldest", f"{newest}-newest"
 
@@ -170,7 +178,10 @@ def environments() -> list[str]:
 
 
 def look_for_all() -> dict[str, Path]:
-    """Return the Pythons, oldest first; fetch the oldest and the newest where the machine lacks them."""
+    """Return the Pythons, oldest first.
+
+    The oldest and the newest are fetched if the machine lacks them.
+    """
     found = {version: find(version) for version in PROMISED}
     for version in reversed(PROMISED):
         found[version] = found[version] or fetch(version)
@@ -181,13 +192,16 @@ def look_for_all() -> dict[str, Path]:
 
 
 def why_not(version: str, newest: str) -> str:
-    """Say why a Python is not run, where this is the newest that is."""
+    """Return why a Python is not run.
+
+    newest: the newest one that is run.
+    """
     between = PROMISED[0] != version and PROMISED.index(version) < PROMISED.index(newest)
     return "not on this machine" if between else "neither on this machine nor among apt's packages"
 
 
 def main() -> None:
-    """Make an environment for each Python that can be had, and say which cannot."""
+    """Make an environment for each available Python; list the others."""
     HOME.mkdir(exist_ok=True)
     found = look_for_all()
     oldest, newest = min(found, key=PROMISED.index), max(found, key=PROMISED.index)

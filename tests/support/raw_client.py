@@ -1,4 +1,4 @@
-"""The words of the tests that speak to a server over the network.
+"""The words of tests that speak to a server over the network.
 
     async with serve(conformance_server.make_app()) as server:
         client = await server.poll()           # or server.websocket(): a session on either transport
@@ -47,7 +47,10 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 @pytest.fixture
 def io_loop() -> Iterator[IOLoop]:
-    """A loop of its own for each test; pytest-tornado's is set current in a way that Tornado deprecates."""
+    """A loop for each test.
+
+    pytest-tornado's is set current in a way that Tornado deprecates.
+    """
     loop = IOLoop(make_current=False)
     asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
     yield loop
@@ -56,7 +59,10 @@ def io_loop() -> Iterator[IOLoop]:
 
 
 class Clock:
-    """The clock of all servers, which a test puts forward; no beat comes but by `beat`."""
+    """The clock of all servers, moved by the test.
+
+    No beat comes but by `beat`.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
@@ -100,7 +106,7 @@ class Answer(NamedTuple):
 
 
 class Closed(Exception):
-    """The WebSocket was closed by the server; `code` is what it gave, None where it gave none."""
+    """The server closed the WebSocket; `code` is its code or None."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(code)
@@ -108,7 +114,7 @@ class Closed(Exception):
 
 
 class Line(asyncio.Protocol):
-    """A TCP connection. What came before its end is read, whatever the end."""
+    """A TCP connection; data before its end is read, whatever the end."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -137,7 +143,7 @@ class Line(asyncio.Protocol):
         self._transport.write_eof()
 
     def close(self) -> None:
-        """Close it (FIN)."""
+        """Close the connection with a FIN."""
         self._transport.close()
 
     def abort(self) -> None:
@@ -152,7 +158,10 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
     def stop_reading(self, for_good: bool = True) -> None:
-        """Read nothing any more, until the kernel holds the server back; soon, where it is for good."""
+        """Read nothing more, until the kernel blocks the server.
+
+        That is soon if reading never resumes.
+        """
         if for_good and not self._transport.is_closing():
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self._transport.pause_reading()
@@ -192,7 +201,7 @@ class Line(asyncio.Protocol):
         return answer
 
     async def rest(self) -> bytes:
-        """Wait until the server has closed it, or says nothing for long; return what came before."""
+        """Return what comes until the server closes or falls silent."""
         with suppress(asyncio.TimeoutError):
             while not self._over:
                 await self._more()
@@ -218,7 +227,10 @@ class Polling:
         return await self.server.send("GET", address(sid=self.sid))
 
     async def hold(self) -> Line:
-        """Send a GET, and see to it that the server holds it: a harmless POST behind it was answered."""
+        """Send a GET that the server holds.
+
+        A harmless POST behind it was answered, so the GET has been read.
+        """
         line = await self.begin_get()
         assert (await self.post("3")).text == "ok"
         return line
@@ -252,7 +264,9 @@ class Polling:
         return base64.b64decode(packet[1:], validate=True) if packet.startswith("b") else packet
 
     async def ended(self) -> None:
-        """Wait until the server has closed the session, with nothing more to say, and has forgotten it.
+        """Wait until the server has closed and forgotten the session.
+
+        It has nothing more to say.
 
         A client that did what it may not is not told by a last poll.
         """
@@ -264,7 +278,7 @@ class Polling:
             assert (answer.status, answer.json["code"]) == (400, 1)
 
     async def forgotten(self) -> None:
-        """See to it that the server does not know the session any more."""
+        """Check that the server does not know the session any more."""
         answer = await self.server.request("GET", address(sid=self.sid))
         assert (answer.status, answer.json["code"]) == (400, 1)
 
@@ -315,7 +329,7 @@ class WebSocket(Line):
         return data.decode() if opcode == TEXT else data
 
     async def ended(self) -> int | None:
-        """Wait until the server closes, with nothing more to say; return the code it gives."""
+        """Wait until the server closes silently; return its code."""
         try:
             packet = await self.next()
         except Closed as closed:
@@ -327,7 +341,10 @@ Client = Polling | WebSocket
 
 
 class Server:
-    """A server on this machine, as its clients see it. `tls`: what a client trusts, where the server speaks TLS."""
+    """A server on this machine, as its clients see it.
+
+    tls: the context of its clients; None if the server has no TLS.
+    """
 
     def __init__(self, port: int, application: Application | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.port, self.application, self.tls = port, application, tls
@@ -390,7 +407,7 @@ class Server:
         return socket
 
     async def websocket(self, sid: str | None = None) -> WebSocket:
-        """Open a WebSocket: a session of its own, or a candidate for the session of this sid."""
+        """Open a WebSocket: a new session, or a candidate of this sid."""
         socket = await self.handshake(sid=sid)
         answer = await socket.answer()
         assert answer.status == 101, answer
@@ -450,7 +467,10 @@ class _Loud(logging.Handler):
 async def serve(
     application: Application, expect: str = "", kind: type[HTTPServer] | None = None, **options: Any
 ) -> AsyncIterator[Server]:
-    """Serve an application. `expect`: what the one loud line of the log says, where there is one."""
+    """Serve an application.
+
+    expect: what the one loud line of the log says; "" for no such line.
+    """
     (listening,) = bind_sockets(0, "127.0.0.1")
     http = (kind or KIND)(application, **options)
     http.add_sockets([listening])
@@ -486,7 +506,10 @@ async def echo(client: Client, word: str = "still here") -> None:
 
 
 def witnessed(**options: Any) -> tuple[Application, asyncio.Queue[str]]:
-    """The check application, and a queue of the reasons for which clients of its main namespace left."""
+    """The check application, and a queue of its clients' leaving reasons.
+
+    Those of its main namespace.
+    """
     reasons: asyncio.Queue[str] = asyncio.Queue()
 
     class Witnessed(conformance_server.MainHandler):

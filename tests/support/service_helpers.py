@@ -1,4 +1,7 @@
-"""The words of the tests that run the board as a service manager does: with an environment, and with sockets."""
+"""The words of tests that run the board like a service manager.
+
+With an environment, and with sockets.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def complaint(*command: str, handed: Sequence[int] = (), **env: str) -> str:
-    """Run a command that starts the board where it cannot run; return the one line that it says."""
+    """Run a command that fails to start; return its one line."""
     run = subprocess.run(
         command or (sys.executable, "server.py", "--port=0"),
         cwd=ROOT,

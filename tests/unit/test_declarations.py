@@ -1,4 +1,7 @@
-"""What an application declares is checked where it is written, with one line that says what to write."""
+"""What an application declares is checked where it is written.
+
+One line says what to write.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What an event stream does when its socket does not take what it sends; the rest is in test_features."""
+"""An event stream whose socket takes nothing.
+
+The rest is in test_features.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which methods of a handler class answer events, whatever they are decorated with."""
+"""Which methods of a handler class answer events, with any decorator."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_name_of_the_protocol_cannot_be_marked() -> None:
 
 
 def adds_an_argument(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator of an application: the method is given what is known of the user besides."""
+    """A decorator of an application: the method is passed the user."""
 
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any) -> Any:

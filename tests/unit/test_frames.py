@@ -28,7 +28,7 @@ def unmask(mask: bytes, data: bytes) -> bytes:
 
 
 def frame(opcode: int, payload: bytes = b"", *, final: bool = True, reserved: int = 0, mask: bool = True) -> bytes:
-    """A frame as a client writes it; its length in the shortest form."""
+    """A frame as a client writes it, with the shortest length field."""
     head = bytes([final << 7 | reserved << 4 | opcode])
     bit = mask << 7
     if len(payload) < 126:

@@ -1,4 +1,6 @@
-"""The receive loop against Tornado's own: any bytes, cut anywhere, mean the same to both.
+"""The receive loop against Tornado's own: any bytes mean the same.
+
+The bytes are cut anywhere.
 
 What is delivered, what is answered, whether and with what code the connection ends, and in what order.
 """
@@ -35,7 +37,10 @@ def wires_without_sockets() -> Iterator[None]:
 
 
 def encode(first: int, payload: bytes = b"", mask: bytes = b"\x12\x34\x56\x78", width: int | None = None) -> bytes:
-    """Write a frame; `width`: bytes of its length beyond the second byte, where that need not be the shortest form."""
+    """Write a frame.
+
+    width: bytes of its length field beyond the second byte, if it is not to be the shortest.
+    """
     size = len(payload)
     if width is None:
         width = 0 if size < 126 else 2 if size < 1 << 16 else 8
@@ -46,7 +51,10 @@ def encode(first: int, payload: bytes = b"", mask: bytes = b"\x12\x34\x56\x78", 
 
 
 def fragments(kind: tuple[int, bytes], ends: Iterable[int], between: Iterable[bytes] = ()) -> bytes:
-    """Write a message in fragments, with other frames between them. `kind`: its first byte but for FIN; its payload."""
+    """Write a message in fragments, with other frames between them.
+
+    kind: its first byte without FIN.
+    """
     first, payload = kind
     parts = [payload[a:b] for a, b in zip([0, *ends], [*ends, len(payload)], strict=True)]
     heads = [first, *[CONTINUATION for _ in ends]]

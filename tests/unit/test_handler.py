@@ -1,4 +1,7 @@
-"""What an application's author writes and calls, by the test kit: the real code without sockets."""
+"""What an author writes and calls, tested by the test kit.
+
+The code is real, without sockets.
+"""
 
 from __future__ import annotations
 

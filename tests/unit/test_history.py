@@ -1,4 +1,4 @@
-"""Posts are kept, once each, and a database that cannot be used stops nobody."""
+"""Posts are kept once each; a broken database stops no client."""
 
 from __future__ import annotations
 

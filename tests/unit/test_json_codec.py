@@ -1,5 +1,6 @@
-"""JSON that kills other servers: deep, huge, full of keys, not quite Unicode. What is legal comes back as it was said;
-what is not, or cannot be said, harms its sender alone.
+"""JSON that kills other servers: deep, huge, full of keys, broken Unicode.
+
+What is legal comes back unchanged; what is not, or cannot be encoded, harms its sender alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`Hub(json_default=…)`: values that have no JSON form of their own are sent in one that the application chooses."""
+"""`Hub(json_default=…)`: the application chooses the form of other values.
+
+Values that have no JSON form of their own.
+"""
 
 from __future__ import annotations
 

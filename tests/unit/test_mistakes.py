@@ -1,4 +1,4 @@
-"""The mistakes of a first hour, each with the line that says what to write: none is silent.
+"""The mistakes of a first hour: each logs its line.
 
 The numbers are those of the list that was made when an application was built with the library for the first time. What
 goes wrong where something is declared is in test_declarations; the rows here go wrong later.

@@ -1,4 +1,7 @@
-"""What the log says about mistakes of an application: once each, and never as often as a client likes."""
+"""What the log says about an application's mistakes: once each.
+
+Never as often as a client likes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The direction of imports, and the public names: what may know what, and what the library promises to keep."""
+"""The direction of imports, and the public names.
+
+What may know what, and what the library promises to keep.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def module_of(file: Path) -> str:
 
 
 def imports(file: Path, text: str | None = None) -> Iterator[Import]:
-    """All imports of a file, with absolute names: also those of functions and for type checkers."""
+    """All imports of a file, with absolute names.
+
+    Also those in functions and for type checkers.
+    """
     here = module_of(file)
     for node in ast.walk(ast.parse(file.read_text() if text is None else text)):
         if isinstance(node, ast.Import):
@@ -61,7 +67,7 @@ def leads_to(imported: Import, package: str) -> bool:
 
 
 def is_public(imported: Import) -> bool:
-    """Whether an import of the library names a public module, or a public name of one."""
+    """Whether an import names a public module, or its public name."""
     if imported.name == "" or f"{imported.module}.{imported.name}" in PUBLIC:
         return imported.module in PUBLIC
     return imported.module in PUBLIC and imported.name in importlib.import_module(imported.module).__all__

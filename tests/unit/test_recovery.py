@@ -1,4 +1,7 @@
-"""Connection state recovery, by the test kit; with real clients it is tested in test_clients."""
+"""Connection state recovery, by the test kit.
+
+With real clients it is tested in test_clients.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.gen_test
 
 
 class DiaryHandler(SocketIOHandler):
-    """Everyone hears who comes and goes; each client has a name of its own."""
+    """Everyone hears who comes and goes; each client has a name."""
 
     name = ""
 

@@ -611,7 +611,10 @@ def test_a_reader_that_closes_while_others_are_served_stops_no_tick(harness: Har
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Clients come into rooms and go, are stuck and go on, while things are said: each hears what it was there for."""
+    """Clients enter and leave rooms, stall and resume, while events are sent.
+
+    Each hears what was sent while it was there.
+    """
 
     clients, rooms = range(4), range(3)
 

@@ -1,4 +1,7 @@
-"""From one server to the next, without processes: what a hub's snapshot holds, and that a hub takes nothing else."""
+"""What a hub's snapshot holds; a hub takes nothing else.
+
+From one server to the next, without processes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ TAKEN_AT = 1_700_000_000.0
 
 
 class DiaryHandler(SocketIOHandler):
-    """Everyone hears who comes and goes; each client has a name of its own."""
+    """Everyone hears who comes and goes; each client has a name."""
 
     remembered = ("name", "notes")
     name = ""
@@ -64,7 +67,7 @@ def diary(**options: Any) -> Hub:
 
 
 async def ended(hub: Hub) -> Any:
-    """End a server; return what it saves, as it comes back from a file."""
+    """End a server; return its snapshot, as read from a file."""
     hub.draining = True
     hub.close()
     await asyncio.sleep(0)
@@ -611,7 +614,10 @@ def places(data: Any) -> list[tuple[Any, Any]]:
 
 
 def tamper(data: dict[str, Any], draw: Callable[[Any], Any]) -> None:
-    """Change one thing in it: for something else, for something from another place, or for nothing."""
+    """Change one thing in a snapshot.
+
+    It becomes something else, something from another place, or nothing.
+    """
     container, key = draw(st.sampled_from(places(data)))
     other, its_key = draw(st.sampled_from(places(data)))
     change = draw(st.sampled_from(["value", "copy", "gone", "number"]))
@@ -645,7 +651,7 @@ def test_whatever_was_done_to_it_a_hub_takes_all_of_it_or_nothing(data: st.DataO
 
 
 async def works(hub: Hub) -> None:
-    """See to it that a hub serves as any other: nobody is harmed by what it has taken."""
+    """Check that a hub serves as any other after what it took."""
     bystander = await connect(hub)
     clients = []
     for pid in list(hub.recovery._clients):

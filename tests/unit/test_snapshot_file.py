@@ -1,4 +1,7 @@
-"""The file between two servers: it serves once, and whatever is wrong with it, the next server starts."""
+"""The snapshot's file: it serves once.
+
+Whatever is wrong with it, the next server starts.
+"""
 
 from __future__ import annotations
 

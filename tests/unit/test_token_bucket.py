@@ -17,7 +17,7 @@ class Clock:
 
 
 def flood(allowance: TokenBucket, clock: Clock, seconds: float, per_second: float) -> int:
-    """Ask as often as this, and wait as told; return how often it was asked."""
+    """Ask at this rate and wait as told; return the count."""
     asked, end = 0, clock.now + seconds
     while clock.now < end and not allowance.exhausted:
         clock.now += max(1 / per_second, allowance.spend(clock))

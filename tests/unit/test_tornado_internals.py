@@ -1,4 +1,7 @@
-"""What is relied on of Tornado's insides. It runs on the oldest and the newest Tornado that are supported."""
+"""What is relied on of Tornado's insides.
+
+It runs on the oldest and the newest Tornado that are supported.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from handlers.socketio.engineio.tornado_internals import (
 
 
 async def request(handler: type[RequestHandler], *, server_kind: Any = HTTPServer, path: str = "/") -> bytes:
-    """Serve one request over a socket, by Tornado alone, and return its whole answer."""
+    """Serve one request by Tornado alone; return the whole answer."""
     server = server_kind(Application([(path, handler)], log_function=lambda _: None))
     listening = bind_sockets(0, "127.0.0.1")
     server.add_sockets(listening)
