@@ -41,10 +41,10 @@ def call(
     if pending:
         return _wait(watch, method, result, start, settle, context)
     seconds = perf_counter() - start
-    times = watch.times.get(method.name)
-    if times is None or seconds > QUICK:
+    if seconds > QUICK:
         watch.ran(method, seconds)
     else:  # as nearly always, at next to no cost
+        times = watch.times.get(method.name) or watch.add(method)
         times.quick += 1
         times.seconds += seconds
     return settle(method, result, None, *context)

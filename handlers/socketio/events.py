@@ -89,13 +89,11 @@ class EventTable:
     def find(self, event: str) -> EventMethod | None:
         """Return the method of an event; None if there is none."""
         found = self._events.get(event)
-        if found is None:
-            if self._is_scanned():
-                return None
-        elif self._is_current(found):
-            return found.method
-        self._scan(_log)
-        found = self._events.get(event)
+        if found is not None and getattr(self._handler, found.attribute, None) is found.seen:
+            return found.method  # the hot path: what `_is_current` says of nearly all
+        if not (self._is_scanned() if found is None else self._is_current(found)):
+            self._scan(_log)
+            found = self._events.get(event)
         return None if found is None else found.method
 
     def describe_unknown(self, event: str) -> str:
@@ -113,9 +111,11 @@ class EventTable:
             self._scan(_log)
         return self._hooks[name].method
 
-    def overrides(self, name: str) -> bool:
-        """Whether the class has a hook of its own."""
-        return not getattr(self.hook(name).function, _DEFAULT, False)
+    def own_hook(self, name: str) -> EventMethod | None:
+        """Return one of HOOKS if the class has its own, else None."""
+        found = self._hooks[name]
+        hook = found.method if getattr(self._handler, name, None) is found.seen else self.hook(name)
+        return None if getattr(hook.function, _DEFAULT, False) else hook
 
     def _is_current(self, found: _Found) -> bool:
         if found.seen is None:

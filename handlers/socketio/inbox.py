@@ -60,18 +60,20 @@ class Inbox:
         method = events.find(name)
         if method is None:
             self._client.namespace.hub.counters.unknown_events += 1
-            if not events.overrides("on_any"):
+            on_any = events.own_hook("on_any")
+            if on_any is None:
                 self._reject(id_, name, f"Unknown event: {name:.80}", partial(events.describe_unknown, name))
                 return
-            method = events.hook("on_any").about(name)
-        if not method.fits(len(args)):
+            method = on_any.about(name)
+        if not method.min_args <= len(args) <= method.max_args:
             problem = f"{name:.80} takes {method.arity}, and {len(args)} came"
             self._reject(id_, name, problem, partial(method.describe_misfit, name, len(args)))
             return
-        if events.overrides("before_event"):
-            self._queue.take(self._run_before_event, name, method, args, id_)
-        else:
+        before_event = events.own_hook("before_event")
+        if before_event is None:
             self._queue.take(self._run, method, args, id_)
+        else:
+            self._queue.take(self._run_before_event, before_event, name, method, args, id_)
 
     def receive_all(self, events: Iterable[Event]) -> None:
         """Handle events that came earlier, as long as the client is there."""
@@ -87,18 +89,15 @@ class Inbox:
         if id_ is not None:
             self._queue.take(self._answer, id_, Refused(describe() if hub.debug else problem).payload)
 
-    @property
-    def _is_sent_away(self) -> bool:
-        """Whether waiting events are dropped, because the server disconnected the client."""
-        return self._client.left and self._client.disconnect_reason == SENT_AWAY
-
     def _run_before_event(
-        self, name: str, method: EventMethod, args: list[Any], id_: int | None
+        self, hook: EventMethod, name: str, method: EventMethod, args: list[Any], id_: int | None
     ) -> Awaitable[None] | None:
-        if self._is_sent_away:
+        client = self._client
+        if client.left and client.disconnect_reason == SENT_AWAY:  # its waiting events are dropped
             return None
-        watch, hook = self._client.namespace.watch, self._client.namespace.events.hook("before_event")
-        return call(watch, hook, self._client.handler, [name, args], self._settle_before_event, method, args, id_)
+        return call(
+            client.namespace.watch, hook, client.handler, [name, args], self._settle_before_event, method, args, id_
+        )
 
     def _settle_before_event(
         self,
@@ -117,9 +116,10 @@ class Inbox:
         return self._run(method, args, id_)
 
     def _run(self, method: EventMethod, args: list[Any], id_: int | None) -> Awaitable[None] | None:
-        if self._is_sent_away:
+        client = self._client
+        if client.left and client.disconnect_reason == SENT_AWAY:
             return None
-        return call(self._client.namespace.watch, method, self._client.handler, args, self._settle_event, id_)
+        return call(client.namespace.watch, method, client.handler, args, self._settle_event, id_)
 
     def _settle_event(self, method: EventMethod, result: Any, error: BaseException | None, id_: int | None) -> None:
         if error is not None:

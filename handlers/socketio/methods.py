@@ -43,10 +43,6 @@ class EventMethod(NamedTuple):
         function = self.function
         return self._replace(function=lambda handler, *args: function(handler, event, *args), event=event)
 
-    def fits(self, number: int) -> bool:
-        """Whether the method can be called with as many arguments."""
-        return self.min_args <= number <= self.max_args
-
     def describe_misfit(self, event: str, number: int) -> str:
         """Return a hint for the author about a wrong number of arguments."""
         return f"{self.name} takes {self.arity}, {number} came with {event!r:.80}"

@@ -74,13 +74,14 @@ class MethodWatch:
 
     def ended(self, method: EventMethod, seconds: float) -> None:
         """Count a call, with the time for which it waited."""
-        (self.times.get(method.name) or self._add(method)).add(seconds)
+        (self.times.get(method.name) or self.add(method)).add(seconds)
 
     def failed(self, method: EventMethod) -> None:
         """Count a failure."""
-        (self.times.get(method.name) or self._add(method)).errors += 1
+        (self.times.get(method.name) or self.add(method)).errors += 1
 
-    def _add(self, method: EventMethod) -> MethodTimes:
+    def add(self, method: EventMethod) -> MethodTimes:
+        """Return the times of a method that has none yet."""
         times = self.times[method.name] = self.events.setdefault(method.label, MethodTimes())
         return times
 

@@ -32,9 +32,8 @@ class Derivable:
 
     __slots__ = ("_derived",)
 
-    def __init__(self) -> None:
-        # Pairs of a function and its result. For one or two pairs a dictionary would need three times the memory.
-        self._derived: tuple[tuple[Callable[..., Any], Any], ...] = ()
+    _derived: tuple[tuple[Callable[..., Any], Any], ...]
+    """Pairs of a function and its result. For one or two pairs a dictionary would need three times the memory."""
 
     def derive(self: D, make: Callable[[D], T]) -> T:
         """Return the result of a function of this value.
@@ -64,7 +63,7 @@ class Entry(Derivable):
     def __init__(
         self, offset: int, packets: Sequence[Packet], volatile: bool = False, replayable: bool = False
     ) -> None:
-        super().__init__()
+        self._derived = ()
         self.offset = offset
         self.packets = packets
         self.volatile = volatile
@@ -80,7 +79,7 @@ class Slice(Derivable):
     __slots__ = ("entries",)
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        super().__init__()
+        self._derived = ()
         self.entries = entries
 
     def __bool__(self) -> bool:

@@ -121,11 +121,9 @@ class WebSocketProtocol(HandshakeOnly):
     # -- for the connection
 
     def data_received(self, data: bytes) -> None:
-        """Handle received bytes."""
-        self._received = iter(self._reader.feed(data))
-        self._take_received()
-
-    def _take_received(self) -> None:
+        """Handle received bytes; none: go on after a pause."""
+        if data:
+            self._received = iter(self._reader.feed(data))
         try:
             for message in self._received:
                 if self.client_terminated:
@@ -141,12 +139,12 @@ class WebSocketProtocol(HandshakeOnly):
                     self._pause(pause)
                     return
         except WebSocketProtocolError as violation:
-            self._part(violation)
+            self._fail(violation)
         if self._paused and self._connection is not None:
             self._paused = False
             self._connection.resume_reading()
 
-    def _part(self, violation: WebSocketProtocolError) -> None:
+    def _fail(self, violation: WebSocketProtocolError) -> None:
         self.close(violation.code, str(violation))
         self._receiver.on_protocol_error(violation)
         self.client_terminated = True  # ignore all data after it (§7.1.7)
@@ -157,7 +155,7 @@ class WebSocketProtocol(HandshakeOnly):
         if self._connection is not None and not self._paused:
             self._paused = True
             self._connection.pause_reading()
-        self._loop.call_later(seconds, self._take_received)
+        self._loop.call_later(seconds, self.data_received, b"")
 
     def drained(self) -> None:
         """Answer the last ping of the meantime, then call the transport."""
