@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+INTERNAL_ERROR = Refused("Internal error")
+"""What a client is told of a failure: nothing about it."""
 FORBIDDEN = Refused("Forbidden")
 """What a client is told that `authenticate` or `before_event` refuses without a reason."""
 
