@@ -41,7 +41,7 @@ test-fast: $(VENV)/.test   ## the unit tests and the quick journeys, in less tha
 
 # Where no file may grow, coverage cannot write its own.
 coverage: $(VENV)/.test    ## lines and branches that no test without a browser or Node.js runs; takes minutes
-	ASYNC_TEST_TIMEOUT=60 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -k "not on_a_full_disk" \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -k "not on_a_full_disk" \
 	  --cov --cov-report=term-missing:skip-covered $(FAST) $(SLOWER:%=tests/journeys/test_%.py) $(ARGS)
 
 format: $(VENV)/.test      ## write the code as ruff wants it

@@ -31,6 +31,9 @@ from handlers.socketio.engineio import http_server
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
+# Of Tornado's own test cases; those of pytest-tornado have theirs in pyproject.toml.
+os.environ.setdefault("ASYNC_TEST_TIMEOUT", "60")
+
 # For `make test-fast`, and for other Pythons, where not every input is tried again.
 settings.register_profile("few", max_examples=10)
 

@@ -35,9 +35,9 @@ from tornado.web import Application
 from handlers.socketio import Engine, Hub, routes
 from handlers.socketio.engineio.http_server import Server as OurHTTPServer
 
-WAIT = 5
+WAIT = 30
 """Seconds after which what should have come counts as missing."""
-JOURNEY = pytest.mark.gen_test(timeout=20)
+JOURNEY = pytest.mark.gen_test
 """Marks tests that are `async def`; their file imports `io_loop` too."""
 KIND: type[HTTPServer] = OurHTTPServer
 """The HTTP server, where a test does not say."""

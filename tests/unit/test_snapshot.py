@@ -127,6 +127,25 @@ async def test_a_client_has_its_id_rooms_and_remembered_attributes_and_gets_what
     assert (await settled(ann))[-1] == ("said", 7)
 
 
+async def test_a_room_that_each_handler_enters_at_first_is_not_entered_again() -> None:
+    class LobbyHandler(DiaryHandler):
+        def __init__(self) -> None:
+            self.enter("lobby")
+
+    hub = Hub({"/": LobbyHandler})
+    hub.start(Clock(hub))
+    ann = await connect(hub, recovery=True)
+    assert await ann.call("whoami") == ["", ["lobby"], False]
+    await ann.call("part", "lobby")
+    ann.drop()
+    data = await ended(hub)
+    following = Hub({"/": LobbyHandler})
+    following.start(Clock(following))
+    following.restore(data, TAKEN_AT + 1)
+    await comes_back(ann, following)
+    assert await ann.call("whoami") == ["", [], True]
+
+
 async def test_what_is_said_until_the_end_is_not_missed_by_those_who_were_disconnected_before() -> None:
     hub = diary()
     ann, bob = await connect(hub, recovery=True), await connect(hub, recovery=True)
