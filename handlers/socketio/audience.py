@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .engineio.codec.packet import Packet
@@ -144,7 +145,7 @@ class Audience:
         if unknown:
             refuse_keywords("emit", unknown)
         encoded = packets(event_message(self._namespace.name, event, args), self._namespace.hub.json_default)
-        self._perform(lambda: self._publish(event, encoded, keep))
+        self._perform(partial(self._publish, event, encoded, keep))
         return DONE
 
     def _publish(self, event: str, encoded: Sequence[Packet], keep: int) -> None:

@@ -1,4 +1,4 @@
-"""A client's request to enter its namespace, or to come back: `authenticate` decides.
+"""Requests to join a namespace, or to come back: `authenticate` decides.
 
 Source: Socket.IO protocol, revision 5, "Connection to a namespace"; recovery as in Node's socket.io.
 """
@@ -116,7 +116,7 @@ class Entering(ABC):
 
 
 class Joining(Entering):
-    """The request of a new client; what is sent to it waits for its admission."""
+    """The request of a new client: what is sent to it waits."""
 
     __slots__ = ("deferred",)
 

@@ -159,7 +159,7 @@ class Hub(Engine):
 
         For code outside its handlers. Raises KeyError for a namespace that is not declared.
         """
-        return Audience(self._declared(namespace))
+        return Audience(self.namespaces.get(namespace) or self._declared(namespace))
 
     @property
     def threadsafe(self) -> ThreadsafeHub:
