@@ -1,13 +1,15 @@
-"""The library as others have it: installed from its wheel, beside an application with a package `handlers` of its own.
+"""The library installed from its wheel, beside an application's own `handlers`.
 
 On the oldest Python with the oldest Tornado, and on the newest of both that can be had.
 """
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,13 +20,18 @@ from urllib.request import urlopen
 
 import pytest
 from conftest import PATIENCE, ROOT, Server, wait_until
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 from pythons import ends, find, tornado
 from service_helpers import free_port, running
 from socketio import AsyncSimpleClient
 
+import handlers.socketio
+from handlers.socketio import testing
+
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+expect.set_options(timeout=1000 * PATIENCE)
 LIBRARY = ROOT / "handlers" / "socketio"
+DOCUMENTS = ROOT / "examples" / "documents"
 Record = Callable[[str, object], None]
 Visit = Callable[[str], Awaitable[Page]]
 
@@ -47,7 +54,7 @@ print(tornado_socketio.__file__, sys.version.split()[0], version("tornado"))
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Run a command that has to succeed, in an environment that says nothing of this checkout."""
+    """Run a command that must succeed, without this checkout's environment."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
@@ -74,7 +81,10 @@ def the_one(dist: Path, pattern: str) -> Path:
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An application of somebody else's; the README's first example is in it, and the test of docs/testing.md."""
+    """An application with the README's first example.
+
+    It also has the test of docs/testing.md.
+    """
     folder = tmp_path_factory.mktemp("application")
     package = folder / "handlers"
     package.mkdir()
@@ -161,3 +171,71 @@ async def test_the_browser_client_is_served(chat: Server, name: str) -> None:
 
     script = await asyncio.to_thread(fetch)
     assert script.startswith((LIBRARY / "browser" / "socket.io.js").read_bytes())
+
+
+# -- an application with login, presence and upload: examples/documents
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example application, in a folder that knows nothing of this checkout."""
+    return Path(shutil.copytree(DOCUMENTS, tmp_path_factory.mktemp("examples") / "documents"))
+
+
+@pytest.fixture(scope="module")
+def documents_server(python: Path, documents: Path) -> Iterator[Server]:
+    server = Server(python, "-W", "error", "app.py", "--port={port}", cwd=documents)
+    server.port = free_port()
+    with running(server) as process:
+        yield process
+    assert not re.search(r"Warning|Traceback|ERROR", "\n".join(process.lines)), process.lines
+
+
+def test_the_example_application_is_short_and_uses_public_names() -> None:
+    python = {path: path.read_text() for path in DOCUMENTS.rglob("*.py")}
+    public = {"tornado_socketio": handlers.socketio.__all__, "tornado_socketio.testing": testing.__all__}
+    for source in python.values():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tornado_socketio"):
+                assert {alias.name for alias in node.names} <= set(public[str(node.module)])
+    written = [text for path, text in python.items() if path.parent.name != "tests"]
+    pages = [page.read_text() for page in DOCUMENTS.rglob("*.html")]
+    assert len(pages) == 2
+    assert sum(len(text.splitlines()) for text in [*written, *pages]) < 200
+
+
+def test_the_example_application_passes_its_own_tests(python: Path, documents: Path) -> None:
+    said = run(python, "-W", "error", "-m", "unittest", "tests.test_documents", cwd=documents)
+    assert re.search(r"^Ran \d+ tests in \S+\n\nOK$", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize("python", ends()[:1], indirect=True)
+def test_the_example_application_passes_mypy_strict(python: Path, documents: Path) -> None:
+    checked = ("app.py", "handlers", "tests/test_documents.py")
+    run(sys.executable, "-m", "mypy", "--strict", "--python-executable", python, *checked, cwd=documents)
+
+
+async def test_the_example_application_in_a_browser(documents_server: Server, visit: Visit, tmp_path: Path) -> None:
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(200_000))
+
+    async def log_in(name: str) -> Page:
+        page = await visit(documents_server.url)
+        await page.fill("[name=name]", name)
+        await page.click("button")
+        return page
+
+    ann, bob = await log_in("Ann"), await log_in("Bob")
+    tab = await ann.context.new_page()
+    await tab.goto(ann.url)
+    for page in (ann, bob, tab):
+        await expect(page.locator("#people")).to_have_text("Ann, Bob")
+    await ann.set_input_files("#file", large)
+    for page in (ann, bob, tab):
+        await expect(page.locator("#files a")).to_have_text(["large.bin"])
+        await expect(page.locator("#progress")).to_have_attribute("value", "1")
+    answer = await bob.request.get(await bob.locator("#files a").evaluate("link => link.href"))
+    assert await answer.body() == large.read_bytes()
+    await tab.close()
+    await bob.close()
+    await expect(ann.locator("#people")).to_have_text("Ann")

@@ -1,0 +1,1 @@
+"""The application's own package, whose name the library leaves alone."""
