@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from conftest import PATIENCE, ROOT, Server, wait_until
+from conftest import JS, PATIENCE, ROOT, Server, wait_until
 from playwright.async_api import Page, expect
 from pythons import ends, find, tornado
 from service_helpers import free_port, running
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 expect.set_options(timeout=1000 * PATIENCE)
 LIBRARY = ROOT / "handlers" / "socketio"
 DOCUMENTS = ROOT / "examples" / "documents"
+PORT = ROOT / "examples" / "port"
 Record = Callable[[str, object], None]
 Visit = Callable[[str], Awaitable[Page]]
 
@@ -210,8 +212,8 @@ def test_the_example_application_passes_its_own_tests(python: Path, documents: P
 
 
 @pytest.mark.parametrize("python", ends()[:1], indirect=True)
-def test_the_example_application_passes_mypy_strict(python: Path, documents: Path) -> None:
-    checked = ("app.py", "handlers", "tests/test_documents.py")
+def test_the_applications_of_the_examples_pass_mypy_strict(python: Path, documents: Path) -> None:
+    checked = ("app.py", "handlers", "tests/test_documents.py", PORT / "after.py")
     run(sys.executable, "-m", "mypy", "--strict", "--python-executable", python, *checked, cwd=documents)
 
 
@@ -239,3 +241,36 @@ async def test_the_example_application_in_a_browser(documents_server: Server, vi
     await tab.close()
     await bob.close()
     await expect(ann.locator("#people")).to_have_text("Ann")
+
+
+# -- an application on python-socketio, and its port: examples/port
+
+
+async def hear(node: str, *command: str | Path) -> dict[str, object]:
+    """What the official client hears of an application."""
+    server = Server(*command, "{port}", cwd=PORT)
+    server.port = free_port()
+    with running(server):
+        script = await asyncio.create_subprocess_exec(node, JS / "port.mjs", server.url, stdout=subprocess.PIPE)
+        said, _ = await script.communicate()
+    assert script.returncode == 0
+    return dict(json.loads(said))
+
+
+def meant_differences() -> dict[str, list[object]]:
+    """The rows of docs/migrating.md: what was tried, and both answers."""
+    page = (ROOT / "docs" / "migrating.md").read_text().partition("### What a client notices")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| `([^|]+)` \| `([^|]+)` \|$", page, re.M)
+    ways = ("websocket", "polling")
+    named = [(what if what.endswith(")") else f"{what} ({way})", answers) for what, *answers in rows for way in ways]
+    return {what: [json.loads(answer) for answer in answers] for what, answers in named}
+
+
+@pytest.mark.parametrize("python", ends()[:1], indirect=True)
+async def test_a_client_of_the_port_hears_what_the_page_on_migrating_says(python: Path, node: str) -> None:
+    before = await hear(node, sys.executable, PORT / "before.py")
+    after = await hear(node, python, "-W", "error", PORT / "after.py")
+    assert before.keys() == after.keys()
+    assert len(before) > 60
+    differences = {what: [before[what], after[what]] for what in before if before[what] != after[what]}
+    assert differences == meant_differences()
