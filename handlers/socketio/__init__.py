@@ -21,6 +21,7 @@ from .hub import Hub
 from .routes import event_stream, routes
 
 __version__ = "1.0.0"
+"""The version of the library: https://semver.org."""
 
 __all__ = [
     "UNREAD_TIMEOUT",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 import handlers.socketio as library
+from docs import reference
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = "handlers.socketio"
@@ -148,13 +150,24 @@ def test_an_arrow_that_points_the_right_way_is_none_of_those(file: str, line: st
 
 
 def test_every_public_name_is_there_and_in_the_reference() -> None:
-    page = (ROOT / "docs" / "reference.md").read_text()
-    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", reference.write(), re.MULTILINE | re.DOTALL))
     assert [name.replace("tornado_socketio", LIBRARY) for name in sections] == list(PUBLIC)
     for module, text in zip(map(importlib.import_module, PUBLIC), sections.values(), strict=True):
         documented = re.findall(r"^\| `(\w+)` \| \S", text, re.MULTILINE)
-        assert sorted(documented) == sorted(module.__all__), module.__name__
+        assert documented == module.__all__, module.__name__
         assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    assert reference.PAGE.read_text() == reference.write(), "run `python docs/reference.py`"
+
+
+def test_the_reference_leaves_out_only_what_is_there() -> None:
+    for name, hidden in reference.INTERNAL.items():
+        kind = next(getattr(module, name) for module in map(importlib.import_module, PUBLIC) if hasattr(module, name))
+        source = "".join(inspect.getsource(each) for each in kind.__mro__ if each.__module__.startswith(LIBRARY))
+        for member in hidden.split():
+            assert re.search(rf"\b{member}\b", source), f"{name}.{member}: take it out of INTERNAL"
 
 
 def test_the_version_is_in_one_place() -> None:

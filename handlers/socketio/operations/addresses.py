@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 LOOPBACK = ("127.0.0.0/8", "::1")
+"""The addresses of this machine."""
 
 
 NAMED_BY = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")

@@ -25,6 +25,7 @@ TRACEBACK_LIMIT = 20_000
 FIELDS = ("id", "address", "transport", "reason", "fault", "seconds")
 """Attributes of a record (`extra`) that JSON writes as fields of their own."""
 FORMATS = ("text", "json")
+"""Names of the log formats."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
