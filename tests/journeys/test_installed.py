@@ -21,6 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 from conftest import JS, PATIENCE, ROOT, Server, wait_until
+from documented import blocks
 from playwright.async_api import Page, expect
 from pythons import ends, find, tornado
 from service_helpers import free_port, running
@@ -158,6 +159,13 @@ async def test_the_example_of_the_readme_is_talked_to(chat: Server) -> None:
         await bob.emit("say", "hello")
         for client in (ann, bob):
             assert await client.receive(timeout=PATIENCE) == ["said", {"by": bob.sid, "text": "hello"}]
+
+
+async def test_the_readmes_client_of_another_language_connects(chat: Server) -> None:
+    (code,) = [block.code for block in blocks("README.md") if block.reason]
+    assert "http://localhost:3000" in code
+    said = await asyncio.to_thread(run, sys.executable, "-c", code.replace("http://localhost:3000", chat.url))
+    assert re.fullmatch(r"\['said', \{'by': '[\w-]+', 'text': 'hello'\}\]\n", said)
 
 
 async def test_the_page_of_the_readme_runs_the_browser_client(chat: Server, visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""Logging in with what the application has: the code of docs/logins.md, over the wire and in the test kit."""
+"""The code of docs/logins.md, over the wire and in the test kit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from handlers.socketio.testing import TestClient, connect
 pytestmark = JOURNEY
 
 SECRET = "a secret of the tests"
-PAGE = run_page("logins.md")
+PAGE = run_page("docs/logins.md")
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
 
@@ -36,7 +36,7 @@ def cookie(name: str, clock: Any = None) -> dict[str, str]:
 
 
 class Provider:
-    """Knows one person."""
+    """Knows one person, Ann."""
 
     async def person_of(self, code: str) -> dict[str, str]:
         return {"code": code, "name": "Ann"}
