@@ -31,8 +31,6 @@ FORBIDDEN = re.compile(
 )
 POINTS_AWAY = re.compile(r"\b(it|its|this|that|these|those|them|one|ones|none)\b", re.IGNORECASE)
 """A docstring of three words with one of these says nothing: "Send it."."""
-LONG_STILL = ("tests/",)
-"""Folders whose docstrings are not yet held to twelve words."""
 
 
 def files() -> Iterator[Path]:
@@ -60,7 +58,7 @@ def test_a_docstring_says_what_in_at_most_twelve_words() -> None:
     found = []
     for path in files():
         name = str(path.relative_to(ROOT))
-        for line in first_lines(path) if name.endswith(".py") and not name.startswith(LONG_STILL) else ():
+        for line in first_lines(path) if name.endswith(".py") else ():
             words = line.split()
             if len(words) > 12 or (len(words) <= 3 and POINTS_AWAY.search(line)):
                 found.append(f"{name}: {line}")
