@@ -85,11 +85,20 @@ def test_the_map_has_every_module_and_nothing_else() -> None:
         assert any(path.is_dir() for path in [ROOT / folder, *(ROOT / "handlers" / "socketio").rglob(folder)]), folder
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:
-        for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
-            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+            there = page.parent / target if target else page
+            assert target.startswith("http") or there.exists(), f"{page.name}: {target}"
+            if anchor and not target.startswith("http"):
+                assert anchor in anchors(there), f"{page.name}: {target}#{anchor}"
 
 
 def test_each_promise_is_held_by_tests_that_are_there() -> None:
