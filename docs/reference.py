@@ -34,6 +34,7 @@ INTERNAL = {
     "note_refusal now open open_packet period pong start told",
     "Hub": "beat expect_attachments home idle_sessions join namespace prune running start",
     "Server": "close_all_connections handle_stream reclaim start_request",
+    "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",
     "GuardedHandler": "set_default_headers",
     "TestClient": "deliver end release",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tornado.options import Error, define, options, parse_command_line
 
@@ -47,11 +49,26 @@ define("certfile", default="", type=str, help="PEM file of the TLS certificate; 
 define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds the key")
 define("debug", default=False, help="restart when code changes, show tracebacks in the browser")
 
+HUB = (
+    "ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "recovery", "presence_grace",
+    "max_backlog", "rate", "max_clients", "max_per_address", "handshake_rate", "compress",
+)  # fmt: skip
+"""Options that are parameters of `Hub`."""
+ACCESS = ("origins", "trust_proxy")
+"""Options that are parameters of `routes` and `event_stream`."""
+SERVE = ("port", "address", "drain", "state", "trust_proxy", "certfile", "keyfile")
+"""Options that are parameters of `serve`."""
+
 POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog", "keep")
 
 NOT_NEGATIVE = (
     "rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace", "drain",
 )  # fmt: skip
+
+
+def chosen(names: Iterable[str]) -> dict[str, Any]:
+    """Return the values of these options, by name."""
+    return {name: getattr(options, name) for name in names}
 
 
 def read_options() -> None:
@@ -80,9 +97,7 @@ def read_options() -> None:
         exit_with(f"--port must be from 0 to 65535, got {options.port}")
     _check_words()
     _check_origins()
-    _check_state()
     _check_database()
-    _check_certificate()
     configure_logging(options.log_format)
 
 
@@ -110,20 +125,3 @@ def _check_database() -> None:
         exit_with(f"--database must be a file, or :memory:, got {path or 'nothing'}")
     if not Path(path).parent.is_dir():
         exit_with(f"--database={path}: there is no folder {Path(path).parent}: create it")
-
-
-def _check_certificate() -> None:
-    if options.keyfile and not options.certfile:
-        exit_with(f"--keyfile={options.keyfile} needs a certificate: give --certfile, too")
-
-
-def _check_state() -> None:
-    path = Path(options.state)
-    if not options.state:
-        return
-    if not path.parent.is_dir():
-        exit_with(f"--state={path}: there is no folder {path.parent}: create it")
-    if path.is_dir():
-        exit_with(f"--state must be a file, got the folder {path}")
-    if not options.recovery:
-        exit_with(f"--state={path} needs recovery: omit --state, or give a --recovery greater than 0")

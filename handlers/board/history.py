@@ -15,8 +15,9 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from .archive import Post, SQLiteFile
@@ -82,6 +83,15 @@ class History:
     async def close(self) -> None:
         """Close the database; posts that are added later are not saved."""
         await self._do(self._store.close)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[History]:
+        """Open the database, and close it at the end."""
+        await self.open()
+        try:
+            yield self
+        finally:
+            await self.close()
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

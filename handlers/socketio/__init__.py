@@ -18,7 +18,7 @@ from .events import event
 from .gauges import Gauges, read_gauges
 from .handler import SocketIOHandler
 from .hub import Hub
-from .routes import event_stream, routes
+from .routes import Rules, event_stream, routes
 
 __version__ = "1.0.0"
 """The version of the library: https://semver.org."""
@@ -35,6 +35,7 @@ __all__ = [
     "Origins",
     "Refused",
     "RepeatingTimer",
+    "Rules",
     "Server",
     "SocketIOHandler",
     "__version__",

@@ -122,6 +122,18 @@ class Hub(Engine):
             compress=compress,
         )
 
+    def declare(self, name: str, handler: type[SocketIOHandler]) -> None:
+        """Add a namespace; its name goes before all expressions.
+
+        Raises TypeError or ValueError for what cannot be, also for a name that is declared already.
+        """
+        check_handlers({name: handler}, SocketIOHandler)
+        if name in self._handlers:
+            raise ValueError(f"the hub has a namespace {name!r:.80} already: declare it under another name")
+        self._handlers = {name: handler, **self._handlers}
+        self._events[handler] = EventTable(handler)
+        self.watches.insert(0, MethodWatch(name, self.notices))
+
     def start(self, loop: Loop, offset: int = 0) -> None:
         """Serve on this loop, from nothing, by the thread that calls."""
         super().start(loop, offset)

@@ -38,7 +38,10 @@ class TransportMatches(Matcher):
 
 
 class Rules(Sequence[tuple[Any, ...]]):
-    """URL rules to unpack into an application: `[*rules]`; `[rules]` raises TypeError."""
+    """URL rules to unpack into an application: `[*rules]`; `[rules]` raises TypeError.
+
+    call: how they were made, `routes(hub)`, for its message.
+    """
 
     def __init__(self, call: str, rules: list[tuple[Any, ...]]) -> None:
         self._call = call

@@ -17,14 +17,13 @@ from tornado.web import Application
 from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
 from handlers.socketio.operations.addresses import LOOPBACK, Addresses
 from handlers.socketio.operations.admin import admin
-from handlers.socketio.operations.lag import LoopLag
 from server import log_request
 
 
 def application(hub: Hub | None = None, addresses: Any = LOOPBACK, trouble: Any = ()) -> Application:
     hub = hub or Hub({"/": SocketIOHandler})
-    rules = [*admin(hub, addresses), *routes(hub), *event_stream(hub)]
-    return Application(rules, hub=hub, lag=LoopLag(), trouble=list(trouble), log_function=log_request)
+    rules = [*admin(hub, addresses, checks=trouble), *routes(hub), *event_stream(hub)]
+    return Application(rules, hub=hub, log_function=log_request)
 
 
 # -- how it is

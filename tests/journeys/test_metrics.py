@@ -446,19 +446,15 @@ async def test_a_client_that_is_slowed_down() -> None:
 
 async def test_a_loop_that_was_kept_waiting() -> None:
     application = make_app(talk())
-    lag: LoopLag = application.settings["lag"]
     async with serve(application) as server, watching(server) as moved:
-        lag.start()
         time.sleep(0.35)  # noqa: ASYNC251 (that is the point)
         while not (await moved())("socketio_loop_lag_seconds_count"):
             await asyncio.sleep(0)
-        lag.stop()
         change = await moved()
     looks = change("socketio_loop_lag_seconds_count")
     assert change("socketio_loop_lag_seconds_bucket", le="+Inf") == looks
     assert change("socketio_loop_lag_seconds_bucket", le="0.2") < looks
     assert change("socketio_loop_lag_seconds_sum") >= 0.24
-    assert lag.quantile(1) >= 0.24
 
 
 def test_lag_in_numbers() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from inside import status_of, without_samples
 from raw_client import (
     JOURNEY,
     Client,
@@ -22,6 +23,7 @@ from raw_client import (
 )
 from test_headers import Inline
 from tornado.options import options
+from tornado.web import Application
 
 from handlers.socketio import Hub, SocketIOHandler
 from handlers.socketio.counters import TRANSPORTS
@@ -32,7 +34,13 @@ from handlers.socketio.operations import process
 from handlers.socketio.operations.lag import LoopLag
 from handlers.socketio.operations.status import page as status
 from handlers.socketio.operations.status.samples import KEPT, Samples
-from server import make_app
+from server import make_app as make_board
+
+
+def make_app() -> Application:
+    """The board, which takes no samples but those of a test."""
+    return without_samples(make_board())
+
 
 STRANGER = "127.0.0.1 may not see this: add it to the admin addresses"
 
@@ -227,7 +235,7 @@ async def test_the_address_is_that_of_the_request_that_opened_the_connection() -
 async def test_a_newcomer_is_told_what_there_was_and_what_there_is() -> None:
     app = make_app()
     async with serve(app) as server:
-        watched = app.settings["status"]
+        watched = status_of(app)
         for second in range(3):
             watched.samples.take(online=second, now=float(second), at=float(second))
         client = await server.websocket()
@@ -251,7 +259,7 @@ async def test_a_newcomer_is_told_even_where_no_sample_was_taken() -> None:
 async def watching(server: Server) -> Any:
     """Open the status page's namespace; return a function that takes a sample."""
     assert server.application is not None
-    watched = server.application.settings["status"]
+    watched = status_of(server.application)
     client = await server.websocket()
     await look_on(client)
     await told(client, "history")
@@ -346,7 +354,7 @@ async def test_a_refusal_is_told_without_what_is_not_to_be_seen() -> None:
 async def test_where_nobody_looks_on_nothing_is_said() -> None:
     app = make_app()
     async with serve(app) as server:
-        hub, watched = app.settings["hub"], app.settings["status"]
+        hub, watched = app.settings["hub"], status_of(app)
         watched.look()
         await join(await server.websocket())
         client = await server.websocket()
@@ -376,7 +384,7 @@ async def test_it_looks_when_it_starts_and_then_again_and_again(monkeypatch: Any
     monkeypatch.setattr(status, "PERIOD", 0.01)
     app = make_app()
     async with serve(app) as server:
-        watched = app.settings["status"]
+        watched = status_of(app)
         watched.start()
         assert len(list(watched.samples)) == 1
         client = await server.websocket()
@@ -385,4 +393,3 @@ async def test_it_looks_when_it_starts_and_then_again_and_again(monkeypatch: Any
         times = [(await told(client))["sample"]["at"] for _ in range(4)]
         assert times == sorted(times)
         assert len(set(times)) > 2
-        watched.stop()

@@ -147,7 +147,7 @@ def test_it_says_in_one_line_what_is_wrong_with_a_certificate(spoil: Callable[[F
 
 
 def test_it_says_in_one_line_that_a_key_alone_is_not_enough(files: Files) -> None:
-    assert "give --certfile" in complaint(*START, files.options[1])
+    assert "give certfile" in complaint(*START, files.options[1])
 
 
 @JOURNEY

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import raw_client
 from conftest import JS, PATIENCE, board, wait_until
+from inside import status_of, without_samples
 from playwright.async_api import Page, expect
 from test_page import arrival, expect_lines, settled, welcome
 from tornado.web import Application
@@ -47,7 +48,7 @@ class Observed:
 
     def __init__(self, application: Application, url: str, visit: Callable[..., Awaitable[Page]]) -> None:
         self.hub = application.settings["hub"]
-        self.status: Status = application.settings["status"]
+        self.status: Status = status_of(application)
         self.url = url
         self.server = raw_client.Server(urlsplit(url).port or 0, application)
         self._visit = visit
@@ -78,7 +79,7 @@ class Observed:
 
 @pytest.fixture
 def observed(serve: Any, visit: Any) -> Observed:
-    application = make_app()
+    application = without_samples(make_app())
     return Observed(application, serve(application), visit)
 
 

@@ -24,6 +24,17 @@ def hub_of(application: Application) -> Any:
     return application.wildcard_router.rules[0].target_kwargs["access"].engine
 
 
+def status_of(application: Application) -> Any:
+    """Return what the status page of an application shows."""
+    return application.settings["hub"].namespace("/status").handler.status
+
+
+def without_samples(application: Application) -> Application:
+    """Have no samples taken but by a test."""
+    application.settings["hub"].when_started.clear()
+    return application
+
+
 def session_of(handler: Any) -> Session:
     """Return the session of a client, by its handler."""
     return client_of(handler).session

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, event
-from handlers.socketio.operations import LoopLag
+from handlers.socketio.operations.lag import LoopLag
 from handlers.socketio.operations.metrics import write_metrics
 from handlers.socketio.testing import connect
 

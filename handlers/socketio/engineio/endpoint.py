@@ -38,6 +38,8 @@ def start_clock(engine: Engine) -> None:
 
     timer = RepeatingTimer(beat, engine.period)
     timer.start()
+    for function in engine.when_started:
+        function()
 
 
 class Endpoint(RequestHandler):

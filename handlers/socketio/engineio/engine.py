@@ -94,6 +94,8 @@ class Engine:
         self._settings_adopted = False
         self.draining = False
         """Whether the server shuts down; `/healthz` tells load balancers."""
+        self.when_started: list[Callable[[], object]] = []
+        """Functions to call on the loop when the clock starts there."""
         self._reset()
         self.delivery = Delivery(max_backlog, self.counters)
 

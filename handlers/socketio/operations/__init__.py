@@ -8,13 +8,12 @@ An application imports these names from here. These modules use only the public 
 from .addresses import LOOPBACK, Addresses
 from .admin import admin
 from .errors import exit_with
-from .lag import LoopLag
 from .logs import FORMATS, configure_logging, log_request
+from .serve import serve
 from .shutdown import drain, shutdown_event
 from .snapshot_file import load_snapshot, save_snapshot
 from .sockets import listening_socket, listening_sockets
 from .static_files import GuardedHandler, StaticHandler
-from .status import Status, StatusNamespace
 from .systemd import SystemdNotifier
 from .tls import read_certificate, renew_certificate
 
@@ -23,10 +22,7 @@ __all__ = [
     "LOOPBACK",
     "Addresses",
     "GuardedHandler",
-    "LoopLag",
     "StaticHandler",
-    "Status",
-    "StatusNamespace",
     "SystemdNotifier",
     "admin",
     "configure_logging",
@@ -39,5 +35,6 @@ __all__ = [
     "read_certificate",
     "renew_certificate",
     "save_snapshot",
+    "serve",
     "shutdown_event",
 ]

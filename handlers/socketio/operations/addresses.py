@@ -1,10 +1,13 @@
-"""Addresses and networks that may open the pages for administrators."""
+"""Addresses of administrators, and the base of their pages."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Protocol
+
+from .. import Hub, start_clock
+from .static_files import GuardedHandler
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 """The addresses of this machine."""
@@ -29,10 +32,12 @@ class HasAddress(Protocol):
 class Addresses:
     """A list of allowed addresses and networks.
 
-    allowed: such as `192.0.2.1`, `10.0.0.0/8` or `::1`. Raises ValueError for anything else.
+    allowed: such as `192.0.2.1`, `10.0.0.0/8` or `::1`. Raises TypeError or ValueError for anything else.
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
+        if isinstance(allowed, str):
+            raise TypeError(f"addresses must be a list of texts, got {allowed!r:.80}: write [{allowed!r:.80}]")
         self._networks = [ipaddress.ip_network(word.strip(), strict=False) for word in allowed if word.strip()]
 
     def why_denied(self, request: HasAddress) -> str | None:
@@ -65,3 +70,22 @@ class Addresses:
             return False
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         return any((mapped or address) in network for network in self._networks)
+
+
+class AdminHandler(GuardedHandler):
+    """A page that only administrators may open."""
+
+    def initialize(self, hub: Hub, addresses: Addresses) -> None:
+        """Store the arguments that `admin` passes."""
+        self.hub = hub
+        self.addresses = addresses
+
+    def prepare(self) -> None:
+        """Answer 403 unless the request comes from an administrator."""
+        start_clock(self.hub)
+        self.set_header("Cache-Control", "no-store")
+        why_denied = self.addresses.why_denied(self.request)
+        if why_denied is not None:
+            self.set_status(403)
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(f"{why_denied}\n")

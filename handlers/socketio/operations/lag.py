@@ -32,10 +32,6 @@ class LoopLag:
         self._loop = asyncio.get_running_loop()
         self._expect()
 
-    def stop(self) -> None:
-        """Stop to take samples."""
-        self._timer.cancel()
-
     def observe(self, late: float) -> None:
         """Add one sample, in seconds."""
         self.sum += late
@@ -60,7 +56,7 @@ class LoopLag:
 
     def _expect(self) -> None:
         self._due = self._loop.time() + PERIOD
-        self._timer = self._loop.call_at(self._due, self._sample)
+        self._loop.call_at(self._due, self._sample)
 
     def _sample(self) -> None:
         self.observe(max(0.0, self._loop.time() - self._due))

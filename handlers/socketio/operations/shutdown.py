@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import signal
+import threading
 from collections.abc import Collection
 
 from tornado.httpserver import HTTPServer
@@ -32,8 +33,10 @@ logger = logging.getLogger(__name__)
 def shutdown_event() -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set.
 
-    A second signal ends the process.
+    A second signal ends the process. Raises RuntimeError in a thread that gets no signals.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("only the main thread gets signals: call asyncio.run(main()) there")
     shutdown = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:

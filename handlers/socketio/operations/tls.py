@@ -27,6 +27,8 @@ class CertificateError(ValueError):
 
 def read_certificate(certfile: str, keyfile: str) -> ssl.SSLContext | None:
     """Return the context for HTTPServer, None without a certificate; exit on error."""
+    if keyfile and not certfile:
+        exit_with(f"keyfile={keyfile} needs a certificate: give certfile, too")
     if not certfile:
         return None
     try:

@@ -1,5 +1,5 @@
 """The status page, and the namespace that feeds it."""
 
-from .page import Status, StatusNamespace
+from .page import Status
 
-__all__ = ["Status", "StatusNamespace"]
+__all__ = ["Status"]

@@ -7,13 +7,11 @@ of the last ten minutes, when it connects, and `now` once a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ... import Hub, Origins, Refused, RepeatingTimer, SocketIOHandler, read_gauges
-from ..addresses import Addresses
-from ..admin import AdminHandler
+from ..addresses import Addresses, AdminHandler
 from ..lag import LoopLag
 from ..logs import printable
 from ..static_files import StaticHandler
@@ -68,6 +66,9 @@ class StatusHandler(AdminHandler):
 class StatusNamespace(SocketIOHandler):
     """The connection of an open status page."""
 
+    status: ClassVar[Status]
+    """What it shows; each Status has a class of its own."""
+
     def authenticate(self, auth: dict[str, Any]) -> None:
         """Refuse all but administrators, and in their browsers pages of other origins."""
         why_denied = self.status.addresses.why_denied(self.request)
@@ -82,21 +83,16 @@ class StatusNamespace(SocketIOHandler):
         self.emit("history", self.status.history())
         self.emit("now", self.status.now())
 
-    @property
-    def status(self) -> Status:
-        """The application's Status."""
-        status: Status = self.settings["status"]
-        return status
-
 
 class Status:
     """Takes a sample each second, and sends it to open status pages.
 
-    addresses: those of administrators, as `Addresses` takes them.
+    hub: gets the namespace `/status`.
     """
 
-    def __init__(self, hub: Hub, lag: LoopLag, addresses: Iterable[str]) -> None:
-        self.addresses = Addresses(addresses)
+    def __init__(self, hub: Hub, lag: LoopLag, addresses: Addresses) -> None:
+        hub.declare(STATUS, type("StatusNamespace", (StatusNamespace,), {"status": self}))
+        self.addresses = addresses
         self.samples = Samples(hub, lag)
         self._hub = hub
         self._began = time.time()
@@ -110,13 +106,8 @@ class Status:
 
     def start(self) -> None:
         """Start to take samples on the running loop."""
-        self._timer = RepeatingTimer(self.look, PERIOD)
-        self._timer.start()
+        RepeatingTimer(self.look, PERIOD).start()
         self.look()
-
-    def stop(self) -> None:
-        """Stop to take samples."""
-        self._timer.stop()
 
     def look(self) -> None:
         """Take a sample.
