@@ -47,8 +47,8 @@ async def serve(
 ) -> None:
     """Serve an application and its hub until SIGINT or SIGTERM.
 
-    Prints the port when it listens. The first signal drains, the second ends the process. Cancelling drains, too. systemd may hand over the sockets, and
-    is told when the server is ready, alive and stopping.
+    Prints the port when it listens. The first signal drains, the second ends the process; cancelling drains, too.
+    systemd may hand over the sockets, and is told when the server is ready, alive and stopping.
 
     app: has the rules of `routes(hub)`.
     port: TCP port, not used for sockets of systemd; 0: any free port.
