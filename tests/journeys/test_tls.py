@@ -13,12 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGHUP
 
+import conformance_server
 import pytest
 import trustme
 from conftest import Server
 from cryptography.hazmat.primitives import serialization
 from raw_client import (
     JOURNEY,
+    UPGRADE,
+    WebSocket,
+    address,
     io_loop,  # noqa: F401 (a fixture)
     join,
     serve,
@@ -181,6 +185,30 @@ async def test_a_handshake_that_does_not_come_or_does_not_end_closes_the_connect
         line = await server.connect()
         line.write(begun)
         await line.ended()
+
+
+@JOURNEY
+async def test_a_slow_reader_gets_all_of_what_is_sent_and_the_rest_of_what_it_sends_is_read(files: Files) -> None:
+    tls = load(str(files.certfile), str(files.keyfile))
+    app = conformance_server.make_app(max_backlog=100_000_000)
+    async with serve(app, ssl_options=tls, chunk_size=1000) as server:
+        clients = Clients(server.port, tls=files.trust)
+        slow: WebSocket = await clients.connect(WebSocket)
+        slow.stop_reading(for_good=False)
+        slow.write(clients.head("GET", address(transport="websocket"), UPGRADE))
+        word = "x" * 100_000
+        await slow.send("40", *[f'42{number}["echo","{word}"]' for number in range(50)])
+        other = await clients.websocket()
+        await join(other)
+        await other.send('420["echo"]')
+        assert await other.next() == "430[]"
+        slow.read_on()
+        assert (await slow.answer()).status == 101
+        assert str(await slow.next()).startswith("0{")
+        assert str(await slow.next()).startswith("40{")
+        for number in range(50):
+            assert await slow.next() == f'43{number}["{word}"]'
+        await clients.hang_up()
 
 
 @JOURNEY

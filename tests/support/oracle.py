@@ -151,7 +151,7 @@ class Connection:
     busy = False
     finishing = closed = False
 
-    def __init__(self, stream: Stream, owner: WebSocketProtocol, traffic: Traffic) -> None:
+    def __init__(self, stream: Stream, owner: WebSocketProtocol) -> None:
         self._owner = owner
         self.send = self.send_last = stream.witness.on_frame
 
@@ -167,7 +167,7 @@ class Connection:
 async def ours(client: Client) -> Trace:
     """Run our loop on a client's bytes.
 
-    The connection above must be in place of `protocol.take_over`.
+    The connection above must be in place of `protocol.SocketConnection`.
     """
     witness = Witness()
     witness.line = line = WebSocketProtocol(witness, witness, client.max_size, client.compresses, Traffic())

@@ -29,7 +29,7 @@ Strategy = st.SearchStrategy
 @pytest.fixture(autouse=True, scope="module")
 def wires_without_sockets() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "detach_stream", Connection)
+        patch.setattr(protocol, "SocketConnection", Connection)
         yield
 
 

@@ -23,6 +23,7 @@ from handlers.socketio.engineio.tornado_internals import (
     HandshakeOnly,
     LendingParameters,
     address_of,
+    bytes_read_ahead,
     forget_request,
     is_untouched,
     lender_of,
@@ -117,6 +118,18 @@ async def test_a_socket_that_is_taken_from_its_stream_is_watched_by_nobody() -> 
     assert await came == b"y"
     IOLoop.current().remove_handler(taken)
     near.close()
+    far.close()
+
+
+@pytest.mark.gen_test
+async def test_what_a_stream_has_read_ahead_is_returned() -> None:
+    near, far = socket.socketpair()
+    stream = IOStream(near)
+    assert bytes_read_ahead(stream) == b""
+    far.send(b"head\nrest")
+    assert await stream.read_until(b"\n") == b"head\n"
+    assert bytes_read_ahead(stream) == b"rest"
+    stream.close()
     far.close()
 
 

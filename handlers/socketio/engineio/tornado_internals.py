@@ -14,7 +14,7 @@ from typing import Any
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
@@ -63,6 +63,12 @@ def take_socket(stream: IOStream) -> socket.socket:
     stream.io_loop.remove_handler(stream.fileno())
     taken: socket.socket = stream.socket
     return taken
+
+
+def bytes_read_ahead(stream: IOStream) -> bytes:
+    """Return the bytes that a stream has read from its socket already."""
+    decrypted = stream.socket.pending() if isinstance(stream, SSLIOStream) else 0
+    return bytes(stream._read_buffer) + (stream.socket.recv(decrypted) if decrypted else b"")
 
 
 def is_untouched(stream: IOStream) -> bool:

@@ -16,18 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest, ResponseStartLine
-from tornado.ioloop import IOLoop
 from tornado.iostream import SSLIOStream
 
-from ..tornado_internals import address_of, is_untouched, lender_of, limit_idle_time, take_socket
+from ..buffered_socket import CHUNK, WOULD_BLOCK, BufferedSocket
+from ..tornado_internals import address_of, is_untouched, lender_of, limit_idle_time
 from .exchange import BODY, IDLE, REASONS, Exchange, date, fields, response
 from .known_heads import HeadCache, is_plain
 
 if TYPE_CHECKING:
     from .requests import PollRequest
-
-CHUNK = 1 << 16
-"""Maximum bytes peeked or read at once."""
 
 
 class LendingServer(Protocol):
@@ -121,25 +118,13 @@ class TornadoExchange:
         self._connection.finish()
 
 
-class LentConnection:
-    """A connection taken over from Tornado, with its first request."""
+class LentConnection(BufferedSocket):
+    """A connection taken over from Tornado, with its first request.
 
-    __slots__ = (
-        "_address",
-        "_clock",
-        "_heads",
-        "_lender",
-        "_loop",
-        "_path",
-        "_request",
-        "_router",
-        "_since",
-        "_socket",
-        "_timer",
-        "_unsent",
-        "_waits",
-        "closed",
-    )
+    Reading is paused while a request waits in the kernel for the response before it to be made, or sent.
+    """
+
+    __slots__ = ("_address", "_clock", "_heads", "_lender", "_path", "_request", "_router", "_since", "_timer")
 
     def __init__(
         self,
@@ -149,21 +134,15 @@ class LentConnection:
         path: str,
         request: HTTPMessageDelegate,
     ) -> None:
-        stream = connection.detach()
-        self._loop = stream.io_loop
-        self._socket = take_socket(stream)
+        super().__init__(connection.detach())
         self._address = address_of(connection)
         self._lender = lender
         self._router = router
         self._path = path
         self._heads = HeadCache(self._read_request, router.max_payload)
         self._request: HTTPMessageDelegate | None = request
-        self._unsent = memoryview(b"")
-        self._waits = False
-        self.closed = False
         if self._socket.family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop.add_handler(self._socket, self._on_event, IOLoop.READ)
         self._clock = asyncio.get_running_loop()  # Tornado's loop uses the time of day
         self._since = self._clock.time()
         self._timer = self._clock.call_later(lender.idle, self._check_idle)
@@ -182,33 +161,16 @@ class LentConnection:
         """Send the response, and wait for the next request."""
         self._request = None
         self._since = self._clock.time()
-        answer = response(status, kind, origin, body)
-        try:
-            sent = self._socket.send(answer)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            self.close()
-            return
-        if sent < len(answer) or self._waits:
-            self._unsent = memoryview(answer)[sent:]
-            self._waits = False
-            self._watch()
-
-    # -- for the server that lends it
-
-    def close(self) -> None:
-        """Close the connection at once."""
-        self._detach()
-        self._socket.close()
-        request, self._request = self._request, None
-        if request is not None:
-            request.on_connection_close()
+        self.send(response(status, kind, origin, body))
+        if self.busy:
+            self.pause_reading()
+        elif self._paused:
+            self.resume_reading()
 
     # -- what comes
 
     def _on_event(self, _: socket.socket, __: int) -> None:
-        if self._unsent:
+        if self.busy:
             self._send_more()
         else:
             self._look()
@@ -216,7 +178,7 @@ class LentConnection:
     def _look(self) -> None:
         try:
             data = self._socket.recv(CHUNK, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
+        except WOULD_BLOCK:
             return
         except OSError:
             data = b""
@@ -224,8 +186,7 @@ class LentConnection:
             self.close()
         elif self._request is not None:
             # The client sent a request before the last response: read it after that.
-            self._waits = True
-            self._watch()
+            self.pause_reading()
         else:
             self._take(data)
 
@@ -234,7 +195,7 @@ class LentConnection:
         end = 0 if head is None else head.size + head.length
         request = None if head is None or end > len(data) else self._router.begin(head.request, self)
         if head is None or request is None:
-            self._detach()
+            self._release()
             self._lender.reclaim(self._socket, self._address)
             return
         self._socket.recv(end)
@@ -247,22 +208,6 @@ class LentConnection:
         same = request.path == self._path and request.query_arguments.get("transport") == [b"polling"]
         return self._router.admit(request) if same else None
 
-    # -- what goes
-
-    def _send_more(self) -> None:
-        try:
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self.close()
-            return
-        if not self._unsent:
-            self._watch()
-
-    def _watch(self) -> None:
-        self._loop.update_handler(self._socket, IOLoop.WRITE if self._unsent else 0 if self._waits else IOLoop.READ)
-
     # -- the end
 
     def _check_idle(self) -> None:
@@ -274,8 +219,15 @@ class LentConnection:
             return
         self._timer = self._clock.call_at(end, self._check_idle)
 
-    def _detach(self) -> None:
-        self.closed = True
+    def _drained(self) -> None:
+        self.resume_reading()
+
+    def _release(self) -> None:
+        super()._release()
         self._timer.cancel()
-        self._loop.remove_handler(self._socket)
         self._lender.lent.discard(self)
+
+    def _on_close(self, error: bool) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            request.on_connection_close()

@@ -27,7 +27,7 @@ from ..codec.frames import (
 )
 from ..counters import Traffic
 from ..tornado_internals import HandshakeOnly, unmask
-from .connection import Connection, detach_stream
+from .connection import SocketConnection
 
 CLOSING = 5.0
 """Seconds for the client to answer a CLOSE, and to read the data before it."""
@@ -71,7 +71,7 @@ class WebSocketProtocol(HandshakeOnly):
 
     # -- for the transport
 
-    def begin(self) -> Connection | None:
+    def begin(self) -> SocketConnection | None:
         """Take over the socket after the handshake.
 
         Returns the connection, or None if the client is gone.
@@ -79,7 +79,7 @@ class WebSocketProtocol(HandshakeOnly):
         self._loop = asyncio.get_running_loop()
         try:
             self.set_nodelay(True)
-            self._connection: Connection | None = detach_stream(self.release_stream(), self, self._traffic)
+            self._connection: SocketConnection | None = SocketConnection(self.release_stream(), self)
         except StreamClosedError:
             self._connection = None
         return self._connection
@@ -87,15 +87,15 @@ class WebSocketProtocol(HandshakeOnly):
     def send(self, frames: bytes) -> None:
         """Send frames, unless CLOSE was sent (§5.5.1)."""
         if self._connection is not None and not self.server_terminated:
+            self._traffic.sent += len(frames)
             self._connection.send(frames)
 
     # -- for Tornado
 
     async def _receive_frame_loop(self) -> None:
+        # Tornado has nothing to wait for: the loop calls the connection.
         if self._connection is None:
             self.connection_lost(error=True)
-        else:
-            await self._connection.run()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Start or complete the closing handshake."""
@@ -103,7 +103,9 @@ class WebSocketProtocol(HandshakeOnly):
             return
         if not self.server_terminated:
             body = b"" if code is None else code.to_bytes(2, "big") + (reason or "").encode()
-            self._connection.send_last(control_frame(CLOSE, body))
+            last = control_frame(CLOSE, body)
+            self._traffic.sent += len(last)
+            self._connection.send_last(last)
             self.server_terminated = True
         if self._deadline is None:
             self._deadline = self._loop.call_later(CLOSING, self._connection.close)
@@ -123,6 +125,7 @@ class WebSocketProtocol(HandshakeOnly):
     def data_received(self, data: bytes) -> None:
         """Handle received bytes; none: go on after a pause."""
         if data:
+            self._traffic.received += len(data)
             self._received = iter(self._reader.feed(data))
         try:
             for message in self._received:

@@ -16,6 +16,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.websocket import WebSocketHandler
 
 from ..access import Access, parameter
+from ..buffered_socket import CHUNK
 from ..codec.deflate import AGREED, agrees, deflate
 from ..codec.frames import WebSocketProtocolError
 from ..codec.packet import Packet, PacketType, decode, frame
@@ -25,7 +26,6 @@ from ..reasons import CloseReason
 from ..room import Entry, Slice
 from ..session import Session
 from ..tornado_internals import forget_request
-from .connection import CHUNK
 from .protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     burst = CHUNK
 
     # Slots for the attributes that each broadcast uses, because they are faster than the handler's dictionary.
-    __slots__ = ("_connection", "_write")
+    __slots__ = ("_connection", "_traffic", "_write")
 
     def __init_subclass__(cls) -> None:
         cls.live = set()
@@ -147,8 +147,8 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         if compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
         self._write: Write = write_text if in_base64 else compressing(threshold) if compressed else write_frames
-        traffic = self.engine.counters.traffic[self.name]
-        return WebSocketProtocol(self, self, self.max_message_size, compressed, traffic)
+        self._traffic = self.engine.counters.traffic[self.name]
+        return WebSocketProtocol(self, self, self.max_message_size, compressed, self._traffic)
 
     # -- the connection
 
@@ -218,7 +218,9 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         if connection.busy:
             return False
         if unread.entries:
-            connection.send(unread.derive(self._write))
+            data = unread.derive(self._write)
+            self._traffic.sent += len(data)
+            connection.send(data)
         return True
 
     def drained(self) -> None:
@@ -239,6 +241,6 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         # A slow client that does not read its DISCONNECT would reconnect.
         is_urgent = reason == "forced close" and not self._protocol.is_closing()
         if farewell and (is_urgent or self.ready):
-            self._connection.send(farewell.derive(self._write))
+            self._protocol.send(farewell.derive(self._write))
         fault = self.session.fault if self.session is not None else ""
         self.close(CLOSE_CODES.get(reason, 1000), fault.encode()[:MAX_REASON].decode(errors="ignore") or None)
