@@ -207,10 +207,10 @@ class Hub(Engine):
         now = self.now()
         for session in self.joining.due(now, self.late):
             session.fault = f"joined no namespace within {self._connect_timeout:g} s"
-            self.end(session, "forced close")
+            attempt(session.close, "forced close")
         for session in self.assembling.due(now, self.late):
             session.fault = f"the attachments it had announced did not come within {ATTACHMENTS:g} s"
-            self.end(session, "parse error")
+            attempt(session.close, "parse error")
         for stream in self.streams.due(now):
             self.streams.begin(stream, now)
             attempt(stream.beat)
@@ -219,17 +219,20 @@ class Hub(Engine):
             # No client can reconnect while the server shuts down.
             self.recovery.beat(now, self.delivery.offset, self.late)
 
-    @property
-    def idle_sessions(self) -> list[Session]:
-        """Sessions without a running handler, polling ones first."""
-        resting = [session for session in self.sessions.values() if not _is_busy(session)]
-        return sorted(resting, key=lambda session: session.transport.name != "polling")
+    def close_idle(self, number: int, reason: CloseReason = "server shutting down") -> None:
+        """Close at most so many sessions, of those without a running handler.
+
+        Polling sessions come first: their next request may need a new connection, which is no longer accepted.
+        """
+        idle = [session for session in self.sessions.values() if not _is_busy(session)]
+        for session in sorted(idle, key=lambda session: session.transport.name != "polling")[:number]:
+            attempt(session.close, reason)
 
     def close(self, reason: CloseReason = "server shutting down") -> None:
         """End all sessions and streams."""
         super().close(reason)
         for stream in self.streams:
-            self.end(stream, reason)
+            attempt(stream.close, reason)
 
     def expect_attachments(self, session: Session) -> None:
         """Wait for the rest of a message, for a limited time."""

@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from .codec.packet import Packet, PacketType
 from .counters import Counters
@@ -31,13 +31,6 @@ logger = logging.getLogger(__name__)
 RESUME = 5.0
 """Seconds in which a client must poll again if its upgrade failed after its last poll was answered."""
 PING = (Packet(PacketType.PING),)
-
-
-class Closable(Protocol):
-    """A session or an event stream."""
-
-    def close(self, reason: CloseReason) -> None:
-        """Close for this reason; only the first call counts."""
 
 
 class Engine:
@@ -236,17 +229,7 @@ class Engine:
         No CLOSE packet is sent, because clients would not reconnect after it.
         """
         for session in list(self.sessions.values()):
-            self.end(session, reason)
-
-    def end(self, reader: Closable, reason: CloseReason) -> None:
-        """Close a reader.
-
-        Log errors, so that the next ones are closed, too.
-        """
-        try:
-            reader.close(reason)
-        except Exception:
-            logger.exception("closing %r failed", reader)
+            attempt(session.close, reason)
 
     # -- deadlines
 
@@ -264,14 +247,14 @@ class Engine:
         self.late, self._beaten = now - self._beaten - self.period, now
         gone, rested = self._heartbeat.beat(now, self.late)
         for session in gone:
-            self.end(session, "ping timeout")
+            attempt(session.close, "ping timeout")
         if rested:
             self.delivery.publish([session.room for session in rested], PING)
         for session in self.upgrading.due(now, self.late):
             logger.debug("%s did not complete its upgrade within %g s", session.sid, self.upgrade_timeout)
             attempt(session.abandon_upgrade)
         for session in self.resuming.due(now, self.late):
-            self.end(session, "transport close")
+            attempt(session.close, "transport close")
         for session in self._lingering_deadlines.due(now, self.late):
             del self._lingering[session.sid]
 

@@ -78,9 +78,7 @@ async def close_sessions(hub: Hub, seconds: float) -> None:
     end, pause = loop.time() + seconds, seconds / PAUSES
     while hub.sessions and (left := end - loop.time()) > 0:
         number = max(STAGE, math.ceil(len(hub.sessions) / max(1, round(left / pause))))
-        # Polling sessions come first: their next request may need a new connection, which is no longer accepted.
-        for session in hub.idle_sessions[:number]:
-            hub.end(session, "server shutting down")
+        hub.close_idle(number)
         if hub.sessions:
             await asyncio.sleep(min(pause, left))
     hub.close()
