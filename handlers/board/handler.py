@@ -13,9 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..socketio import SocketIOHandler
+from ..socketio import RateLimit, SocketIOHandler
 from .history import History, Unavailable
-from .rate_limit import RateLimit, ThrottledState
+from .throttled_state import ThrottledState
 from .validation import InvalidInput, before_of, key_of, name_of, one_object, text_of
 
 READERS = "readers"

@@ -11,6 +11,7 @@ from .audience import Acks, Audience
 from .engineio.endpoint import start_clock
 from .engineio.engine import Engine
 from .engineio.http_server import UNREAD_TIMEOUT, Server
+from .engineio.limits import RateLimit
 from .engineio.origins import Origins
 from .engineio.timer import RepeatingTimer
 from .errors import CallTimeout, Disconnected, Refused
@@ -33,6 +34,7 @@ __all__ = [
     "Gauges",
     "Hub",
     "Origins",
+    "RateLimit",
     "Refused",
     "RepeatingTimer",
     "Rules",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable
 
+from .engineio.limits import RateLimit
+
 logger = logging.getLogger(__name__)
 
 MAX_A_MINUTE = 10
@@ -22,8 +24,7 @@ class Notices:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._known: dict[Hashable, None] = {}
-        self._minute = float("-inf")
-        self._left = 0
+        self._of_clients = RateLimit(MAX_A_MINUTE, 60)
 
     def warn(self, key: Hashable, text: str) -> None:
         """Log a warning, unless one with this key was logged."""
@@ -32,9 +33,11 @@ class Notices:
 
     def warn_of_client(self, key: Hashable, describe: Callable[[], str]) -> None:
         """Log a warning whose key a client has chosen."""
-        if key in self._known or not self._take_turn():
+        now = self._clock()
+        if key in self._known or self._of_clients.take(now):
             return
-        more = "" if self._left else " (further warnings about what clients send are left out for a minute)"
+        wait = self._of_clients.wait(now)
+        more = f" (further warnings about what clients send are left out for {wait:.0f} s)" if wait else ""
         self._log(key, describe() + more)
 
     def _log(self, key: Hashable, text: str) -> None:
@@ -42,12 +45,3 @@ class Notices:
             del self._known[next(iter(self._known))]
         self._known[key] = None
         logger.warning("%s", text)
-
-    def _take_turn(self) -> bool:
-        now = self._clock()
-        if now - self._minute >= 60:
-            self._minute, self._left = now, MAX_A_MINUTE
-        if not self._left:
-            return False
-        self._left -= 1
-        return True

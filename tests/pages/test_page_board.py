@@ -20,8 +20,7 @@ from tornado.web import Application
 
 from handlers.board.handler import BoardHandler
 from handlers.board.history import PAGE, History
-from handlers.board.rate_limit import RateLimit
-from handlers.socketio import Hub
+from handlers.socketio import Hub, RateLimit
 from server import make_app
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)

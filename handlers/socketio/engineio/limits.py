@@ -1,14 +1,17 @@
-"""Limits of packet rate, number of clients, and handshake rate.
+"""Limits of rates, and of the number of clients.
 
-A client behind a proxy has the proxy's address, unless the server trusts what the proxy forwards.
+A TokenBucket slows a client down to a rate, in constant memory. A RateLimit refuses what would exceed a number in any
+span of time; it remembers each use. A client behind a proxy has the proxy's address, unless the server trusts what the
+proxy forwards.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from .declared import check_number, check_seconds
 from .errors import ServerFull, TooManyRequests
 
 BURST = 2
@@ -56,6 +59,31 @@ class TokenBucket:
     def exhausted(self) -> bool:
         """Whether the client has exceeded its rate for longer than GRACE."""
         return self._paused_until - self._since > GRACE
+
+
+class RateLimit:
+    """Allows so many times within any span of so many seconds."""
+
+    def __init__(self, times: int, seconds: float) -> None:
+        check_number("times", times, "uses", zero=False, whole=True)
+        check_seconds("seconds", seconds)
+        self.times = times
+        self.seconds = seconds
+        self._taken: deque[float] = deque(maxlen=times)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next use is allowed; 0: now.
+
+        now: seconds on a monotonic clock.
+        """
+        return max(0.0, self._taken[0] + self.seconds - now) if len(self._taken) == self.times else 0.0
+
+    def take(self, now: float) -> float:
+        """Count one use and return 0, or return the seconds to wait."""
+        wait = self.wait(now)
+        if not wait:
+            self._taken.append(now)
+        return wait
 
 
 MAX_TRACKED = 10_000

@@ -1,4 +1,4 @@
-"""A rate limit, and a throttle for state that changes often."""
+"""A throttle for state that changes often."""
 
 from __future__ import annotations
 
@@ -7,28 +7,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 S = TypeVar("S")
-
-
-class RateLimit:
-    """Allows so many times within any span of so many seconds."""
-
-    def __init__(self, times: int, seconds: float) -> None:
-        self.times = times
-        self.seconds = seconds
-        self._taken: list[float] = []
-
-    def take(self, now: float) -> float:
-        """Count one use and return 0, or return the seconds to wait.
-
-        now: seconds on a monotonic clock.
-        """
-        if len(self._taken) == self.times:
-            wait = self._taken[0] + self.seconds - now
-            if wait > 0:
-                return wait
-            del self._taken[0]
-        self._taken.append(now)
-        return 0
 
 
 class ThrottledState:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from handlers.socketio.engineio.errors import ServerFull, TooManyRequests
-from handlers.socketio.engineio.limits import MAX_TRACKED, Admission, TokenBucket, address_key
+from handlers.socketio.engineio.limits import MAX_TRACKED, Admission, RateLimit, TokenBucket, address_key
 
 
 class Clock:
@@ -65,6 +67,29 @@ def test_a_second_without_a_pause_begins_the_ten_again() -> None:
         clock.now += 3
         assert allowance.spend(clock) == 0
     assert not allowance.exhausted
+
+
+def test_a_rate_limit_is_kept_over_any_span_and_a_refusal_does_not_count() -> None:
+    limit = RateLimit(2, 10)
+    assert [limit.take(now) for now in (0, 4, 9, 10, 13, 14)] == [0, 0, 1, 0, 1, 0]
+    assert [limit.wait(now) for now in (14, 19, 20, 99)] == [6, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds", "fault"),
+    [
+        (0, 10, "times must be a whole number of uses, more than 0, got 0"),
+        (-1, 10, "times must be a whole number of uses, more than 0, got -1"),
+        (2.0, 10, "times must be a whole number of uses, more than 0, got 2.0: write times=2"),
+        (2, 0, "seconds must be a number of seconds, more than 0, got 0"),
+        (2, "10", "seconds must be a number of seconds, more than 0, got '10': write seconds=10"),
+        (2, float("nan"), "seconds must be a number of seconds, more than 0, got nan"),
+    ],
+)
+def test_a_rate_limit_says_what_to_write(times: Any, seconds: Any, fault: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as error:
+        RateLimit(times, seconds)
+    assert str(error.value) == fault
 
 
 def test_without_limits_anybody_may_come() -> None:
