@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -544,6 +545,11 @@ async def test_a_restored_hub_has_what_the_other_had() -> None:
     assert hub.snapshot(TAKEN_AT) == data
 
 
+def say(data: dict[str, Any], text: str) -> None:
+    """Put another text in the place of the last event."""
+    data["said"][-1][1:] = [text]
+
+
 WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another form": lambda d: d.update(format="handlers.socketio snapshot 2"),
     "no form": lambda d: d.pop("format"),
@@ -557,13 +563,13 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "said out of order": lambda d: d["said"].reverse(),
     "an event twice": lambda d: d["said"].append(d["said"][-1]),
     "an event without a text": lambda d: d["said"].append([d["stamp"]]),
-    "an event that asks for an answer": lambda d: d["said"][0].__setitem__(1, '21["came"]'),
-    "another kind of message": lambda d: d["said"][0].__setitem__(1, '0{"sid":"x"}'),
-    "an event that is no JSON": lambda d: d["said"][0].__setitem__(1, '2["came",]'),
-    "an event in too many brackets": lambda d: d["said"][0].__setitem__(1, "2" + "[" * 100_000 + "]" * 100_000),
-    "an event without a name": lambda d: d["said"][0].__setitem__(1, "2[]"),
-    "an event of another namespace": lambda d: d["said"][0].__setitem__(1, '2/other,["came"]'),
-    "an event that is no UTF-8": lambda d: d["said"][0].__setitem__(1, '2["\ud800"]'),
+    "an event that asks for an answer": lambda d: say(d, '21["came"]'),
+    "another kind of message": lambda d: say(d, '0{"sid":"x"}'),
+    "an event that is no JSON": lambda d: say(d, '2["came",]'),
+    "an event in too many brackets": lambda d: say(d, "2" + "[" * 100_000 + "]" * 100_000),
+    "an event without a name": lambda d: say(d, "2[]"),
+    "an event of another namespace": lambda d: say(d, '2/other,["came"]'),
+    "an event that is no UTF-8": lambda d: say(d, '2["\ud800"]'),
     "attachments nobody announced": lambda d: d["said"][0].append("AA=="),
     "attachments that are no base64": lambda d: d["namespaces"]["/"]["everyone"]["kept"][0][2][0].__setitem__(1, "?"),
     "kept for ever": lambda d: d["namespaces"]["/"]["everyone"]["kept"][0].__setitem__(1, 1 << 80),
@@ -585,6 +591,24 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "an auth of bytes": lambda d: d["namespaces"]["/"]["clients"][0].update(auth="token"),
     "a client that is a list": lambda d: d["namespaces"]["/"]["clients"].append([]),
 }
+
+
+async def test_a_snapshot_that_was_written_before_the_first_version_is_read() -> None:
+    """It was saved by the commit b025280, with what `saved` has."""
+    data = json.loads((Path(__file__).parents[1] / "support" / "snapshot_1.json").read_text())
+    hub = diary(presence_grace=5)
+    assert hub.restore(data, TAKEN_AT) == 2
+    again = hub.snapshot(TAKEN_AT)
+    for namespace in again["namespaces"].values():
+        for client in namespace["clients"]:
+            del client["connection"]  # which it did not have
+    assert again == data
+    (ann,) = data["namespaces"]["/"]["clients"]
+    back = TestClient(hub, "/", {"recovery": True}, Handshake({}, "", {}))
+    back._place = {"pid": ann["pid"]}
+    await back.connect()
+    assert (back.id, back.recovered) == (ann["id"], True)
+    assert await back.call("whoami") == ["Ann", ["lobby"], True]
 
 
 @pytest.mark.parametrize("mistake", WRONG)

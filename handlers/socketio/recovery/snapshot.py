@@ -7,23 +7,21 @@ again are saved, not those that were volatile or wanted an acknowledgement.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..client import Client
 from ..connection import Connection
-from ..engineio.codec.packet import Packet
 from ..engineio.handshake import Handshake
 from ..engineio.reasons import CloseReason
 from ..engineio.room import Entry, Room, Slice
 from ..engineio.session import Session
 from ..errors import Refused
 from ..namespace import Namespace
-from .snapshot_format import FORMAT, SavedClient, SavedEvent, SavedNamespace, SavedRoom, read
+from .snapshot_format import FORMAT, SavedClient, SavedNamespace, SavedRoom, Snapshot, read, read_packets, write_packets
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -34,40 +32,41 @@ ENDED: CloseReason = "server shutting down"
 
 
 def snapshot(hub: Hub, taken_at: float) -> dict[str, Any]:
-    """Return the value of `Hub.snapshot`; `snapshot_format` documents its form.
+    """Return the value of `Hub.snapshot`, in the form of `snapshot_format`.
 
     Clients that are online count as away from now on.
     """
     writer = _Writer(hub)
     namespaces = {namespace.name: writer.namespace(namespace) for namespace in hub.namespaces.values()}
-    said = [[offset, *_parts(writer.said[offset].packets)] for offset in sorted(writer.said)]
-    return {
+    said = [[offset, *write_packets(entry.packets)] for offset, entry in sorted(writer.said.items())]
+    saved: Snapshot = {
         "format": FORMAT,
         "taken_at": taken_at,
         "stamp": hub.delivery.offset,
         "namespaces": namespaces,
         "said": said,
     }
+    return dict(saved)
 
 
 def restore(hub: Hub, data: Any, now: float) -> int:
     """Do the work of `Hub.restore`."""
-    saved = read(data)
-    age = max(0.0, now - saved.taken_at)
-    found = [] if age > hub.recovery.window else [(_find(hub, part), part) for part in saved.namespaces]
+    saved, entries = read(data)
+    age = max(0.0, now - saved["taken_at"])
+    found = [] if age > hub.recovery.window else [(_find(hub, *item), item[1]) for item in saved["namespaces"].items()]
     parts = [(namespace, part) for namespace, part in found if namespace is not None]
     absent = _make_absent(hub, parts)
-    hub.delivery.skip_offsets_to(saved.offset)
+    hub.delivery.skip_offsets_to(saved["stamp"])
     for namespace, part in parts:
         hub.namespaces[namespace.name] = namespace
-        _restore_rooms(namespace, part)
-    for client, was in sorted(absent, key=lambda pair: -pair[1].away):
-        _restore_client(client, was)
-        hub.recovery.restore_away(client, hub.now() - age - was.away, was.present, hub.now())
+        _restore_rooms(namespace, part, entries)
+    for client, was in sorted(absent, key=lambda pair: -pair[1]["away"]):
+        _restore_client(client, was, entries)
+        hub.recovery.restore_away(client, hub.now() - age - was["away"], was["present"], hub.now())
     for namespace, part in parts:
         for room, _ in _rooms(namespace, part):
             room.release()
-        for name in part.rooms:
+        for name in part["rooms"]:
             namespace.drop_empty(name)  # rooms whose only clients have handlers that could not be made
         hub.prune(namespace)
     return len(absent)
@@ -86,7 +85,7 @@ class _Writer:
         self._complaints: set[tuple[type, str]] = set()
         self._groups: dict[int, int] = {}
 
-    def namespace(self, namespace: Namespace) -> dict[str, Any]:
+    def namespace(self, namespace: Namespace) -> SavedNamespace:
         """Return a namespace as JSON values."""
         clients = [client for client in namespace.known.values() if client.trail is not None]
         entered = {name for client in clients for name in client.rooms}
@@ -97,23 +96,23 @@ class _Writer:
             "clients": [self._client(namespace, client) for client in clients],
         }
 
-    def _room(self, namespace: Namespace, room: Room) -> dict[str, Any]:
+    def _room(self, namespace: Namespace, room: Room) -> SavedRoom:
         kept = namespace.kept.get(room, {})
         return {
-            **self._log(room),
+            "forgotten": room.forgotten,
+            "log": self._log(room),
             "retained": self._hub.recovery.retains(room),
-            "kept": [[event, said.maxlen, [_parts(packets) for packets in said]] for event, said in kept.items()],
+            "kept": [[event, said.maxlen, list(map(write_packets, said))] for event, said in kept.items()],
         }
 
-    def _log(self, room: Room) -> dict[str, Any]:
-        return {"forgotten": room.forgotten, "log": self._stamps(room.after(0) if room.retain_count else [])}
+    def _log(self, room: Room) -> list[int]:
+        return self._offsets(room.after(0) if room.retain_count else [])
 
-    def _stamps(self, entries: Iterable[Entry]) -> list[int]:
-        entries = list(entries)
+    def _offsets(self, entries: list[Entry]) -> list[int]:
         self.said.update((entry.offset, entry) for entry in entries)
         return [entry.offset for entry in entries]
 
-    def _client(self, namespace: Namespace, client: Client) -> dict[str, Any]:
+    def _client(self, namespace: Namespace, client: Client) -> SavedClient:
         trail, handshake = client.trail, client.session.handshake
         assert trail is not None
         return {
@@ -127,11 +126,12 @@ class _Writer:
             "remote_ip": handshake.remote_ip,
             "query": handshake.query,
             "remembered": self._attributes(client),
-            **self._log(client.room),
+            "forgotten": client.room.forgotten,
+            "log": self._log(client.room),
             "entered": trail.entered[client.room],
             "entered_everyone": trail.entered[namespace.everyone],
             "rooms": {name: trail.entered[namespace.rooms[name]] for name in client.rooms},
-            "left": self._stamps(trail.left),
+            "left": self._offsets(trail.left),
         }
 
     def _attributes(self, client: Client) -> dict[str, Any]:
@@ -156,10 +156,6 @@ class _Writer:
             return {}
 
 
-def _parts(packets: Sequence[Packet]) -> list[str]:
-    return [p.data if isinstance(p.data, str) else base64.b64encode(p.data).decode("ascii") for p in packets]
-
-
 # -- restoring
 
 
@@ -182,11 +178,11 @@ class NullTransport:
         """Do nothing, because there is no connection."""
 
 
-def _find(hub: Hub, part: SavedNamespace) -> Namespace | None:
+def _find(hub: Hub, name: str, part: SavedNamespace) -> Namespace | None:
     try:
-        return hub.namespace(part.name)
+        return hub.namespace(name)
     except Refused:
-        logger.warning("%d clients of %.80r are lost: no such namespace is declared", len(part.clients), part.name)
+        logger.warning("%d clients of %.80r are lost: no such namespace is declared", len(part["clients"]), name)
         return None
 
 
@@ -198,10 +194,10 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
     absent = []
     groups: dict[int, dict[Client, None]] = {}
     for namespace, part in parts:
-        for was in part.clients:
+        for was in part["clients"]:
             connection = _closed_connection(hub, was)
-            if was.connection is not None:
-                connection.group = groups.setdefault(was.connection, connection.group)
+            if "connection" in was:
+                connection.group = groups.setdefault(was["connection"], connection.group)
             client = _make_absent_client(namespace, connection, was)
             if client is not None:
                 absent.append((client, was))
@@ -209,62 +205,58 @@ def _make_absent(hub: Hub, parts: Iterable[tuple[Namespace, SavedNamespace]]) ->
 
 
 def _closed_connection(hub: Hub, was: SavedClient) -> Connection:
-    query = {name: [value.encode()] for name, value in was.query.items()}
-    session = Session(hub, "", NullTransport(), Handshake({}, was.remote_ip, query), hub.now())
+    query = {name: [value.encode()] for name, value in was["query"].items()}
+    session = Session(hub, "", NullTransport(), Handshake({}, was["remote_ip"], query), hub.now())
     session.reason = ENDED
     return Connection(hub, session)
 
 
 def _make_absent_client(namespace: Namespace, connection: Connection, was: SavedClient) -> Client | None:
-    client = Client(namespace, connection, was.auth)
+    client = Client(namespace, connection, was["auth"])
     client.make_handler(client.log_settled)
     if client.handler is None:
         return None
     remembered = namespace.handler.remembered
-    vars(client.handler).update((name, value) for name, value in was.remembered.items() if name in remembered)
-    client.restore(was.id, was.reason)
+    vars(client.handler).update((name, value) for name, value in was["remembered"].items() if name in remembered)
+    client.restore(was["id"], was["reason"])
     connection.add(client)
     return client
 
 
-def _restore_rooms(namespace: Namespace, part: SavedNamespace) -> None:
+def _restore_rooms(namespace: Namespace, part: SavedNamespace, entries: Mapping[int, Entry]) -> None:
     for room, was in _rooms(namespace, part):
         room.retain()
-        _restore_log(room, was.forgotten, was.log)
-        if was.kept:
-            namespace.kept[room] = {event.name: _deque(event) for event in was.kept}
-        if was.retained:
+        _restore_log(room, was, entries)
+        if was["kept"]:
+            namespace.kept[room] = {name: deque(map(read_packets, said), number) for name, number, said in was["kept"]}
+        if was["retained"]:
             namespace.hub.recovery.retain(room)
 
 
-def _deque(event: SavedEvent) -> deque[Sequence[Packet]]:
-    return deque(event.said, maxlen=event.number)
-
-
 def _rooms(namespace: Namespace, part: SavedNamespace) -> Iterable[tuple[Room, SavedRoom]]:
-    yield namespace.everyone, part.everyone
-    for name, was in part.rooms.items():
+    yield namespace.everyone, part["everyone"]
+    for name, was in part["rooms"].items():
         yield namespace.room(name), was
 
 
-def _restore_log(room: Room, forgotten: int, log: Iterable[Entry]) -> None:
-    room.forgotten = forgotten
-    for entry in log:
-        room.append(entry)
+def _restore_log(room: Room, was: SavedRoom | SavedClient, entries: Mapping[int, Entry]) -> None:
+    room.forgotten = was["forgotten"]
+    for offset in was["log"]:
+        room.append(entries[offset])
     room.offer()
 
 
-def _restore_client(client: Client, was: SavedClient) -> None:
+def _restore_client(client: Client, was: SavedClient, entries: Mapping[int, Entry]) -> None:
     """Put a client back into its namespace and rooms."""
     namespace = client.namespace
-    _restore_log(client.room, was.forgotten, was.log)
-    trail = client.trail = namespace.hub.recovery.begin(client, was.pid)
-    trail.enter(client.room, was.entered)
-    trail.enter(namespace.everyone, was.entered_everyone)
-    for name, offset in was.rooms.items():
+    _restore_log(client.room, was, entries)
+    trail = client.trail = namespace.hub.recovery.begin(client, was["pid"])
+    trail.enter(client.room, was["entered"])
+    trail.enter(namespace.everyone, was["entered_everyone"])
+    for name, offset in was["rooms"].items():
         trail.enter(namespace.add(client, name), offset)
         client.rooms[name] = None
-    trail.left = was.left
+    trail.left = [entries[offset] for offset in was["left"]]
     namespace.known[client.id] = client
-    if was.present:
+    if was["present"]:
         namespace.clients[client.id] = client

@@ -1,18 +1,7 @@
-"""The format of snapshots: values, and a reader that checks them.
+"""The format of snapshots: each member with its type and check.
 
-The file may be damaged or forged, so the reader raises ValueError for anything that a server does not write. A
-snapshot is one JSON object:
-
-    format      FORMAT
-    taken_at    seconds since 1970
-    stamp       offset of the last entry
-    said        recoverable events, as [offset, text, attachment in base64, …], by offset
-    namespaces  by name {everyone, rooms, clients}:
-                everyone, and each of rooms by name: {forgotten, log, retained, kept}, where
-                    log has offsets of said, and kept has [event, maximum, [[text, attachment, …], …]]
-                clients: [{id, pid, …}], see SavedClient; clients of one connection have the same `connection`
-
-All other times are in seconds.
+`snapshot.py` writes these objects, and `read` checks them: the file may be damaged or forged, so it raises ValueError
+for anything that a server does not write. An offset refers to an event of `said`. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -21,13 +10,12 @@ import base64
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from ..engineio.codec.packet import Packet, PacketType
 from ..engineio.room import Entry
-
-T = TypeVar("T")
 
 FORMAT = "handlers.socketio snapshot 1"
 """Name and version; another form needs another number."""
@@ -38,33 +26,133 @@ _EVENT = re.compile(r"(?:2|5([1-9][0-9]{0,8})-)(?:(/[^,]*),)?(\[.*\])", re.DOTAL
 _NAME = re.compile(r"[A-Za-z0-9_-]{20}")
 
 
-class SavedEvent(NamedTuple):
-    """The last events of one name, kept for a room's later clients."""
+class _Reader:
+    """Checks one snapshot, in the order of its members."""
 
-    name: str
-    number: int
-    """Maximum number kept."""
-    said: list[list[Packet]]
+    def __init__(self) -> None:
+        self.entries: dict[int, Entry] = {}
+        """The events by offset."""
+        self._namespaces: dict[int, str] = {}
+        self._namespace = ""
+        self._last = MAX_STAMP
+        self._ids: set[str] = set()
+
+    def check(self, kind: Any, value: Any, what: str) -> None:
+        """Raise ValueError unless a value is what is declared."""
+        kind, *checks = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+        members = _members(kind)
+        expected = dict if members else get_origin(kind) or kind
+        if expected is not Any and type(value) is not expected and (expected, type(value)) != (float, int):
+            raise ValueError(f"{what} must be of type {expected.__name__}, got {type(value).__name__}")
+        for name, member in members.items():
+            if name in value or name in kind.__required_keys__:
+                self.check(member, value.get(name), repr(name))
+        for item in value.values() if get_origin(kind) is dict else value if get_origin(kind) is list else ():
+            self.check(get_args(kind)[-1], item, f"a value of {what}")
+        for check in checks:
+            check(self, value)
+
+    def format(self, value: str) -> None:
+        """Check that this version can read it."""
+        if value != FORMAT:
+            raise ValueError(f"'format' must be {FORMAT!r}")
+
+    def seconds(self, value: float) -> None:
+        """Check a time."""
+        if not 0 <= value < 1e12 or not math.isfinite(value):
+            raise ValueError(f"{value!r:.80} must be a time, a number of seconds from 0 on")
+
+    def offset(self, value: int) -> None:
+        """Check that an offset is not after the last."""
+        if not 0 <= value <= self._last:
+            raise ValueError(f"{value!r:.80} must be an offset, a number up to the last offset")
+
+    def last_offset(self, value: int) -> None:
+        """Check the last offset."""
+        self.offset(value)
+        self._last = value
+
+    def id(self, value: str) -> None:
+        """Check that an id or pid is unique."""
+        if value in self._ids or not _NAME.fullmatch(value):
+            raise ValueError(f"{value[:40]!r} must be an id, and unique")
+        self._ids.add(value)
+
+    def event(self, event: list[Any]) -> None:
+        """Read an event, whose offset is above those before."""
+        if len(event) < 2 or type(event[0]) is not int or event[0] <= next(reversed(self.entries), 0):
+            raise ValueError("'said' must have only events, [offset, text, attachment, …], ordered by offset")
+        offset, *parts = event
+        self.offset(offset)
+        self._namespaces[offset] = _namespace_of(parts)
+        self.entries[offset] = Entry(offset, read_packets(parts), replayable=True)
+
+    def offsets(self, log: list[int]) -> None:
+        """Check that offsets are those of events of the namespace."""
+        for offset in log:
+            if self._namespaces.get(offset) != self._namespace:
+                raise ValueError(f"the offset {offset} is not one of an event of {self._namespace!r}")
+
+    def log(self, log: list[int]) -> None:
+        """Check that offsets are those of events, in order."""
+        self.offsets(log)
+        if log != sorted(set(log)):
+            raise ValueError(f"the offsets of a log of {self._namespace!r} are out of order")
+
+    def kept(self, kept: list[Any]) -> None:
+        """Check the number and namespace of events of one name."""
+        if len(kept) != 3 or [type(value) for value in kept] != [str, int, list]:
+            raise ValueError("'kept' must have only [event, number, list]")
+        _, number, events = kept
+        if (
+            not len(events) <= number <= MAX_KEPT
+            or not number
+            or {_namespace_of(e) for e in events} - {self._namespace}
+        ):
+            raise ValueError(f"'kept' has an event that {self._namespace!r} cannot keep")
+
+    def rooms(self, namespace: SavedNamespace) -> None:
+        """Check that each room has clients or keeps events."""
+        entered = {room for client in namespace["clients"] for room in client["rooms"]}
+        keeping = {name for name, room in namespace["rooms"].items() if room["kept"]}
+        if not entered <= namespace["rooms"].keys() <= entered | keeping:
+            raise ValueError(f"the rooms of {self._namespace!r} must be those of its clients")
+
+    def namespaces(self, namespaces: dict[str, Any]) -> None:
+        """Check namespaces by name, after the events that they refer to."""
+        for name, namespace in namespaces.items():
+            self._namespace = name
+            self.check(Annotated[SavedNamespace, _Reader.rooms], namespace, repr(name))
 
 
-class SavedRoom(NamedTuple):
+@cache
+def _members(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True) if is_typeddict(kind) else {}
+
+
+Seconds = Annotated[float, _Reader.seconds]
+Id = Annotated[str, _Reader.id]
+Offset = Annotated[int, _Reader.offset]
+Log = Annotated[list[int], _Reader.log]
+
+
+class SavedRoom(TypedDict):
     """A room with its log."""
 
-    forgotten: int
-    log: list[Entry]
+    forgotten: Offset
+    log: Log
     retained: bool
     """Whether the log is kept for event streams, too."""
-    kept: list[SavedEvent]
+    kept: list[Annotated[list[Any], _Reader.kept]]
+    """Last events of a name, for later clients: [event, maximum, [[text, attachment in base64, …], …]]."""
 
 
-class SavedClient(NamedTuple):
-    """A client that can recover its session."""
+class _Client(TypedDict):
+    """What each client has."""
 
-    id: str
-    pid: str
-    connection: int | None
-    """The same number for clients of one connection; None in older snapshots."""
-    away: float
+    id: Id
+    pid: Id
+    away: Seconds
     """Seconds that the client had been away."""
     present: bool
     """Whether its absence is not announced yet."""
@@ -74,183 +162,83 @@ class SavedClient(NamedTuple):
     remote_ip: str
     query: dict[str, str]
     remembered: dict[str, Any]
-    forgotten: int
-    log: list[Entry]
+    forgotten: Offset
+    log: Log
     """Entries that were sent to this client alone."""
-    entered: int
+    entered: Offset
     """Offset at which it entered its own room."""
-    entered_everyone: int
-    rooms: dict[str, int]
+    entered_everyone: Offset
+    rooms: dict[str, Offset]
     """Its rooms, each with the offset at which it entered."""
-    left: list[Entry]
+    left: Annotated[list[int], _Reader.offsets]
+    """Entries of rooms that it has left."""
 
 
-class SavedNamespace(NamedTuple):
+class SavedClient(_Client, total=False):
+    """A client that can recover its session."""
+
+    connection: int
+    """The same number for clients of one connection; older snapshots have none."""
+
+
+class SavedNamespace(TypedDict):
     """A namespace with its rooms and clients."""
 
-    name: str
     everyone: SavedRoom
     rooms: dict[str, SavedRoom]
     clients: list[SavedClient]
 
 
-class Saved(NamedTuple):
-    """The values of one snapshot."""
+class Snapshot(TypedDict):
+    """A snapshot."""
 
-    taken_at: float
-    offset: int
-    namespaces: list[SavedNamespace]
-
-
-def read(data: Any) -> Saved:
-    """Return the values of a snapshot; raise ValueError, which names the fault."""
-    if _get(data, "format", str) != FORMAT:
-        raise ValueError(f"'format' must be {FORMAT!r}")
-    reader = _Reader(_stamp(_get(data, "stamp", int), MAX_STAMP))
-    reader.read_said(_get(data, "said", list))
-    namespaces = [reader.namespace(name, value) for name, value in _get(data, "namespaces", dict).items()]
-    return Saved(_seconds(data, "taken_at"), reader.offset, namespaces)
+    format: Annotated[str, _Reader.format]
+    taken_at: Seconds
+    """Seconds since 1970."""
+    stamp: Annotated[int, _Reader.last_offset]
+    """Offset of the last entry."""
+    said: list[Annotated[list[Any], _Reader.event]]
+    """Recoverable events: [offset, text, attachment in base64, …], ordered by offset."""
+    namespaces: Annotated[dict[str, Any], _Reader.namespaces]
+    """SavedNamespace, by name."""
 
 
-class _Reader:
-    """Reads and checks one snapshot."""
+def read(data: Any) -> tuple[Snapshot, dict[int, Entry]]:
+    """Return a snapshot, and its events by offset.
 
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-        self._said: dict[int, tuple[str, Entry]] = {}
-        self._known: set[str] = set()
-
-    def read_said(self, said: list[Any]) -> None:
-        """Read all events, each with its namespace."""
-        last = 0
-        for item in said:
-            if type(item) is not list or not item:
-                raise ValueError("'said' must have only events")
-            offset, *parts = item
-            if _stamp(offset, self.offset) <= last:
-                raise ValueError("'said' must be ordered by offset")
-            last = offset
-            namespace, packets = _event(parts)
-            self._said[offset] = (namespace, Entry(offset, packets, replayable=True))
-
-    def namespace(self, name: str, data: Any) -> SavedNamespace:
-        """Return a namespace.
-
-        Each of its rooms must have clients or keep events.
-        """
-        rooms = {room: self._room(name, value) for room, value in _get(data, "rooms", dict).items()}
-        clients = [self._client(name, value) for value in _get(data, "clients", list)]
-        entered = {room for client in clients for room in client.rooms}
-        if not entered <= rooms.keys() <= entered | {room for room, saved in rooms.items() if saved.kept}:
-            raise ValueError(f"the rooms of {name!r} must be those of its clients")
-        return SavedNamespace(name, self._room(name, _get(data, "everyone", dict)), rooms, clients)
-
-    def _room(self, namespace: str, data: Any) -> SavedRoom:
-        kept = [_kept(namespace, value) for value in _get(data, "kept", list)]
-        return SavedRoom(*self._log(namespace, data), _get(data, "retained", bool), kept)
-
-    def _log(self, namespace: str, data: Any) -> tuple[int, list[Entry]]:
-        return self._get_stamp(data, "forgotten"), self._entries(namespace, _get(data, "log", list))
-
-    def _entries(self, namespace: str, stamps: Iterable[Any]) -> list[Entry]:
-        entries: list[Entry] = []
-        for offset in stamps:
-            where, entry = self._said.get(_stamp(offset, self.offset), ("", None))
-            if entry is None or where != namespace or (entries and entries[-1].offset >= offset):
-                raise ValueError(f"the offset {offset} is not one of an event of {namespace!r}, or out of order")
-            entries.append(entry)
-        return entries
-
-    def _client(self, namespace: str, data: Any) -> SavedClient:
-        entered = {room: _stamp(offset, self.offset) for room, offset in _get(data, "rooms", dict).items()}
-        forgotten, log = self._log(namespace, data)
-        return SavedClient(
-            id=self._new(_get(data, "id", str)),
-            pid=self._new(_get(data, "pid", str)),
-            connection=_get(data, "connection", int) if "connection" in data else None,
-            away=_seconds(data, "away"),
-            present=_get(data, "present", bool),
-            reason=_get(data, "reason", str),
-            auth=_get(data, "auth", dict),
-            remote_ip=_get(data, "remote_ip", str),
-            query={name: _text(value) for name, value in _get(data, "query", dict).items()},
-            remembered=_get(data, "remembered", dict),
-            forgotten=forgotten,
-            log=log,
-            entered=self._get_stamp(data, "entered"),
-            entered_everyone=self._get_stamp(data, "entered_everyone"),
-            rooms=entered,
-            left=[entry for offset in _get(data, "left", list) for entry in self._entries(namespace, [offset])],
-        )
-
-    def _new(self, name: str) -> str:
-        """Return an id or a pid.
-
-        Raise ValueError if it is not unique.
-        """
-        if name in self._known or not _NAME.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} must be an id, and unique")
-        self._known.add(name)
-        return name
-
-    def _get_stamp(self, data: Any, key: str) -> int:
-        return _stamp(_get(data, key, int), self.offset)
+    Raise ValueError, which names the fault, for what is none.
+    """
+    reader = _Reader()
+    reader.check(Snapshot, data, f"a snapshot in the format {FORMAT!r}")
+    return data, reader.entries
 
 
-def _kept(namespace: str, data: Any) -> SavedEvent:
-    if type(data) is not list or len(data) != 3 or type(data[1]) is not int or type(data[2]) is not list:
-        raise ValueError("'kept' must have only [event, number, list]")
-    name, number, said = data
-    events = [_event(parts) for parts in said]
-    if not 0 < number <= MAX_KEPT or len(events) > number or any(where != namespace for where, _ in events):
-        raise ValueError(f"'kept' has an event that {namespace!r} cannot keep")
-    return SavedEvent(_text(name), number, [packets for _, packets in events])
-
-
-def _event(parts: Any) -> tuple[str, list[Packet]]:
-    """Return namespace and packets of an event that wants no acknowledgement."""
-    if type(parts) is not list or not parts:
-        raise ValueError("an event must have a text")
-    text, *attachments = [_text(part) for part in parts]
+def _namespace_of(parts: Any) -> str:
+    """Return the namespace of an event that wants no acknowledgement."""
+    if type(parts) is not list or not parts or any(type(part) is not str for part in parts):
+        raise ValueError("an event must have a text, and attachments as texts")
+    text, *attachments = parts
     match = _EVENT.fullmatch(text)
     if match is None or int(match[1] or 0) != len(attachments):
         raise ValueError(f"{text[:40]!r} with {len(attachments)} attachments is not an event")
     try:
         args = json.loads(match[3])
         text.encode()
+        read_packets(parts)
     except (ValueError, RecursionError):
-        raise ValueError(f"{text[:40]!r} must have JSON in it") from None
+        raise ValueError(f"{text[:40]!r} must have JSON in it, and attachments in base64") from None
     if not args or not isinstance(args[0], str):
         raise ValueError(f"the event {text[:40]!r} must have a name")
+    return match[2] or "/"
+
+
+def read_packets(parts: Sequence[str]) -> list[Packet]:
+    """Return the packets of an event: its text and attachments."""
+    text, *attachments = parts
     binary = [Packet(PacketType.MESSAGE, base64.b64decode(part, validate=True)) for part in attachments]
-    return match[2] or "/", [Packet(PacketType.MESSAGE, text), *binary]
+    return [Packet(PacketType.MESSAGE, text), *binary]
 
 
-def _get(data: Any, key: str, kind: type[T]) -> T:
-    """Return a member of an object.
-
-    Raise ValueError if it has another type.
-    """
-    value = data.get(key) if isinstance(data, dict) else None
-    if type(value) is not kind:
-        raise ValueError(f"{key!r} must be of type {kind.__name__}, got {type(value).__name__}")
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise ValueError(f"a value must be of type str, got {type(value).__name__}")
-    return value
-
-
-def _stamp(value: Any, last: int) -> int:
-    if type(value) is not int or not 0 <= value <= last:
-        raise ValueError("an offset must be a number up to the last offset")
-    return value
-
-
-def _seconds(data: Any, key: str) -> float:
-    value = data.get(key)
-    if type(value) not in (int, float) or not 0 <= value < 1e12 or not math.isfinite(value):
-        raise ValueError(f"{key!r} must be a number of seconds")
-    return float(value)
+def write_packets(packets: Sequence[Packet]) -> list[str]:
+    """Return the text and attachments of an event."""
+    return [p.data if isinstance(p.data, str) else base64.b64encode(p.data).decode("ascii") for p in packets]
