@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import json
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from conftest import JS, PATIENCE, ROOT, Server, wait_until
+from conftest import PATIENCE, ROOT, Server, wait_until
 from documented import blocks
 from playwright.async_api import Page, expect
 from pythons import ends, find, tornado
@@ -249,36 +248,3 @@ async def test_the_example_application_in_a_browser(documents_server: Server, vi
     await tab.close()
     await bob.close()
     await expect(ann.locator("#people")).to_have_text("Ann")
-
-
-# -- an application on python-socketio, and its port: examples/port
-
-
-async def hear(node: str, *command: str | Path) -> dict[str, object]:
-    """What the official client hears of an application."""
-    server = Server(*command, "{port}", cwd=PORT)
-    server.port = free_port()
-    with running(server):
-        script = await asyncio.create_subprocess_exec(node, JS / "port.mjs", server.url, stdout=subprocess.PIPE)
-        said, _ = await script.communicate()
-    assert script.returncode == 0
-    return dict(json.loads(said))
-
-
-def meant_differences() -> dict[str, list[object]]:
-    """The rows of docs/migrating.md: what was tried, and both answers."""
-    page = (ROOT / "docs" / "migrating.md").read_text().partition("### What a client notices")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| `([^|]+)` \| `([^|]+)` \|$", page, re.M)
-    ways = ("websocket", "polling")
-    named = [(what if what.endswith(")") else f"{what} ({way})", answers) for what, *answers in rows for way in ways]
-    return {what: [json.loads(answer) for answer in answers] for what, answers in named}
-
-
-@pytest.mark.parametrize("python", ends()[:1], indirect=True)
-async def test_a_client_of_the_port_hears_what_the_page_on_migrating_says(python: Path, node: str) -> None:
-    before = await hear(node, sys.executable, PORT / "before.py")
-    after = await hear(node, python, "-W", "error", PORT / "after.py")
-    assert before.keys() == after.keys()
-    assert len(before) > 60
-    differences = {what: [before[what], after[what]] for what in before if before[what] != after[what]}
-    assert differences == meant_differences()
