@@ -4,22 +4,22 @@ import { clearUnread, notify } from "./board/attention.js";
 import { composer, name, showProblem } from "./board/composer.js";
 import { socket } from "./board/connection.js";
 import * as history from "./board/history.js";
-import * as lines from "./board/lines.js";
+import { log } from "./board/lines.js";
 import * as outbox from "./board/outbox.js";
 import * as people from "./board/people.js";
 
 socket.on("news", ({ msg, count }) => {
-  lines.addNotice("news", `News: ${msg} (${count})`);
+  log.addNotice("news", `News: ${msg} (${count})`);
 });
 
 socket.on("private", ({ msg }) => {
-  lines.addNotice("private", `Private: ${msg}`);
+  log.addNotice("private", `Private: ${msg}`);
   socket.emit("private", { msg: "Thank you for your message" });
 });
 
 socket.on("post", (post) => {
   const key = outbox.keyOf(post);
-  lines.addPost(post, key);
+  log.addPost(post, key);
   people.stopTyping(post.name);
   if (!key) notify();
 });
@@ -41,7 +41,7 @@ async function arrive() {
   await announcePresence().catch(unlessLost);
   if (socket.connected && !socket.recovered) await history.greet().catch(unlessLost);
   if (!socket.connected) return;
-  lines.markPresent("connection");
+  log.markPresent("connection");
   await outbox.send();
 }
 
@@ -52,13 +52,13 @@ function unlessLost(error) {
 
 socket.on("connect", arrive);
 socket.on("disconnect", () => {
-  lines.markAway("connection");
+  log.markAway("connection");
   people.forget();
 });
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) lines.markAway("page");
-  else lines.markPresent("page");
+  if (document.hidden) log.markAway("page");
+  else log.markPresent("page");
   clearUnread();
 });
 

@@ -1,21 +1,21 @@
 // History: loads the newest posts at the start, and older ones when the reader scrolls up.
 
 import { socket } from "./connection.js";
-import * as lines from "./lines.js";
+import { log } from "./lines.js";
 import { find } from "./page.js";
 
 const NEAR = 300; // pixels from the top at which older posts are loaded
 
-const log = find("log");
+const box = find("log");
 const older = find("older");
 let isAsking = false;
 
 /** Show the newest posts, in addition to those on the page. */
 export async function greet() {
   const { posts, more } = await ask({});
-  if (more && lines.hasGap(posts)) lines.detachFromEnd();
+  if (more && log.hasGap(posts)) log.detachFromEnd();
   if (more) older.hidden = false;
-  lines.addPast(posts);
+  log.addPast(posts);
 }
 
 /** Ask the server for posts; on an error the button says why, and asks again. */
@@ -29,9 +29,9 @@ async function askForOlder() {
   if (isAsking || older.hidden || !socket.connected) return;
   isAsking = true;
   try {
-    const { posts, more } = await ask({ before: lines.oldest() });
+    const { posts, more } = await ask({ before: log.oldest });
     older.hidden = !more;
-    lines.addPast(posts);
+    log.addPast(posts);
   } catch {
     // The connection is lost: the button works again after the reconnection.
   } finally {
@@ -40,9 +40,9 @@ async function askForOlder() {
 }
 
 older.addEventListener("click", askForOlder);
-log.addEventListener("scroll", () => log.scrollTop < NEAR && askForOlder());
+box.addEventListener("scroll", () => box.scrollTop < NEAR && askForOlder());
 
-lines.onNewest(() => {
-  lines.clear();
+log.onNewest(() => {
+  log.clear();
   greet().catch(() => {});
 });

@@ -11,131 +11,227 @@ const PAUSE = 100; // minimum milliseconds between two changes of the page
 const GREETING = 1000; // milliseconds that the first lines wait for older posts, so that they do not jump
 const NEAR = 40; // pixels from the end that count as the end
 
-const log = find("log");
+const box = find("log");
 const list = find("messages");
 const pending = find("pending");
 const older = find("older");
 const newest = find("newest");
 const mark = element("li", "mark", "New since you were away");
 
-const lines = new Map(); // by post id
-const posts = new WeakMap(); // by line
-const absences = new Set();
-const changes = [];
+class Log {
+  _lines = new Map(); // by post id
+  _posts = new WeakMap(); // by line
+  _isFollowing = true;
+  _followedTo = 0; // where the box was scrolled to when it last followed
+  _isAtEnd = true; // whether the newest line is in the window
+  _unseen = 0;
+  _last = 0; // the highest id shown
+  _absences = new Set();
+  _missedFrom = Infinity; // the lowest id of the posts that came during an absence
+  _changes = []; // of the page, collected: it changes at most ten times a second
+  _pause = setTimeout(() => this._apply(), GREETING);
 
-let pause = setTimeout(apply, GREETING);
-let isFollowing = true;
-let followedTo = 0; // where the log was scrolled to when it last followed
-let isAtEnd = true; // whether the newest line is in the window
-let unseen = 0;
-let last = 0; // the highest id shown
-let missedFrom = Infinity; // the lowest id of the posts that came during an absence
+  constructor() {
+    box.addEventListener("scroll", () => this._scrolled());
+    // Follow when the box's height changes: a keyboard on a phone, or a long post in the composer, would hide the end.
+    new ResizeObserver(() => this._isFollowing && this._follow()).observe(box);
+    newest.addEventListener("click", () => {
+      this._goToNewest();
+      box.focus({ preventScroll: true });
+    });
+    onNewDay(() => this._applyQuietly([() => list.querySelectorAll("time").forEach(showTime)]));
+  }
 
-// For the other modules of the page
+  // For the other modules of the page
 
-export function addNotice(kind, text) {
-  change(() => isAtEnd && list.append(element("li", kind, text)));
-}
+  addNotice(kind, text) {
+    this._change(() => this._isAtEnd && list.append(element("li", kind, text)));
+  }
 
-/** Add a new post; key: that of the pending line if it was posted here. */
-export function addPost(post, key) {
-  change(() => {
+  /** Add a new post; key: that of the pending line if it was posted here. */
+  addPost(post, key) {
+    this._change(() => {
+      check(post);
+      if (key) removePending(key);
+      else if (!this._isFollowing) this._unseen++;
+      if (!key && this._absences.size) this._missedFrom = Math.min(this._missedFrom, post.id);
+      if (this._isAtEnd) this._insert(post, post.id > this._last ? list.lastElementChild : this._predecessor(post.id));
+      this._last = Math.max(this._last, post.id);
+    });
+  }
+
+  /** Add older posts; those that are shown already are ignored. */
+  addPast(past) {
+    this._applyQuietly(past.map((post) => () => this._insertPast(post)));
+  }
+
+  /** Return whether posts are missing between the last one shown and these. */
+  hasGap(past) {
+    return this._last > 0 && past[0]?.id > this._last;
+  }
+
+  /** The next posts do not continue the list: clear it, or keep them off the page while the reader is further up. */
+  detachFromEnd() {
+    if (this._isFollowing) this.clear();
+    else this._isAtEnd = false;
+  }
+
+  /** Empty the list, and follow the newest posts. */
+  clear() {
+    list.replaceChildren();
+    this._lines.clear();
+    this._isFollowing = this._isAtEnd = true;
+  }
+
+  get oldest() {
+    return this._posts.get(list.querySelector(".post"))?.id;
+  }
+
+  addPending(post) {
+    const line = postLine(post);
+    line.dataset.key = post.key;
+    line.classList.add("pending");
+    this._change(() => pending.append(line));
+    this._goToNewest();
+  }
+
+  settle(key) {
+    this._change(() => removePending(key));
+  }
+
+  /** New lines are not seen from now on: the connection is lost, or the page is hidden. */
+  markAway(why) {
+    this._change(() => {
+      if (!this._absences.size) this._missedFrom = Infinity;
+      this._absences.add(why);
+    });
+  }
+
+  markPresent(why) {
+    this._change(() => this._absences.delete(why));
+  }
+
+  /** Call a listener when the reader wants the newest posts and they are not on the page. */
+  onNewest(listener) {
+    newest.addEventListener("ask", listener);
+  }
+
+  // Changes of the page
+
+  _change(work) {
+    this._changes.push(work);
+    if (!this._pause || this._changes.length >= WINDOW) this._apply();
+  }
+
+  _apply() {
+    clearTimeout(this._pause);
+    this._pause = setTimeout(() => this._applyNext(), PAUSE);
+    const seen = this._isFollowing ? null : [...list.children].find((line) => line.offsetTop + line.offsetHeight > box.scrollTop);
+    const place = seen?.offsetTop;
+    this._changes.splice(0).forEach(attempt);
+    fold(list);
+    this._trim();
+    this._placeMark();
+    if (this._isFollowing) this._follow();
+    else if (seen?.isConnected && seen.offsetTop !== place) box.scrollTop += seen.offsetTop - place;
+    this._showNewest();
+  }
+
+  /** Apply changes without having a screen reader read a hundred lines. */
+  _applyQuietly(changes) {
+    this._changes.push(...changes);
+    box.setAttribute("aria-live", "off");
+    this._apply();
+    setTimeout(() => box.removeAttribute("aria-live"), 1000);
+  }
+
+  _applyNext() {
+    this._pause = undefined;
+    if (this._changes.length) this._apply();
+  }
+
+  // Posts and their lines
+
+  _insertPast(post) {
     check(post);
-    if (key) removePending(key);
-    else if (!isFollowing) unseen++;
-    if (!key && absences.size) missedFrom = Math.min(missedFrom, post.id);
-    if (isAtEnd) insert(post, post.id > last ? list.lastElementChild : predecessor(post.id));
-    last = Math.max(last, post.id);
-  });
-}
+    if (this._absences.size && post.id > this._last) this._missedFrom = Math.min(this._missedFrom, post.id);
+    const before = this._predecessor(post.id);
+    if (this._isAtEnd || before !== this._predecessor(Infinity)) this._insert(post, before);
+    this._last = Math.max(this._last, post.id);
+  }
 
-/** Add older posts; those that are shown already are ignored. */
-export function addPast(past) {
-  changes.push(...past.map((post) => () => insertPast(post)));
-  applyQuietly();
-}
+  _insert(post, before) {
+    if (this._lines.has(post.id)) return;
+    const line = postLine(post);
+    this._lines.set(post.id, line);
+    this._posts.set(line, post);
+    if (before) before.after(line);
+    else list.prepend(line);
+    this._join(line);
+    this._join(line.nextElementSibling);
+  }
 
-function insertPast(post) {
-  check(post);
-  if (absences.size && post.id > last) missedFrom = Math.min(missedFrom, post.id);
-  const before = predecessor(post.id);
-  if (isAtEnd || before !== predecessor(Infinity)) insert(post, before);
-  last = Math.max(last, post.id);
+  _predecessor(id) {
+    let line = list.lastElementChild;
+    while (line && !(this._posts.get(line)?.id < id)) line = line.previousElementSibling;
+    return line;
+  }
+
+  _join(line) {
+    const post = this._posts.get(line);
+    if (post) line.classList.toggle("joined", continues(post, this._posts.get(line.previousElementSibling)));
+  }
+
+  _trim() {
+    while (list.childElementCount > WINDOW) {
+      const line = this._isFollowing ? list.firstElementChild : list.lastElementChild;
+      this._lines.delete(this._posts.get(line)?.id);
+      line.remove();
+      if (this._isFollowing) older.hidden = false;
+      else this._isAtEnd = false;
+    }
+    while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // the button that unfolds them is removed
+    this._join(list.firstElementChild);
+  }
+
+  _placeMark() {
+    const first = this._lines.get(this._missedFrom);
+    if (first === mark.nextElementSibling && first) return;
+    const separated = mark.nextElementSibling;
+    mark.remove();
+    first?.before(mark);
+    this._join(separated);
+    this._join(first);
+  }
+
+  // Scrolling
+
+  _scrolled() {
+    if (this._isFollowing && box.scrollTop === this._followedTo) return; // not by a person; the box may have shrunk
+    this._isFollowing = this._isAtEnd && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+    this._showNewest();
+  }
+
+  _follow() {
+    box.scrollTop = box.scrollHeight;
+    this._followedTo = box.scrollTop;
+  }
+
+  _goToNewest() {
+    this._isFollowing = this._isAtEnd;
+    if (this._isAtEnd) this._change(() => {});
+    else newest.dispatchEvent(new Event("ask"));
+  }
+
+  _showNewest() {
+    newest.hidden = this._isFollowing;
+    if (this._isFollowing) this._unseen = 0;
+    newest.textContent = this._unseen ? `${this._unseen} new post${this._unseen === 1 ? "" : "s"}` : "Newest";
+  }
 }
 
 function check(post) {
   if (!Number.isSafeInteger(post?.id)) throw new TypeError(`a post needs a number as its id: ${JSON.stringify(post)}`);
-}
-
-/** Return whether posts are missing between the last one shown and these. */
-export const hasGap = (past) => last > 0 && past[0]?.id > last;
-
-/** The next posts do not continue the list: clear it, or keep them off the page while the reader is further up. */
-export function detachFromEnd() {
-  if (isFollowing) clear();
-  else isAtEnd = false;
-}
-
-/** Empty the list, and follow the newest posts. */
-export function clear() {
-  list.replaceChildren();
-  lines.clear();
-  isFollowing = isAtEnd = true;
-}
-
-export const oldest = () => posts.get(list.querySelector(".post"))?.id;
-
-export function addPending(post) {
-  const line = postLine(post);
-  line.dataset.key = post.key;
-  line.classList.add("pending");
-  change(() => pending.append(line));
-  goToNewest();
-}
-
-export const settle = (key) => change(() => removePending(key));
-
-/** New lines are not seen from now on: the connection is lost, or the page is hidden. */
-export function markAway(why) {
-  change(() => {
-    if (!absences.size) missedFrom = Infinity;
-    absences.add(why);
-  });
-}
-
-export const markPresent = (why) => change(() => absences.delete(why));
-
-// Changes of the page, collected: at most ten times a second
-
-function change(work) {
-  changes.push(work);
-  if (!pause || changes.length >= WINDOW) apply();
-}
-
-function apply() {
-  clearTimeout(pause);
-  pause = setTimeout(applyNext, PAUSE);
-  const seen = isFollowing ? null : [...list.children].find((line) => line.offsetTop + line.offsetHeight > log.scrollTop);
-  const place = seen?.offsetTop;
-  changes.splice(0).forEach(attempt);
-  fold(list);
-  trim();
-  placeMark();
-  if (isFollowing) follow();
-  else if (seen?.isConnected && seen.offsetTop !== place) log.scrollTop += seen.offsetTop - place;
-  showNewest();
-}
-
-/** Apply changes without having a screen reader read a hundred lines. */
-function applyQuietly() {
-  log.setAttribute("aria-live", "off");
-  apply();
-  setTimeout(() => log.removeAttribute("aria-live"), 1000);
-}
-
-function applyNext() {
-  pause = undefined;
-  if (changes.length) apply();
 }
 
 /** Report errors of one change, so that those after it are shown. */
@@ -147,89 +243,8 @@ function attempt(work) {
   }
 }
 
-onNewDay(() => {
-  changes.push(() => list.querySelectorAll("time").forEach(showTime));
-  applyQuietly();
-});
-
-function insert(post, before) {
-  if (lines.has(post.id)) return;
-  const line = postLine(post);
-  lines.set(post.id, line);
-  posts.set(line, post);
-  if (before) before.after(line);
-  else list.prepend(line);
-  join(line);
-  join(line.nextElementSibling);
-}
-
-function predecessor(id) {
-  let line = list.lastElementChild;
-  while (line && !(posts.get(line)?.id < id)) line = line.previousElementSibling;
-  return line;
-}
-
-function join(line) {
-  const post = posts.get(line);
-  if (post) line.classList.toggle("joined", continues(post, posts.get(line.previousElementSibling)));
-}
-
 function removePending(key) {
   [...pending.children].find((line) => line.dataset.key === key)?.remove();
 }
 
-function trim() {
-  while (list.childElementCount > WINDOW) {
-    const line = isFollowing ? list.firstElementChild : list.lastElementChild;
-    lines.delete(posts.get(line)?.id);
-    line.remove();
-    if (isFollowing) older.hidden = false;
-    else isAtEnd = false;
-  }
-  while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // the button that unfolds them is removed
-  join(list.firstElementChild);
-}
-
-function placeMark() {
-  const first = lines.get(missedFrom);
-  if (first === mark.nextElementSibling && first) return;
-  const separated = mark.nextElementSibling;
-  mark.remove();
-  first?.before(mark);
-  join(separated);
-  join(first);
-}
-
-function showNewest() {
-  newest.hidden = isFollowing;
-  if (isFollowing) unseen = 0;
-  newest.textContent = unseen ? `${unseen} new post${unseen === 1 ? "" : "s"}` : "Newest";
-}
-
-function follow() {
-  log.scrollTop = log.scrollHeight;
-  followedTo = log.scrollTop;
-}
-
-log.addEventListener("scroll", () => {
-  if (isFollowing && log.scrollTop === followedTo) return; // not scrolled by a person; the log may have shrunk
-  isFollowing = isAtEnd && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
-  showNewest();
-});
-
-// Follow when the height of the log changes: a keyboard on a phone, or a long post in the composer, would hide the end.
-new ResizeObserver(() => isFollowing && follow()).observe(log);
-
-function goToNewest() {
-  isFollowing = isAtEnd;
-  if (isAtEnd) change(() => {});
-  else newest.dispatchEvent(new Event("ask"));
-}
-
-newest.addEventListener("click", () => {
-  goToNewest();
-  log.focus({ preventScroll: true });
-});
-
-/** Call a listener when the reader wants the newest posts and they are not on the page. */
-export const onNewest = (listener) => newest.addEventListener("ask", listener);
+export const log = new Log();

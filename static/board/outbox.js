@@ -3,7 +3,7 @@
 
 import { restoreDraft, showProblem } from "./composer.js";
 import { socket } from "./connection.js";
-import * as lines from "./lines.js";
+import { log } from "./lines.js";
 import { storage } from "./page.js";
 
 const ANSWER_TIMEOUT = 10_000; // milliseconds; then the post is sent again
@@ -22,13 +22,13 @@ const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byt
 export function post(text, name) {
   waiting.push({ key: newKey(), text, name });
   save();
-  lines.addPending(waiting.at(-1));
+  log.addPending(waiting.at(-1));
   send();
 }
 
 /** Show the posts that were pending when the page was closed. */
 export function restore() {
-  waiting.forEach(lines.addPending);
+  waiting.forEach((post) => log.addPending(post));
 }
 
 /** Return the key of a received post if it is the one being sent here. */
@@ -60,6 +60,6 @@ async function sendOne(post) {
   }
   waiting.shift();
   save();
-  lines.settle(post.key);
+  log.settle(post.key);
   if (id === undefined) restoreDraft(post.text, error ?? message ?? "The server did not accept it: post it again.");
 }
