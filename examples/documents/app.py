@@ -11,7 +11,8 @@ from handlers.pages import DocumentPage, FilePage, LoginPage
 from handlers.sockets import DocumentSocket
 from tornado.options import define, options, parse_command_line
 from tornado.web import Application
-from tornado_socketio import Hub, Server, routes
+from tornado_socketio import Hub, routes
+from tornado_socketio.operations import serve
 
 define("port", default=3005, type=int, help="TCP port to listen on")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,10 +27,9 @@ def make_app(**settings: Any) -> Application:
 
 
 async def main() -> None:
-    """Serve until the process ends."""
-    Server(make_app(cookie_secret=secrets.token_hex())).listen(options.port)
-    print(f"Listening on port {options.port}", flush=True)
-    await asyncio.Event().wait()
+    """Serve until SIGINT or SIGTERM."""
+    app = make_app(cookie_secret=secrets.token_hex())
+    await serve(app, app.settings["hub"], port=options.port)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,30 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from conftest import JS, PATIENCE, ROOT, Server
-from documented import pages
+from documented import blocks, pages
 from service_helpers import free_port, running
+from tornado.web import create_signed_value
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 PORT = ROOT / "examples" / "port"
+UPLOAD = """
+import { io as connect } from "socket.io-client";
+
+const [url, Cookie] = process.argv.slice(1);
+const io = (namespace) => connect(url + namespace, { extraHeaders: { Cookie } });
+%s
+const seen = [];
+await upload(new File([new Uint8Array(150_000)], "zeros.bin"), (share) => seen.push(share));
+const refused = await upload(new File([], "empty.bin"), () => {}).catch((error) => error.message);
+console.log(JSON.stringify([seen, refused]));
+process.exit();
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +78,36 @@ async def test_a_client_of_the_port_hears_what_the_page_on_migrating_says(node: 
     assert differences == meant_differences()
 
 
-# -- JavaScript
+# -- the application of docs/your-application.md
+
+
+@pytest.fixture(scope="module")
+def office(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The application, run by its own `main()`."""
+    codes = sorted((block.code for block in blocks("docs/your-application.md")), key=lambda code: "__main__" in code)
+    port = free_port()
+    file = tmp_path_factory.mktemp("office") / "app.py"
+    file.write_text("\n\n".join(codes).replace("port=3000", f"port={port}"))
+    server = Server(sys.executable, "-W", "error", file, PYTHONPATH=library)
+    with running(server) as process:
+        assert process.port == port
+        yield process
+    assert not re.search(r"Warning|Traceback|ERROR", "\n".join(process.lines)), process.lines
+
+
+async def test_its_page_asks_for_a_login(office: Server) -> None:
+    def fetch() -> str:
+        with urlopen(office.url, timeout=PATIENCE) as answer:
+            return str(answer.url) + answer.read().decode()
+
+    assert re.search(r"/login\?next=.*<button>Log in", await asyncio.to_thread(fetch), re.DOTALL)
+
+
+async def test_its_script_uploads_a_file(office: Server, node: str) -> None:
+    (script,) = [code for code in javascript("docs/your-application.md") if "upload" in code]
+    cookie = f"user={create_signed_value('…', 'user', 'Ann').decode()}"
+    said = await run_in_node(node, "--input-type=module", "-e", UPLOAD % script, office.url, cookie)
+    assert json.loads(said) == [[65_536 / 150_000, 131_072 / 150_000, 1], "A file has a name, and 1 to 5000000 bytes"]
 
 
 def javascript(page: str) -> list[str]:

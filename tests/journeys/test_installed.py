@@ -27,7 +27,7 @@ from service_helpers import free_port, running
 from socketio import AsyncSimpleClient
 
 import handlers.socketio
-from handlers.socketio import testing
+from handlers.socketio import operations, testing
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 expect.set_options(timeout=1000 * PATIENCE)
@@ -202,7 +202,8 @@ def documents_server(python: Path, documents: Path) -> Iterator[Server]:
 
 def test_the_example_application_is_short_and_uses_public_names() -> None:
     python = {path: path.read_text() for path in DOCUMENTS.rglob("*.py")}
-    public = {"tornado_socketio": handlers.socketio.__all__, "tornado_socketio.testing": testing.__all__}
+    modules = {"": handlers.socketio, ".testing": testing, ".operations": operations}
+    public = {f"tornado_socketio{name}": module.__all__ for name, module in modules.items()}
     for source in python.values():
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tornado_socketio"):

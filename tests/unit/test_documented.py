@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 from documented import ROOT, blocks, pages, run_page
+from tornado.web import create_signed_value
 
 from handlers.socketio import Hub
-from handlers.socketio.testing import connect
+from handlers.socketio.testing import TestClient, connect
 
 MARKED = {"README.md": ["needs the first example's server: tests/journeys/test_installed.py runs it"]}
 """The blocks that do not run, and why."""
@@ -109,6 +110,73 @@ async def test_the_page_on_order_loads_what_was_saved_before() -> None:
     client = await tried("docs/order.md", "Notes", database=Database())
     client.emit("save", "hello")
     assert await client.call("load") == "hello"
+
+
+class Office:
+    """The application of docs/your-application.md, without sockets."""
+
+    def __init__(self) -> None:
+        self.page = load("docs/your-application.md")
+        application = self.page.make_app(cookie_secret="s3cret")
+        self.hub: Hub = application.settings["hub"]
+        self.hub.settings = application.settings
+
+    async def log_in(self, name: str, namespace: str = "/", **auth: Any) -> TestClient:
+        cookie = create_signed_value("s3cret", "user", name).decode()
+        return await connect(self.hub, namespace, auth=auth, headers={"Cookie": f"user={cookie}"})
+
+
+@pytest.mark.gen_test
+async def test_a_person_with_two_tabs_is_present_until_both_are_closed() -> None:
+    office = Office()
+    ann = await office.log_in("Ann", "/documents", document="plan")
+    await office.log_in("Cleo", "/documents", document="another")
+    tabs = [await office.log_in("Bob", "/documents", document="plan") for _ in range(2)]
+    first, second, third = office.hub.of("/documents").to("document:plan").clients
+    assert [office.page.is_first_tab(tab) for tab in (first, second, third)] == [True, False, False]
+    for tab in tabs:
+        tab.drop()
+    shown = [await ann.receive("people") for _ in range(5)]
+    assert shown == [["Ann"], ["Ann", "Bob"], ["Ann", "Bob"], ["Ann", "Bob"], ["Ann"]]
+
+
+@pytest.mark.gen_test
+async def test_an_upload_in_chunks_is_kept_and_one_that_cannot_be_is_refused() -> None:
+    office = Office()
+    ann = await office.log_in("Ann", "/uploads")
+    for begin in ([7, 5], ["a", 0], ["a", 5_000_001], ["a", "5"]):
+        assert "message" in await ann.call("begin", *begin)
+    assert "Begin" in (await ann.call("chunk", b"abc"))["message"]
+    assert await ann.call("begin", "a", 5) == 0
+    assert "bytes" in (await ann.call("chunk", "abc"))["message"]
+    assert [await ann.call("chunk", chunk) for chunk in (b"abc", b"def")] == [3, 5]
+    assert office.hub.settings["files"] == {"a": b"abcde"}
+    assert "Begin" in (await ann.call("chunk", b"f"))["message"]
+
+
+@pytest.mark.gen_test
+async def test_news_come_from_a_timer_and_from_another_thread() -> None:
+    office = Office()
+    ann, bob = await office.log_in("Ann"), await office.log_in("Bob")
+    office.page.tell_time(office.hub)
+    assert await bob.receive("time") > 0
+    await office.page.work_elsewhere(office.hub)
+    assert [await ann.receive("progress") for _ in range(3)] == [0, 50, 100]
+    assert [event for event, *_ in bob.received] == []
+
+
+@pytest.mark.gen_test
+async def test_a_letter_reaches_all_tabs_of_both_people_and_no_other() -> None:
+    office = Office()
+    ann, anns, bob, bobs, cleo = [
+        await office.log_in(name, "/letters") for name in ("Ann", "Ann", "Bob", "Bob", "Cleo")
+    ]
+    letter = await ann.call("write", "Bob", "psst")
+    assert letter == {"from": "Ann", "to": "Bob", "text": "psst"}
+    for tab in (anns, bob, bobs):
+        assert await tab.receive("letter") == letter
+    assert (ann.received, cleo.received) == ([], [])
+    assert await ann.call("write", "Dora", "psst") == {"message": "Dora is not here"}
 
 
 @pytest.mark.gen_test
