@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 SOURCES = HERE / "peers"
 TARGET = HERE / ".peers"
 PYTHON = TARGET / "venv" / "bin" / "python"
+MODULES = TARGET / "node_modules"
 LOAD = TARGET / "load"
 LIMIT = TARGET / "limit"
 LIBRARIES = {
@@ -76,7 +77,7 @@ def install_python() -> None:
 
 
 def install_node() -> None:
-    """Install Node's socket.io."""
+    """Install Node's socket.io, and Bun with its engine."""
     package = SOURCES / "package.json"
     if _up_to_date(TARGET / "node.installed", [package]):
         return
@@ -153,7 +154,14 @@ PEERS = [
         "Node socket.io",
         ("node", str(SOURCES / "node_socketio.js")),
         (install_node,),
-        environment={"NODE_PATH": str(TARGET / "node_modules")},
+        environment={"NODE_PATH": str(MODULES)},
+    ),
+    Peer(
+        "bun",
+        "Bun socket.io",
+        (str(MODULES / ".bin" / "bun"), "run", str(SOURCES / "bun_socketio.mjs")),
+        (install_node,),
+        environment={"NODE_PATH": str(MODULES)},
     ),
     Peer("pysio-uvicorn", "python-socketio, uvicorn", PYSIO, (install_python,), environment={"KIND": "uvicorn"}),
     Peer("pysio-tornado", "python-socketio, Tornado", PYSIO, (install_python,), environment={"KIND": "tornado"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from measure import Result
-from peers import PYTHON, TARGET, Peer
+from peers import MODULES, PYTHON, Peer
 from workloads import DEFAULT_PING_INTERVAL, STORM_LIMIT, Workload
 
 LOAD_BOUND = 0.9
@@ -156,10 +157,16 @@ def _python_versions() -> list[str]:
 
 
 def _node_versions(peers: Sequence[Peer]) -> list[str]:
-    if not any(peer.name == "node" for peer in peers):
-        return []
-    found = _output("node", "-p", "require('socket.io/package.json').version", NODE_PATH=str(TARGET / "node_modules"))
-    return [f"Node {_output('node', '--version').strip()}", f"socket.io {found.strip()}"]
+    names = {peer.name for peer in peers}
+    runtime = [f"Node {_output('node', '--version').strip()}"] if "node" in names else []
+    packages = {"node": ["socket.io"], "bun": ["bun", "@socket.io/bun-engine", "socket.io"]}
+    wanted = dict.fromkeys(package for name, those in packages.items() if name in names for package in those)
+    return runtime + [f"{package} {_version(package)}" for package in wanted]
+
+
+def _version(package: str) -> str:
+    description: dict[str, str] = json.loads((MODULES / package / "package.json").read_text())
+    return description["version"]
 
 
 def _output(*command: str, **environment: str) -> str:
