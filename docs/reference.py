@@ -26,7 +26,7 @@ two in a process, never both. Tables by task are on other pages: [Socket.IO's AP
 """
 MODULES = {
     "tornado_socketio": LIBRARY / "__init__.py",
-    "tornado_socketio.testing": LIBRARY / "testing.py",
+    "tornado_socketio.testing": LIBRARY / "testing" / "__init__.py",
     "tornado_socketio.operations": LIBRARY / "operations" / "__init__.py",
 }
 INTERNAL = {
@@ -37,7 +37,7 @@ INTERNAL = {
     "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",
     "GuardedHandler": "set_default_headers",
-    "TestClient": "deliver end release",
+    "TestClient": "deliver end fail release",
 }
 """Members, by class, that other modules of the library use, and an application does not."""
 

@@ -176,13 +176,9 @@ class Client:
             self.log_failure(method, error)
 
     def log_failure(self, method: EventMethod, error: BaseException) -> None:
-        """Log, once, what the application's code raised."""
+        """Log and count what the application's code raised."""
         self.namespace.watch.failed(method)
-        on_event = "" if method.event is None else f" on {method.event!r:.80}"
-        if isinstance(error, asyncio.CancelledError):
-            logger.warning("%s was cancelled for %r%s", method.name, self, on_event)
-        else:
-            logger.error("%s failed for %r%s", method.name, self, on_event, exc_info=error)
+        self.namespace.hub.failures.log(method, self, error)
 
     # -- rooms
 

@@ -22,6 +22,7 @@ from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
 from .handler import SocketIOHandler
+from .failures import Failures
 from .home import Home
 from .json_codec import Default
 from .namespace import Namespace
@@ -156,6 +157,8 @@ class Hub(Engine):
         """What measures the methods of each declared namespace."""
         self._stuck = StuckMethods(self.notices)
 
+        self.failures = Failures(lambda: 0.0 if self.loop is None else self.now())
+        """The log of what the application's methods raise."""
     @property
     def running(self) -> dict[Future[None], SerialQueue]:
         """Tasks of running handlers, each with the queue that waits for it."""

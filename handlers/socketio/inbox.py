@@ -88,6 +88,7 @@ class Inbox:
         hub = self._client.namespace.hub
         logger.debug("%r sent an event that is not handled: %.200r", self._client, problem)
         hub.notices.warn_of_client((self._client.namespace.handler, name[:80]), describe)
+        hub.failures.reject(self._client, describe)
         if id_ is not None:
             self._queue.take(self._answer, id_, Refused(describe() if hub.debug else problem).payload)
 

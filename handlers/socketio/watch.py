@@ -53,6 +53,21 @@ class MethodTimes:
         counts = accumulate([self.quick + self._buckets[0], *self._buckets[1:]])
         return list(zip((*BOUNDS, float("inf")), counts, strict=True))
 
+    @property
+    def calls(self) -> int:
+        """Number of calls that have ended."""
+        return self.buckets[-1][1]
+
+    @property
+    def mean(self) -> float:
+        """Mean seconds of a call; 0 without calls."""
+        return self.seconds / self.calls if self.calls else 0.0
+
+    def within(self, share: float) -> float | None:
+        """Return the bound that this share of calls kept; None: unknown."""
+        *bounded, (_, calls) = self.buckets
+        return next((bound for bound, number in bounded if number >= share * calls), None)
+
 
 class MethodWatch:
     """The methods of one declared namespace of one hub."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from inside import connect
 
 from handlers.socketio import Disconnected, Hub, Refused, SocketIOHandler
-from handlers.socketio.testing import connect
 
 pytestmark = pytest.mark.gen_test
 

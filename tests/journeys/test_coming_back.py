@@ -10,11 +10,12 @@ import json
 from typing import Any
 
 import pytest
+from inside import connect
 from raw_client import Polling, WebSocket, serve
 from tornado.web import Application
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, routes
-from handlers.socketio.testing import TestClient, connect
+from handlers.socketio.testing import TestClient
 
 pytestmark = pytest.mark.gen_test
 

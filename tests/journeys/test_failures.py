@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from conftest import leave_nothing_running
+from inside import connect
 from raw_client import address, serve
 from tornado.web import Application
 
 from handlers.socketio import Engine, Hub, Refused, SocketIOHandler, event, routes
-from handlers.socketio.testing import TestClient, connect
+from handlers.socketio.testing import TestClient
 
 pytestmark = pytest.mark.gen_test
 

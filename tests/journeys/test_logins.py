@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from documented import run_page
+from inside import connect
 from raw_client import (
     JOURNEY,
     UPGRADE,
@@ -21,7 +22,7 @@ from raw_client import (
 from tornado.web import Application, HTTPError, create_signed_value
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, routes
-from handlers.socketio.testing import TestClient, connect
+from handlers.socketio.testing import TestClient
 
 pytestmark = JOURNEY
 

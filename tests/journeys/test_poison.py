@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import connect
 
 from handlers.socketio import Hub, Refused, SocketIOHandler
 from handlers.socketio.engineio.errors import ProtocolError
 from handlers.socketio.message import Decoder, Kind, Message, encode
-from handlers.socketio.testing import connect
 
 POISON: dict[str, tuple[list[Any], str]] = {
     "a placeholder beyond the last": (

@@ -22,8 +22,10 @@ from test_page import arrival, expect_lines, settled, welcome
 from tornado.web import Application
 
 from handlers.socketio.engineio.errors import BadRequest
+from handlers.socketio.methods import EventMethod
 from handlers.socketio.operations.addresses import Addresses
 from handlers.socketio.operations.status import Status
+from handlers.socketio.watch import MethodWatch
 from server import make_app
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
@@ -290,6 +292,45 @@ async def test_without_javascript_it_says_what_is_needed(observed, browser):
     await context.close()
 
 
+# ---- Handlers
+
+
+async def test_handlers_that_failed_are_shown_and_then_the_slowest(observed):
+    page = await observed.open()
+    await expect(page.locator("#handlers .none")).to_be_visible()
+    fill_handlers(observed)
+    observed.tell()
+    rows = page.locator("#handlers tbody tr")
+    await expect(rows).to_have_count(3)
+    shown = [(await row.inner_text()).split() for row in await rows.all()]
+    assert [" ".join(row) for row in shown] == [
+        "post / 1,200 3 0.4 ms 0.5 ms",
+        "<b>typing</b> / 2 0 10 s over 10 s",
+        "search /shop-.* 1 0 200 ms 250 ms",
+    ]
+    await expect(page.locator("#handlers .failed")).to_have_text("3")
+    observed.hub.watches.clear()
+    observed.tell()
+    await expect(rows).to_have_count(0)
+
+
+def fill_handlers(observed: Observed) -> None:
+    """Have had events of all kinds."""
+    watches = [MethodWatch(name, observed.hub.notices) for name in ("/", "/shop-.*")]
+    post, typing, search = [
+        EventMethod(f"X.on_{number}", print, event=name)
+        for number, name in enumerate(("post", "<b>typing</b>", "search"))
+    ]
+    for _ in range(1200):
+        watches[0].ended(post, 0.0004)
+    for _ in range(3):
+        watches[0].failed(post)
+    for seconds in (0.5, 19.5):
+        watches[0].ended(typing, seconds)
+    watches[1].ended(search, 0.2)
+    observed.hub.watches[:] = watches
+
+
 # ---- How it looks
 
 
@@ -298,6 +339,7 @@ def load(observed: Observed) -> None:
     for number in range(25):
         observed.hub.counters.refuse("2001:db8:1234:5678:9abc:def0:1234:5678", BadRequest(f"{number} " * 100), BEGIN)
     observed.fill([round(1_000_000 * (second % 97) / 97) for second in range(TEN_MINUTES)])
+    fill_handlers(observed)
 
 
 @pytest.mark.parametrize("width", [1600, 800, 320])
@@ -313,6 +355,12 @@ async def test_nothing_moves_when_numbers_come(observed, browser, width):
     await context.close()
 
 
+OVERFLOWING = """(() => {
+    document.querySelectorAll("#lag b").forEach((number) => { number.textContent = "123 ms"; });
+    return [...document.querySelectorAll(".numbers")]
+        .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+        .map(({ innerText }) => innerText);
+})()"""
 RUN_AXE = """async () => (await axe.run()).violations.map(
     ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`
 )"""
@@ -325,9 +373,10 @@ async def test_it_fits_its_window_and_axe_has_nothing_to_complain_of(observed, b
     page = await observed.open(context)
     await expect(page.locator("#refusals li")).to_have_count(20)
     await page.evaluate((JS / "node_modules/axe-core/axe.min.js").read_text())
-    for width, height in ((1600, 1000), (800, 900), (320, 640)):
+    for width, height in ((1600, 1000), (1100, 800), (1300, 900), (800, 900), (720, 900), (320, 640)):
         await page.set_viewport_size({"width": width, "height": height})
         assert await page.evaluate("document.documentElement.scrollWidth") == width
+        assert await page.evaluate(OVERFLOWING) == []
         assert await page.evaluate(RUN_AXE) == []
         if "SCREENSHOTS" in os.environ:
             await page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"status-{width}-{scheme}.png", full_page=True)

@@ -5,12 +5,17 @@ No application does.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tornado.web import Application
 
 from handlers.socketio.client import Client
 from handlers.socketio.engineio.session import Session
+from handlers.socketio.testing import connect as connect_in_test
+
+connect = partial(connect_in_test, raises=False)
+"""Connects a client that hears of a mistake what a browser would: what most tests of the library look at."""
 
 
 def client_of(handler: Any) -> Client:

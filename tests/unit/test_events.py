@@ -8,10 +8,10 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from inside import connect
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, event
 from handlers.socketio.events import EventTable
-from handlers.socketio.testing import connect
 
 
 class Base(SocketIOHandler):

@@ -13,10 +13,10 @@ import threading
 from typing import Any
 
 import pytest
+from inside import connect
 
 from handlers.socketio import CallTimeout, Disconnected, Hub, Refused, SocketIOHandler, event
 from handlers.socketio.message import Kind, Message, encode
-from handlers.socketio.testing import connect
 
 pytestmark = pytest.mark.gen_test
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import Any
 
 import pytest
+from inside import connect
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, event
+<<<<<<< HEAD
 from handlers.socketio.operations.lag import LoopLag
+=======
+from handlers.socketio.methods import EventMethod
+from handlers.socketio.operations import LoopLag
+>>>>>>> 7bfaa69 (Raise a handler's own exception in tests, and limit the log of failures)
 from handlers.socketio.operations.metrics import write_metrics
-from handlers.socketio.testing import connect
+from handlers.socketio.operations.status.worst import worst
 
 
 class Game(SocketIOHandler):
@@ -53,3 +60,31 @@ async def test_handlers_are_counted_by_what_is_declared() -> None:
     series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
     assert len(series) == len(set(series))
     assert not any("a client's" in line for line in lines)
+
+
+@pytest.mark.gen_test
+async def test_the_status_page_shows_what_failed_and_then_the_slowest() -> None:
+    hub = Hub({"/": Game, "/status": Game})
+    client, hidden = [await connect(hub, name) for name in ("/", "/status")]
+    for name in ("boom", "late", "late", 'say "hi"'):
+        await client.call(name)
+        await hidden.call(name)
+    rows = worst(hub, hidden="/status")
+    assert {row["namespace"] for row in rows} == {"/"}
+    assert [(row["event"], row["calls"], row["errors"]) for row in rows[:2]] == [("late", 2, 2), ("boom", 1, 1)]
+    assert all(row["errors"] == 0 for row in rows[2:])
+    assert rows[0]["mean"] > 0.009
+    assert rows[0]["within"] >= 0.01
+    json.dumps(rows, allow_nan=False)
+
+
+def test_of_many_events_the_worst_are_shown() -> None:
+    hub = Hub({"/": Game})
+    (watch,) = hub.watches
+    for number in range(20):
+        watch.ran(EventMethod(f"Game.on_{number}", print, event=f"{number}"), number / 100)
+    watch.ran(EventMethod("Game.on_eternal", print, event="eternal"), 60.0)
+    watch.failed(EventMethod("Game.on_3", print, event="3"))
+    rows = worst(hub, hidden="")
+    assert [row["event"] for row in rows] == ["3", "eternal", "19", "18", "17", "16", "15"]
+    assert [row["within"] for row in rows[:3]] == [0.05, None, 0.25]

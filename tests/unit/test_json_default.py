@@ -13,9 +13,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from inside import connect
 
 from handlers.socketio import Hub, Refused, SocketIOHandler
-from handlers.socketio.testing import TestClient, connect
+from handlers.socketio.testing import TestClient
 
 pytestmark = pytest.mark.gen_test
 

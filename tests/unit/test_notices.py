@@ -15,11 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from inside import connect
 from tornado.process import fork_processes
 
 from handlers.socketio import Hub, SocketIOHandler, event
 from handlers.socketio.notices import MAX_A_MINUTE, MAX_KNOWN, Notices
-from handlers.socketio.testing import TestClient, connect
+from handlers.socketio.testing import TestClient
 
 pytestmark = pytest.mark.gen_test
 

@@ -16,6 +16,7 @@ from ..lag import LoopLag
 from ..logs import printable
 from ..static_files import StaticHandler
 from .samples import PERIOD, Samples
+from .worst import worst
 
 BOARD = "/"
 STATUS = "/status"
@@ -123,7 +124,7 @@ class Status:
         return [sample._asdict() for sample in self.samples]
 
     def now(self) -> dict[str, Any]:
-        """Return the last sample, counts of connections, and the last refusals."""
+        """Return the last sample, counts of connections, handlers, and the last refusals."""
         counters, gauges, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
         return {
             "sample": sample and sample._asdict(),
@@ -132,6 +133,7 @@ class Status:
             "behind": gauges.behind,
             "backlog": gauges.backlog,
             "closed": counters.closed,
+            "handlers": worst(self._hub, hidden=STATUS),
             "refused": sum(counters.refused.values()),
             "refusals": [
                 {**refusal._asdict(), "hint": printable(refusal.hint)} for refusal in reversed(counters.refusals)

@@ -151,6 +151,7 @@ function draw() {
   if (now) {
     write(find("#uptime"), `Running for ${span((newest()?.at ?? now.began) - now.began)}`);
     showCounts();
+    showHandlers();
     showRefusals();
   }
 }
@@ -171,6 +172,32 @@ function showCounts() {
     const name = cell.dataset.count;
     write(cell, name === "backlog" ? bytes(backlog) : count(counts[name] ?? 0));
   }
+}
+
+function showHandlers() {
+  const body = find("#handlers tbody");
+  find("#handlers .none").hidden = now.handlers.length > 0;
+  find("#handlers table").hidden = now.handlers.length === 0;
+  while (body.rows.length > now.handlers.length) body.deleteRow(-1);
+  while (body.rows.length < now.handlers.length) body.append(handlerRow());
+  now.handlers.forEach((handler, index) => writeHandler(body.rows[index], handler));
+}
+
+function handlerRow() {
+  const row = document.createElement("tr");
+  const head = Object.assign(document.createElement("th"), { scope: "row" });
+  head.append(part("span", ""), " ", part("small", ""));
+  row.append(head, ...["calls", "errors", "mean", "within"].map(() => document.createElement("td")));
+  return row;
+}
+
+function writeHandler(row, { namespace, event, calls, errors, mean, within }) {
+  const [head, ...cells] = row.cells;
+  write(find("span", head), event);
+  write(find("small", head), namespace);
+  const texts = [count(calls), count(errors), duration(mean), within === null ? "over 10 s" : duration(within)];
+  texts.forEach((text, index) => write(cells[index], text));
+  cells[1].className = errors ? "failed" : "";
 }
 
 function showRefusals() {

@@ -1,60 +1,25 @@
-"""A client for tests of handlers.
-
-Real code, no sockets, a fake clock.
-
-    async def test_everyone_hears_who_comes():
-        hub = Hub({"/": BoardHandler})
-        ann = await connect(hub)
-        bob = await connect(hub, auth={"name": "Bob"})
-        assert await ann.receive("news") == {"msg": "One more person is online", "count": 1}
-        bob.drop()
-
-It works wherever an asyncio loop runs: pytest-tornado's `gen_test`, AsyncHTTPTestCase, `asyncio.run`.
-"""
+"""A client without sockets, which is the transport of its session."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any
 
-from tornado.escape import parse_qs_bytes
-from tornado.httputil import HTTPHeaders
+from ..client import Client
+from ..engineio.codec.packet import Packet, PacketType
+from ..engineio.handshake import Handshake
+from ..engineio.reasons import CloseReason
+from ..engineio.room import Slice
+from ..engineio.session import Session
+from ..errors import Refused
+from ..hub import Hub
+from ..message import Decoder, Kind, Message, encode
 
-from .engineio.codec.packet import Packet, PacketType
-from .engineio.handshake import Handshake
-from .engineio.reasons import CloseReason
-from .engineio.room import Slice
-from .engineio.session import Session
-from .errors import Refused
-from .hub import Hub
-from .message import Decoder, Kind, Message, encode
-
-__all__ = ["Clock", "TestClient", "connect"]
-
-
-class Clock:
-    """The running loop, with a time that stands still until `advance`."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._loop = asyncio.get_running_loop()
-        self._now = 0.0
-        self.call_soon = self._loop.call_soon
-        self.call_soon_threadsafe = self._loop.call_soon_threadsafe
-
-    def time(self) -> float:
-        """Seconds since the hub was started."""
-        return self._now
-
-    async def advance(self, seconds: float) -> None:
-        """Move time forward: pings are sent and answered, deadlines expire."""
-        end = self._now + seconds
-        while self._now < end:
-            self._now = min(end, self._now + self._hub.period)
-            self._hub.beat()
-            await asyncio.sleep(0)
+TURNS = 3
+"""Turns of the loop in which nothing runs, after which all that was said has come."""
 
 
 class TestClient:
@@ -69,13 +34,17 @@ class TestClient:
     """Why the server closed the connection; None while open."""
     session: Session
 
-    def __init__(self, hub: Hub, namespace: str, auth: dict[str, Any], handshake: Handshake) -> None:
+    def __init__(
+        self, hub: Hub, namespace: str, auth: dict[str, Any], handshake: Handshake, raises: bool = True
+    ) -> None:
         self.silent = False
         """Set to True to leave pings unanswered."""
         self._hub = hub
         self._namespace = namespace
         self._auth = auth
         self._handshake = handshake
+        self.raises = raises
+        """Whether the test raises what the handler's methods raise."""
         self._decoder = Decoder()
         self._events: deque[list[Any]] = deque()
         self._answering: dict[str, Callable[..., Any]] = {}
@@ -83,11 +52,17 @@ class TestClient:
         self._last_id = 0
         self._place: dict[str, str] = {}
         self._changed = asyncio.Event()
+        self._replies: set[asyncio.Task[None]] = set()
+        self._failure: Exception | None = None
+        hub.failures.tell = note_failure
 
     # -- what a test says
 
     async def connect(self, timeout: float = 1) -> None:
-        """Connect, or reconnect after `drop`. Raises Refused if the server refuses."""
+        """Connect, or reconnect after `drop`.
+
+        Raises Refused if the server refuses, or what `__init__`, `authenticate` or `on_connect` of the handler raises.
+        """
         self.closed, self._refusal = None, None
         self._decoder = Decoder()
         self.session = self._hub.open(self, self._handshake)
@@ -98,15 +73,24 @@ class TestClient:
             raise Refused(self._refusal["message"], self._refusal.get("data"))
 
     def emit(self, event: str, *args: Any) -> None:
-        """Send an event without acknowledgement."""
+        """Send an event without acknowledgement.
+
+        Raises what its method raises at once; what it raises later is raised by what the test awaits next.
+        """
         self._send(Message(Kind.EVENT, self._namespace, [event, *args]))
+        self._raise_failure()
 
     async def call(self, event: str, *args: Any, timeout: float = 1) -> Any:
-        """Send an event and return its acknowledgement (several arguments: a tuple)."""
+        """Send an event and return its acknowledgement (several arguments: a tuple).
+
+        Raises what its method raises, and AssertionError for an event that has no method, or other arguments, and if no
+        acknowledgement comes within `timeout` seconds.
+        """
         self._last_id += 1
         answer = self._acks[self._last_id] = asyncio.get_running_loop().create_future()
         self._send(Message(Kind.EVENT, self._namespace, [event, *args], self._last_id))
-        return await asyncio.wait_for(answer, timeout)
+        await self._until(answer.done, f"an acknowledgement of {event!r}", timeout)
+        return answer.result()
 
     async def receive(self, event: str | None = None, timeout: float = 1) -> Any:
         """Return the argument (several: a tuple) of the next event.
@@ -130,16 +114,37 @@ class TestClient:
         return [tuple(args) for args in self._events]
 
     def answer(self, event: str, function: Callable[..., Any]) -> None:
-        """Answer an event of the server with the result of a function."""
+        """Answer an event of the server by a function, also by coroutine."""
         self._answering[event] = function
+
+    async def settled(self, timeout: float = 1) -> None:
+        """Wait until all is handled, and `received` has what was said.
+
+        Raises AssertionError with the names of the methods that have not ended within `timeout` seconds.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        idle = 0
+        while idle < TURNS:
+            await asyncio.sleep(0)
+            idle += 1
+            running = [*self._hub.running, *self._replies]
+            if running:
+                idle = 0
+                left = deadline - asyncio.get_running_loop().time()
+                if not (await asyncio.wait(running, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED))[0]:
+                    names = ", ".join(sorted(task.get_name() for task in running if isinstance(task, asyncio.Task)))
+                    raise AssertionError(f"{names} did not end within {timeout:g} s")
+        self._raise_failure()
 
     def disconnect(self) -> None:
         """Leave the namespace with a DISCONNECT packet."""
         self._send(Message(Kind.DISCONNECT, self._namespace))
+        self._raise_failure()
 
     def drop(self) -> None:
         """Lose the connection without a DISCONNECT packet."""
         self.session.lost(self, "transport close")
+        self._raise_failure()
 
     def brings(self, data: str | bytes) -> None:
         """Send an Engine.IO message unchecked, valid or not."""
@@ -152,12 +157,26 @@ class TestClient:
     async def _until(self, come: Callable[[], bool], what: str, timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
         while not come():
+            self._raise_failure()
             self._changed.clear()
             try:
                 left = deadline - asyncio.get_running_loop().time()
                 await asyncio.wait_for(self._changed.wait(), max(0.0, left))
             except asyncio.TimeoutError:
-                raise AssertionError(f"{what} did not come within {timeout:g} s; there is {self.received}") from None
+                closed = f", and the server closed the connection: {self.closed}" if self.closed else ""
+                said = f"{what} did not come within {timeout:g} s; there is {self.received}{closed}"
+                raise AssertionError(said) from None
+        self._raise_failure()
+
+    def fail(self, error: Exception) -> None:
+        """Raise an error in the test; the first, where there are several."""
+        self._failure = error if self._failure is None else self._failure
+        self._changed.set()
+
+    def _raise_failure(self) -> None:
+        error, self._failure = self._failure, None
+        if error is not None:
+            raise error
 
     # -- the transport
 
@@ -208,6 +227,7 @@ class TestClient:
         if answer is not None and not answer.done():
             args = message.data
             answer.set_result(args[0] if len(args) == 1 else tuple(args) or None)
+            self._changed.set()
 
     def _take_event(self, message: Message) -> None:
         args = list(message.data)
@@ -216,34 +236,23 @@ class TestClient:
                 self._place["offset"] = args.pop()
             self._events.append(args)
             return
-        function = self._answering.get(args[0])
-        if function is None:
-            self._events.append(args)
+        if args[0] in self._answering:
+            reply = asyncio.get_running_loop().create_task(self._reply(*args, id_=message.id))
+            self._replies.add(reply)
+            reply.add_done_callback(self._replies.discard)
         else:
-            answer = Message(Kind.ACK, self._namespace, [function(*args[1:])], message.id)
-            asyncio.get_running_loop().call_soon(self._send, answer)
+            self._events.append(args)
+
+    async def _reply(self, event: str, *args: Any, id_: int) -> None:
+        try:
+            answer = self._answering[event](*args)
+            self._send(Message(Kind.ACK, self._namespace, [await answer if isawaitable(answer) else answer], id_))
+        except Exception as error:
+            self.fail(error)
 
 
-async def connect(
-    hub: Hub,
-    namespace: str = "/",
-    *,
-    auth: dict[str, Any] | None = None,
-    recovery: bool = False,
-    headers: Mapping[str, str] | None = None,
-    query: str = "",
-    remote_ip: str = "127.0.0.1",
-) -> TestClient:
-    """Connect a client to a hub and return it.
-
-    recovery: whether the client takes part in recovery. headers, such as Cookie, and query, `"token=…"`, are those of
-    its first request. A hub that is not started yet is started on a `Clock`, which is then `hub.loop`. Raises Refused.
-    """
-    if hub.loop is None:
-        hub.start(Clock(hub))
-    arguments = parse_qs_bytes(query, keep_blank_values=True)
-    handshake = Handshake(HTTPHeaders(headers or {}), remote_ip, arguments, "127.0.0.1", "http", "/socket.io/")
-    auth = {**(auth or {}), **({"recovery": True} if recovery else {})}
-    client = TestClient(hub, namespace, auth, handshake)
-    await client.connect()
-    return client
+def note_failure(client: Client, error: BaseException) -> None:
+    """Let a test's client raise what a method raised for it."""
+    transport = client.session.transport
+    if isinstance(transport, TestClient) and transport.raises and isinstance(error, Exception):
+        transport.fail(error)

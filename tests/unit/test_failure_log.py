@@ -1,0 +1,121 @@
+"""Failures of an application's methods are logged, at a limited rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from inside import connect
+
+from handlers.socketio import Hub, Refused, SocketIOHandler
+from handlers.socketio.failures import MAX_A_MINUTE, MAX_KNOWN, Failures
+from handlers.socketio.methods import EventMethod
+
+pytestmark = pytest.mark.gen_test
+
+
+class Fragile(SocketIOHandler):
+    """Expects too much of what clients send."""
+
+    def authenticate(self, auth: dict[str, Any]) -> None:
+        if "need" in auth:
+            auth["token"]
+        if "user" in auth:
+            auth["user"]["name"]
+        if "setting" in auth:
+            self.settings["db"]
+        if "value" in auth:
+            int(auth["value"])
+
+    def on_read(self, data: Any) -> Any:
+        return data["x"] if isinstance(data, dict) else data[0][0]
+
+
+Lines = Callable[[], list[str]]
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    """What was logged of failures."""
+    return lambda: [record.getMessage() for record in caplog.records if record.name.endswith(".failures")]
+
+
+async def refused(hub: Hub, **auth: Any) -> None:
+    with pytest.raises(Refused, match=r"^Internal error$"):
+        await connect(hub, auth=auth)
+
+
+@pytest.mark.parametrize(
+    ("auth", "hint"),
+    [
+        ({"need": 1}, "if 'token' was to be in auth, write auth.get('token')"),
+        ({"user": None}, "if '…' was to be in auth, write auth.get('…')"),
+        ({"user": []}, "if '…' was to be in auth, write auth.get('…')"),
+        ({"setting": 1}, "if 'db' was to be in auth, write auth.get('db')"),
+    ],
+)
+async def test_who_expects_too_much_of_auth_is_told_what_to_write(auth: Any, hint: str, lines: Lines) -> None:
+    await refused(Hub({"/": Fragile}), **auth)
+    (line,) = lines()
+    assert line.startswith("Fragile.authenticate failed for <Fragile ")
+    assert line.endswith(hint)
+
+
+async def test_other_errors_are_not_about_what_is_absent(lines: Lines) -> None:
+    await refused(Hub({"/": Fragile}), value="x")
+    (line,) = lines()
+    assert "auth.get" not in line
+
+
+async def test_an_init_that_reads_auth_is_told_so_too(lines: Lines) -> None:
+    class Early(SocketIOHandler):
+        def __init__(self) -> None:
+            self.token = self.auth["token"]
+
+    await refused(Hub({"/": Early}))
+    (line,) = lines()
+    assert "write auth.get('token')" in line
+
+
+async def test_strangers_do_not_fill_the_log(lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub({"/": Fragile})
+    for _ in range(50):
+        await refused(hub, need=1)
+    assert len(lines()) == MAX_A_MINUTE
+    assert lines()[-1].endswith("; more of this minute are left out")
+    assert hub.watches[0].events["authenticate"].errors == 50
+    await refused(hub, user=None)  # another failure is not hidden by it
+    assert len(lines()) == MAX_A_MINUTE + 1
+    await hub.loop.advance(61)  # type: ignore[union-attr]
+    await refused(hub, need=1)
+    assert lines()[-1].endswith(f"; {50 - MAX_A_MINUTE} of earlier minutes were left out")
+    assert all(record.exc_info for record in caplog.records if record.name.endswith(".failures"))
+    await refused(hub, need=1)
+    assert "left out" not in lines()[-1]
+
+
+async def test_nor_do_clients_by_what_they_send(lines: Lines) -> None:
+    client = await connect(Hub({"/": Fragile}))
+    for data in [{}, 7, [], [7], {}] * 20:
+        await client.call("read", data)
+    assert len(lines()) == 3 * MAX_A_MINUTE  # a KeyError, a TypeError and an IndexError
+
+
+async def test_clients_of_another_class_are_heard(lines: Lines) -> None:
+    class Heir(Fragile):
+        """Fails at the same line."""
+
+    hub = Hub({"/": Fragile, "/heir": Heir})
+    for namespace in ("/", "/heir"):
+        client = await connect(hub, namespace)
+        for _ in range(20):
+            await client.call("read", {})
+    assert len(lines()) == 2 * MAX_A_MINUTE
+
+
+def test_what_is_counted_has_an_end(lines: Lines) -> None:
+    failures = Failures(lambda: 0.0)
+    for number in range(MAX_KNOWN + 1):
+        failures.log(EventMethod(f"Board.on_{number}", print), "a client", KeyError())
+    assert len(failures._counts) == MAX_KNOWN
