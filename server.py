@@ -17,7 +17,7 @@ from handlers.board.handler import BoardHandler
 from handlers.board.history import History
 from handlers.board.page import HomeHandler
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
-from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
+from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
 from handlers.socketio.operations import StaticHandler, admin, log_request, serve
 
 HERE = Path(__file__).parent
@@ -42,11 +42,12 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "debug": options.debug,
         "hub": hub,
     }
+    access = {**chosen(ACCESS), "origins": Origins(options.origins, "--origins")}
     rules = [
         *PAGES,
         *admin(hub, options.admin_addresses, checks=[history.check]),
-        *routes(hub, **chosen(ACCESS)),
-        *event_stream(hub, **chosen(ACCESS)),
+        *routes(hub, **access),
+        *event_stream(hub, **access),
     ]
     return Application(rules, **{**defaults, **settings})
 

@@ -31,7 +31,7 @@ class CursorHandler(SocketIOHandler):
     def on_connect(self) -> None:
         """Take the first free number, which gives a colour; send all players."""
         others = self.others.clients
-        self.number = min(set(range(1, len(others) + 2)) - {player.number for player in others})
+        self.number: int = min(set(range(1, len(others) + 2)) - {player.number for player in others})
         self.name = f"Guest {self.number}"
         for player in others:
             self.emit("player", player.card)

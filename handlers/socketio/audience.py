@@ -7,20 +7,22 @@ entry, encoded once, is added to the own room of each client in the audience.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from .engineio.codec.packet import Packet
-from .engineio.declared import MILLISECONDS
 from .engineio.room import Room
 from .errors import Refused
+from .hints import check_room, refuse_keywords, warn_of_milliseconds
 from .namespace import Namespace, event_message, packets
 
 if TYPE_CHECKING:
     from .client import Client
 
-A = TypeVar("A", bound="Audience")
+A = TypeVar("A", bound="Audience[Any]")
+H = TypeVar("H")
+"""The handler class of an audience's clients."""
 
 
 class Done:
@@ -34,45 +36,6 @@ class Done:
 
 DONE = Done()
 
-KEYWORDS = {
-    "callback": "await self.call(event, …), which returns the acknowledgement",
-    "room": "self.to(room).emit(…)",
-    "to": "self.to(room).emit(…)",
-    "skip_sid": "self.except_(id).emit(…)",
-    "namespace": 'hub.of("/namespace").emit(…)',
-    "broadcast": "self.broadcast(event, …)",
-    "include_self": "self.others.emit(…)",
-    "timeout": "await self.call(event, …, timeout=seconds)",
-}
-"""What is written instead of keywords that other libraries have."""
-
-
-def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
-    """Raise TypeError for keywords that an emit does not have."""
-    name = next(iter(given))
-    instead = KEYWORDS.get(name, 'an object as argument, {"name": value}')
-    raise TypeError(f"{function}({name}=…) is not there: write {instead}")
-
-
-def check_room(room: str) -> str:
-    """Return the name of a room, or raise TypeError for no text."""
-    if isinstance(room, str):
-        return room
-    if isinstance(room, (list, tuple, set, frozenset)):
-        raise TypeError(f"the name of a room is a text, got {room!r:.80}: write to(*rooms), or enter each of them")
-    described = f"the name of a room is a text, got {room!r:.80}"
-    raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
-
-
-def warn_of_milliseconds(namespace: Namespace, timeout: float) -> None:
-    """Warn of a timeout that is probably in milliseconds, as in Node."""
-    if timeout >= MILLISECONDS:
-        namespace.hub.notices.warn(
-            (namespace.handler, "timeout"),
-            f"{namespace.handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
-            "if milliseconds were meant",
-        )
-
 
 class Acks(dict[str, Any]):
     """Acknowledgements by client id; `missing` lists clients without one."""
@@ -82,7 +45,7 @@ class Acks(dict[str, Any]):
         self.missing = missing
 
 
-class Audience:
+class Audience(Generic[H]):
     """A set of clients: all of a namespace, until it is narrowed.
 
     Narrowing returns a new audience. A client in several of its rooms receives an event once.
@@ -178,11 +141,11 @@ class Audience:
     # -- managing
 
     @property
-    def clients(self) -> list[Any]:
+    def clients(self) -> list[H]:
         """The handlers of clients that are online, or in their grace time."""
         return [client.handler for client in self._online()]
 
-    def get(self, id_: str) -> Any:
+    def get(self, id_: str) -> H | None:
         """Return the handler of an online client by id, else None."""
         client = self._namespace.clients.get(id_)
         return client.handler if client is not None and client in self._online() else None
@@ -265,7 +228,7 @@ def _find_refusal(action: Callable[[Client], None], client: Client) -> Refused |
     return None
 
 
-class ThreadsafeAudience(Audience):
+class ThreadsafeAudience(Audience[H]):
     """An audience for other threads: it acts on the server's thread, soon.
 
     Errors of encoding are raised at once. `call`, `clients` and `rooms` are for the server's thread only.

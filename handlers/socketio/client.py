@@ -277,6 +277,7 @@ class Client:
     def run_disconnect_hooks(self) -> None:
         """Tell the application that the client has left."""
         del self.namespace.clients[self.id]
+        self.namespace.hub.background.end(self)
         for name in ("on_disconnecting", "on_disconnect"):
             self.inbox.run(self._run_disconnect_hook, name, self.disconnect_reason)
 

@@ -1,12 +1,16 @@
-"""Checks of a hub's namespaces and options, with what to write instead."""
+"""Checks of namespaces, options and handler classes, with what to write instead."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
+
+from .descriptors import Fixed
+from .engineio.declared import check_number
 
 MAX_NAME = 200
 """How many characters the name of a namespace may have; a longer one is refused, and not remembered."""
@@ -79,3 +83,40 @@ def _check_pattern(pattern: re.Pattern[Any]) -> None:
 def name_of(declared: str | re.Pattern[str]) -> str:
     """Return a declared namespace as text: its name, or its expression."""
     return declared if isinstance(declared, str) else declared.pattern
+
+
+def check_class(handler: Any, base: type) -> None:
+    """Raise TypeError for a handler class that cannot work as written.
+
+    base: the class whose attributes it must not hide.
+    """
+    for name, fixed in vars(base).items():
+        if isinstance(fixed, Fixed) and getattr(handler, name) is not fixed:
+            hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
+            raise TypeError(f"{hidden}: choose another name, such as my_{name}")
+    if inspect.iscoroutinefunction(handler.get_current_user):
+        described = f"{handler.__name__}.get_current_user is async, and self.current_user cannot wait for it"
+        raise TypeError(f"{described}: set self.current_user in authenticate instead")
+    _check_init(handler)
+    for limit in ("max_rooms", "max_name"):
+        check_number(f"{handler.__name__}.{limit}", getattr(handler, limit), limit[4:], zero=True, whole=True)
+    names: Any = handler.remembered
+    if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
+        described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"
+        raise TypeError(f'{described}: write remembered = ("name", "color")')
+
+
+def _check_init(handler: Any) -> None:
+    """Raise TypeError where a handler cannot be made without arguments."""
+    init: Any = handler.__init__
+    name = f"{handler.__name__}.__init__"
+    if inspect.iscoroutinefunction(init):
+        raise TypeError(f"{name} is async: write `def __init__(self)`, and wait in authenticate or on_connect")
+    with suppress(ValueError):  # what has no signature, of a C type
+        try:
+            inspect.signature(init).bind(object())
+        except TypeError as error:
+            raise TypeError(
+                f"{name} is called without arguments, and needs some ({error}): write `def __init__(self)`; "
+                "what it works with is in self.settings, which are the application's"
+            ) from None

@@ -137,6 +137,7 @@ class Joining(Entering):
         """Forget a client that was never admitted."""
         client = self._client
         client.left, client.joining = True, None
+        client.namespace.hub.background.end(client)
         client.connection.release(client)
         # What it sent meanwhile is not for the application.
         client.inbox.clear()

@@ -16,23 +16,23 @@ those of one client run one after the other, in the order in which its events ca
 from __future__ import annotations
 
 import asyncio
-import inspect
 import re
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Awaitable, Coroutine
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from .audience import DONE, Audience, Done, check_room, refuse_keywords, warn_of_milliseconds
+from .audience import DONE, Audience, Done
 from .client import UNKNOWN, Client
+from .declarations import check_class
 from .descriptors import Fixed, Shown
-from .engineio.declared import check_number
 from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
+from .hints import FOREIGN, Foreign, check_room, note_absence, refuse_keywords, warn_of_milliseconds
 from .identity import Identity
 from .namespace import event_message
 
 H = TypeVar("H", bound="SocketIOHandler")
+T = TypeVar("T")
 
 
 class SocketIOHandler(Identity):
@@ -48,7 +48,7 @@ class SocketIOHandler(Identity):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _check_attributes(cls)
+        check_class(cls, SocketIOHandler)
         EventTable(cls)
 
     # The name is mangled, so that no attribute of an author's is the same.
@@ -174,7 +174,10 @@ class SocketIOHandler(Identity):
 
         Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
         """
-        self.__here.enter(check_room(room))
+        client = self.__here
+        if client.left:
+            note_absence(client.namespace, f"enter({room!r:.80}) for", "does nothing")
+        client.enter(check_room(room))
 
     def leave(self, room: str) -> None:
         """Remove this client from a room.
@@ -190,6 +193,15 @@ class SocketIOHandler(Identity):
         """
         self.__here.send_away(close)
 
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run a coroutine in the background, at most until the client leaves.
+
+        It is cancelled before `on_disconnecting`, and what it raises is logged. Raises Disconnected, and closes the
+        coroutine, if the client has left; TypeError for anything else than a coroutine.
+        """
+        client = self.__client
+        return client.namespace.hub.background.spawn(work, client)
+
     # -- saying
 
     def emit(self, event: str, *args: Any, **unknown: NoReturn) -> Done:
@@ -202,6 +214,8 @@ class SocketIOHandler(Identity):
         client = self.__client
         namespace = client.namespace
         namespace.hub.home.check()
+        if client.left:
+            note_absence(namespace, f"emit({event!r:.80}) to", "reaches nobody")
         client.send(event_message(namespace.name, event, args))
         return DONE
 
@@ -233,24 +247,24 @@ class SocketIOHandler(Identity):
         """
         return self.__everyone.emit(event, *args, keep=keep, **unknown)
 
-    def to(self, *rooms: str) -> Audience:
+    def to(self: H, *rooms: str) -> Audience[H]:
         """The clients in any of these rooms, this one included.
 
         rooms: names of rooms, or ids of clients.
         """
         return self.__everyone.to(*rooms)
 
-    def except_(self, *rooms: str) -> Audience:
+    def except_(self: H, *rooms: str) -> Audience[H]:
         """Everyone but the clients in these rooms (names, or ids of clients)."""
         return self.__everyone.except_(*rooms)
 
     @property
-    def others(self) -> Audience:
+    def others(self: H) -> Audience[H]:
         """Everyone but this client."""
         return self.__everyone.others
 
     @property
-    def volatile(self) -> Audience:
+    def volatile(self: H) -> Audience[H]:
         """Everyone who can take it at once."""
         return self.__everyone.volatile
 
@@ -261,40 +275,10 @@ class SocketIOHandler(Identity):
         return client
 
     @property
-    def __everyone(self) -> Audience:
+    def __everyone(self: H) -> Audience[H]:
         client = self.__client
         return Audience(client.namespace, client.id)
 
 
-def _check_init(handler: type[SocketIOHandler]) -> None:
-    """Raise TypeError where a handler cannot be made without arguments."""
-    init: Any = handler.__init__
-    name = f"{handler.__name__}.__init__"
-    if inspect.iscoroutinefunction(init):
-        raise TypeError(f"{name} is async: write `def __init__(self)`, and wait in authenticate or on_connect")
-    with suppress(ValueError):  # what has no signature, of a C type
-        try:
-            inspect.signature(init).bind(object())
-        except TypeError as error:
-            raise TypeError(
-                f"{name} is called without arguments, and needs some ({error}): write `def __init__(self)`; "
-                "what it works with is in self.settings, which are the application's"
-            ) from None
-
-
-def _check_attributes(handler: type[SocketIOHandler]) -> None:
-    """Raise TypeError for declarations that would not work as they read."""
-    for name, fixed in vars(SocketIOHandler).items():
-        if isinstance(fixed, Fixed) and getattr(handler, name) is not fixed:
-            hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
-            raise TypeError(f"{hidden}: choose another name, such as my_{name}")
-    if inspect.iscoroutinefunction(handler.get_current_user):
-        described = f"{handler.__name__}.get_current_user is async, and self.current_user cannot wait for it"
-        raise TypeError(f"{described}: set self.current_user in authenticate instead")
-    _check_init(handler)
-    for limit in ("max_rooms", "max_name"):
-        check_number(f"{handler.__name__}.{limit}", getattr(handler, limit), limit[4:], zero=True, whole=True)
-    names: Any = handler.remembered
-    if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
-        described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"
-        raise TypeError(f'{described}: write remembered = ("name", "color")')
+for _name in FOREIGN:  # not in the class, so that mypy does not know them
+    setattr(SocketIOHandler, _name, Foreign(_name))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from asyncio import Future
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from asyncio import Future, Task
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
 from .audience import Audience, ThreadsafeAudience
+from .background import Background, T
 from .connection import Connection
 from .counters import HubCounters
 from .declarations import check_handlers, name_of, refuse_unknown
@@ -21,10 +22,10 @@ from .engineio.reasons import CloseReason
 from .engineio.session import Session
 from .errors import Refused
 from .events import EventTable
-from .handler import SocketIOHandler
 from .failures import Failures
+from .handler import SocketIOHandler
 from .home import Home
-from .json_codec import Default
+from .json_codec import Default, check_default
 from .namespace import Namespace
 from .notices import Notices
 from .recovery.recovery import Recovery
@@ -32,24 +33,13 @@ from .recovery.snapshot import restore, snapshot
 from .watch import MethodWatch, StuckMethods
 
 if TYPE_CHECKING:
+    from .event_stream import EventStream
     from .serial_queue import SerialQueue
 
 INVALID_NAMESPACE = "Invalid namespace"
 """What a client is told that asks for one that is not declared, as by Node's server."""
 ATTACHMENTS = 30.0
 """Seconds within which all attachments of a message have to come."""
-
-
-class Stream(Protocol):
-    """Somebody who only listens."""
-
-    def __hash__(self) -> int: ...
-
-    def beat(self) -> None:
-        """Send a comment, so that proxies do not close an idle connection."""
-
-    def close(self, reason: CloseReason) -> None:
-        """Close the stream for this reason."""
 
 
 class Hub(Engine):
@@ -96,15 +86,15 @@ class Hub(Engine):
         check_seconds("recovery", recovery, zero=True)
         check_seconds("presence_grace", presence_grace, zero=True)
         check_flag("recovery_skips_authenticate", recovery_skips_authenticate)
+        self.background = Background(self)
+        """What was spawned, by clients and by the hub."""
         self.home = Home()
         """The process, thread and loop of the hub."""
         self._handlers: dict[str | re.Pattern[str], type[SocketIOHandler]] = {**handlers}
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
         self._presence_grace = presence_grace
-        if json_default is not None and not callable(json_default):
-            raise TypeError(f"json_default must be a function, got {json_default!r:.80}: write json_default=str")
-        self.json_default = json_default
+        self.json_default = check_default(json_default)
         self.recovery_skips_authenticate = recovery_skips_authenticate
         self._events = {handler: EventTable(handler) for handler in self._handlers.values()}
         self.settings: dict[str, Any] = {}
@@ -137,6 +127,7 @@ class Hub(Engine):
 
     def start(self, loop: Loop, offset: int = 0) -> None:
         """Serve on this loop, from nothing, by the thread that calls."""
+        self.background.closed = False
         super().start(loop, offset)
         self.home.settle()
 
@@ -149,16 +140,16 @@ class Hub(Engine):
         self.namespaces: dict[str, Namespace] = {}
         self._by_name: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
         """All live namespaces, including those not yet joined."""
-        self.streams: Deadlines[Stream] = Deadlines(self.ping_interval)
+        self.streams: Deadlines[EventStream] = Deadlines(self.ping_interval)
         """Event streams, each until its next heartbeat."""
         self.notices = Notices(self.now)
         """Warnings about mistakes of the application."""
+        self.failures = Failures(lambda: 0.0 if self.loop is None else self.now())
+        """The log of what the application's methods raise."""
         self.watches = [MethodWatch(name_of(declared), self.notices) for declared in self._handlers]
         """What measures the methods of each declared namespace."""
         self._stuck = StuckMethods(self.notices)
 
-        self.failures = Failures(lambda: 0.0 if self.loop is None else self.now())
-        """The log of what the application's methods raise."""
     @property
     def running(self) -> dict[Future[None], SerialQueue]:
         """Tasks of running handlers, each with the queue that waits for it."""
@@ -169,7 +160,14 @@ class Hub(Engine):
         """Whether clients are sent error details: the setting `debug`."""
         return bool(self.settings.get("debug"))
 
-    def of(self, namespace: str) -> Audience:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> Task[T]:
+        """Run a coroutine in the background, at most until `close`.
+
+        What it raises is logged. Raises RuntimeError, and closes the coroutine, if the hub was closed.
+        """
+        return self.background.spawn(work)
+
+    def of(self, namespace: str) -> Audience[Any]:
         """Return the audience of all clients of a namespace.
 
         For code outside its handlers. Raises KeyError for a namespace that is not declared.
@@ -232,8 +230,9 @@ class Hub(Engine):
             attempt(session.close, reason)
 
     def close(self, reason: CloseReason = "server shutting down") -> None:
-        """End all sessions and streams."""
+        """End all sessions and streams, and what was spawned."""
         super().close(reason)
+        self.background.close()
         for stream in self.streams:
             attempt(stream.close, reason)
 
@@ -297,6 +296,6 @@ class ThreadsafeHub:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def of(self, namespace: str) -> ThreadsafeAudience:
+    def of(self, namespace: str) -> ThreadsafeAudience[Any]:
         """Everyone in a namespace. Raises KeyError for one not declared."""
         return ThreadsafeAudience(self._hub._declared(namespace))

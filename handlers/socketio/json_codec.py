@@ -22,6 +22,13 @@ ARGUMENTS = 2
 """Depth of an argument that is an array or an object, because it is in the array of the message."""
 
 
+def check_default(default: Default | None) -> Default | None:
+    """Return the function, or None; raise TypeError for anything else."""
+    if default is not None and not callable(default):
+        raise TypeError(f"json_default must be a function, got {default!r:.80}: write json_default=str")
+    return default
+
+
 def describe_unencodable(args: list[Any]) -> str:
     """Return a text that names the first part without JSON form."""
     for number, value in enumerate(args):

@@ -209,6 +209,8 @@ def check(message: Message) -> Message:
         fits = isinstance(data, dict)
     else:
         fits = data is None
+    if not fits and kind is CONNECT:
+        raise ProtocolError(f"auth must be an object, as in io({{ auth: {{ token }} }}), got {data!r:.80}")
     if not fits:
         raise ProtocolError(f"malformed {message}")
     return message

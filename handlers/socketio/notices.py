@@ -31,6 +31,11 @@ class Notices:
         if key not in self._known:
             self._log(key, text)
 
+    def mention(self, key: Hashable, text: str) -> None:
+        """Log, at INFO, what may be a mistake, unless it was logged."""
+        if key not in self._known:
+            self._log(key, text, logging.INFO)
+
     def warn_of_client(self, key: Hashable, describe: Callable[[], str]) -> None:
         """Log a warning whose key a client has chosen."""
         now = self._clock()
@@ -40,8 +45,8 @@ class Notices:
         more = f" (further warnings about what clients send are left out for {wait:.0f} s)" if wait else ""
         self._log(key, describe() + more)
 
-    def _log(self, key: Hashable, text: str) -> None:
+    def _log(self, key: Hashable, text: str, level: int = logging.WARNING) -> None:
         if len(self._known) >= MAX_KNOWN:
             del self._known[next(iter(self._known))]
         self._known[key] = None
-        logger.warning("%s", text)
+        logger.log(level, "%s", text)

@@ -70,7 +70,7 @@ def event_stream(
     path: str = "/events",
     *,
     namespace: str = "/",
-    origins: Iterable[str] = (),
+    origins: Iterable[str] | Origins = (),
     trust_proxy: bool = False,
     **unknown: NoReturn,
 ) -> Rules:
@@ -84,7 +84,7 @@ def event_stream(
     _check_path(path, "/events")
     check_flag("trust_proxy", trust_proxy)
     hub.of(namespace)
-    access = EventStreamAccess(hub, Origins(origins), trust_proxy)
+    access = EventStreamAccess(hub, _origins("event_stream", origins), trust_proxy)
     return Rules(
         "event_stream(hub)", [(re.escape(path), EventStreamHandler, {"access": access, "namespace": namespace})]
     )
@@ -94,14 +94,15 @@ def routes(
     engine: Engine,
     *,
     path: str = "/socket.io/",
-    origins: Iterable[str] = (),
+    origins: Iterable[str] | Origins = (),
     trust_proxy: bool = False,
     **unknown: NoReturn,
 ) -> Rules:
     """Return the URL rules that serve an engine and the browser client.
 
     path: prefix of all of them; begins with a slash, may end with one. Clients need it: `io({ path: "/elsewhere/" })`.
-    origins: a list of other hosts' origins to allow, `["https://example.org"]`; `["*"]` allows all.
+    origins: a list of other hosts' origins to allow, `["https://example.org"]`; `["*"]` allows all. An `Origins` also
+        has the name of the option that a refusal in the log tells to change.
     trust_proxy: trust X-Forwarded-Host. Client addresses come from the HTTP server (`xheaders=True`).
     Raises TypeError or ValueError for invalid options.
     """
@@ -111,7 +112,7 @@ def routes(
     _check_path(path, "/socket.io/")
     check_flag("trust_proxy", trust_proxy)
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
-    args = (engine, Origins(origins), trust_proxy)
+    args = (engine, _origins("routes", origins), trust_proxy)
     polling = PollingAccess(*args)
     base = re.escape(path.rstrip("/"))
     rules = [
@@ -123,6 +124,12 @@ def routes(
         (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_EXPORTS)}),
     ]
     return Rules("routes(hub)", rules)
+
+
+def _origins(function: str, origins: Iterable[str] | Origins) -> Origins:
+    if isinstance(origins, Origins):
+        return origins
+    return Origins(origins, f"the origins of {function}(hub, origins=[…])")
 
 
 def _check_path(path: Any, example: str) -> None:

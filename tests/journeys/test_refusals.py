@@ -315,7 +315,10 @@ async def test_a_preflight_of_another_origin_is_not_granted() -> None:
 
 
 HINTS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "an origin names the origin and the setting": ({"headers": FOREIGN}, ["elsewhere.example", "to origins"]),
+    "an origin names the origin and the setting": (
+        {"headers": FOREIGN},
+        ["elsewhere.example", "origins of routes(hub"],
+    ),
     "a version names the client's and the clients that fit": (
         {"EIO": "3"},
         ["EIO=3", "Socket.IO 1 or 2", "socket.io-client"],

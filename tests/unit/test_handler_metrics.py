@@ -11,12 +11,8 @@ import pytest
 from inside import connect
 
 from handlers.socketio import Hub, Refused, SocketIOHandler, event
-<<<<<<< HEAD
-from handlers.socketio.operations.lag import LoopLag
-=======
 from handlers.socketio.methods import EventMethod
-from handlers.socketio.operations import LoopLag
->>>>>>> 7bfaa69 (Raise a handler's own exception in tests, and limit the log of failures)
+from handlers.socketio.operations.lag import LoopLag
 from handlers.socketio.operations.metrics import write_metrics
 from handlers.socketio.operations.status.worst import worst
 

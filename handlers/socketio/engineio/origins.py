@@ -24,12 +24,14 @@ class Origins:
     """Allowed origins: the host's own, and those of a list.
 
     allowed: such as `https://example.org`, or `*` for all. Raises TypeError or ValueError for anything else.
+    option: where the author names them, for the log.
     """
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
+    def __init__(self, allowed: Iterable[str] = (), option: str = "the list") -> None:
         if isinstance(allowed, str):
             raise TypeError(f"origins must be a list, got the text {allowed!r:.80}: write origins=[{allowed!r:.80}]")
         texts = [_normalize(origin) for origin in allowed]
+        self._option = option
         self._any = "*" in texts
         self._allowed = {read_origin(text) or text for text in texts}
 
@@ -39,7 +41,8 @@ class Origins:
         host: the server's, as the client named it. protocol: that of the request, `http` or `https`.
         """
         if origin is not None and not self.allows(origin, host, protocol):
-            raise Forbidden(f"a page of {origin[:80]!r} may not connect to {host[:80]!r}: add its origin to origins")
+            page = f"{origin[:80]!r}"
+            raise Forbidden(f"a page of {page} may not connect to {host[:80]!r}: add {page} to {self._option}")
 
     def allows(self, origin: str, host: str, protocol: str) -> bool:
         """Return whether pages of this origin may connect."""

@@ -1,0 +1,109 @@
+"""What to write instead of what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+from .engineio.declared import MILLISECONDS
+
+if TYPE_CHECKING:
+    from .namespace import Namespace
+
+KEYWORDS = {
+    "callback": "await self.call(event, …), which returns the acknowledgement",
+    "room": "self.to(room).emit(…)",
+    "to": "self.to(room).emit(…)",
+    "skip_sid": "self.except_(id).emit(…)",
+    "namespace": 'hub.of("/namespace").emit(…)',
+    "broadcast": "self.broadcast(event, …)",
+    "include_self": "self.others.emit(…)",
+    "timeout": "await self.call(event, …, timeout=seconds)",
+}
+"""What is written instead of keywords that other libraries have."""
+
+COOKIE = "set cookies in a RequestHandler, since a socket sends no headers"
+SESSION = "attributes of self, self.name = …"
+FOREIGN = {
+    "application": "self.settings, which are the application's",
+    "clear_cookie": COOKIE,
+    "clients": "self.to(room).clients, or self.others.clients",
+    "close": "self.disconnect(close=True)",
+    "close_room": "self.to(room).leave(room)",
+    "data": SESSION,
+    "emit_with_ack": "await self.call(event, …)",
+    "enter_room": "self.enter(room)",
+    "environ": "self.request, with .headers and .remote_ip",
+    "get_environ": "self.request, with .headers and .remote_ip",
+    "get_session": SESSION,
+    "handshake": "self.request, and self.auth",
+    "join": "self.enter(room)",
+    "join_room": "self.enter(room)",
+    "leave_room": "self.leave(room)",
+    "on": "a method on_<event>, or @event(name) on a method",
+    "save_session": SESSION,
+    "send": 'self.emit("message", …)',
+    "session": SESSION,
+    "set_cookie": COOKIE,
+    "set_signed_cookie": COOKIE,
+    "sid": "self.id",
+    "sleep": "await asyncio.sleep(seconds)",
+    "start_background_task": "self.spawn(coroutine)",
+    "timeout": "await self.call(event, …, timeout=seconds)",
+    "write_message": "self.emit(event, …)",
+}
+"""Names that other libraries have for a client, Tornado's own included, and what is written instead."""
+
+
+class Foreign:
+    """Name of another library; reading it raises AttributeError with a hint.
+
+    An attribute or method of the author's takes its place, so no name is lost.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, handler: object | None, owner: type) -> NoReturn:
+        name = self._name
+        described = f"{owner.__name__!r} object has no attribute {name!r}: write {FOREIGN[name]}"
+        raise AttributeError(described, name=name, obj=handler)
+
+
+def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
+    """Raise TypeError for keywords that an emit does not have."""
+    name = next(iter(given))
+    instead = KEYWORDS.get(name, 'an object as argument, {"name": value}')
+    raise TypeError(f"{function}({name}=…) is not there: write {instead}")
+
+
+def check_room(room: str) -> str:
+    """Return the name of a room, or raise TypeError for no text."""
+    if isinstance(room, str):
+        return room
+    if isinstance(room, (list, tuple, set, frozenset)):
+        raise TypeError(f"the name of a room is a text, got {room!r:.80}: write to(*rooms), or enter each of them")
+    described = f"the name of a room is a text, got {room!r:.80}"
+    raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
+
+
+def warn_of_milliseconds(namespace: Namespace, timeout: float) -> None:
+    """Warn of a timeout that is probably in milliseconds, as in Node."""
+    if timeout >= MILLISECONDS:
+        namespace.hub.notices.warn(
+            (namespace.handler, "timeout"),
+            f"{namespace.handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
+            "if milliseconds were meant",
+        )
+
+
+def note_absence(namespace: Namespace, what: str, outcome: str) -> None:
+    """Log, once a class, a handler's use after its client left.
+
+    At INFO: a client may leave while its handler waits, which is nobody's mistake.
+    """
+    namespace.hub.notices.mention(
+        (namespace.handler, what.partition("(")[0]),
+        f"{namespace.handler.__name__}: {what} a client that has left {outcome}. A handler that waits looks at "
+        "self.connected afterwards; one that is kept somewhere is removed there by on_disconnect",
+    )
