@@ -89,9 +89,9 @@ async def tick(hub: Hub) -> None:
 async def main(port: int) -> None:
     hub = Hub({"/": Desk, "/admin": Admin})
     Application([*routes(hub)], hub=hub).listen(port)
-    ticking = asyncio.create_task(tick(hub))
+    hub.spawn(tick(hub))
     print(f"Listening on port {port}", flush=True)
-    await ticking
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
