@@ -17,9 +17,9 @@ class CallTimeout(Exception):
 
 
 class Refused(Exception):
-    """A client may not enter a namespace.
+    """Raise it to refuse a client, or an event.
 
-    It is sent CONNECT_ERROR `{"message": …, "data": …}` (Socket.IO v5).
+    The client is sent `{"message": …, "data": …}`, as CONNECT_ERROR (Socket.IO v5) or as the event's acknowledgement.
     """
 
     def __init__(self, message: str, data: Any = None) -> None:

@@ -34,7 +34,7 @@ def event(name: str) -> Callable[[Function], Function]:
     """Mark the method that answers an event: `@event("chat message")`.
 
     A method `on_<name>` needs no mark. The mark is the outermost decorator. Raises ValueError for a name that the
-    protocol reserves, TypeError for one that is no text, and for what cannot be marked.
+    protocol reserves, TypeError for one that is no text, and for an object that cannot be marked.
     """
     if not isinstance(name, str):
         raise TypeError(f'the name of an event is a text, got {name!r:.80}: write @event("…")')

@@ -71,10 +71,10 @@ class SocketIOHandler(Identity):
     def authenticate(self, auth: dict[str, Any]) -> Awaitable[bool | None] | bool | None:
         """Override to decide whether a client may come in.
 
-        Return None or True to admit it; return False, or raise `Refused(message, data)`, to refuse it. What it enters
-        and what is emitted to it here takes effect when it is admitted. A client that comes back is asked again, with
-        `recovered` set; `self.auth` is then what was admitted last, until `auth` is. `self.request` is the new one,
-        and `self.current_user` is found out again.
+        Return None or True to admit it; return False, or raise `Refused(message, data)`, to refuse it. Rooms entered
+        and events emitted here take effect when it is admitted. This runs again when a client comes back, with
+        `recovered` set: `self.request` is the new one, `self.current_user` is computed again, and `self.auth` is the
+        auth that was admitted last, until `auth` is.
         """
 
     @default_hook
@@ -265,7 +265,7 @@ class SocketIOHandler(Identity):
 
     @property
     def volatile(self: H) -> Audience[H]:
-        """Everyone who can take it at once."""
+        """All clients that can receive at once."""
         return self.__everyone.volatile
 
     @property

@@ -48,12 +48,12 @@ class Hub(Engine):
     handlers: handler classes by the name of their namespace, `{"/": BoardHandler}`, or by a regular expression that the
         whole name has to match, `{re.compile(r"/game-(\d+)"): GameHandler}`. The first that fits is taken.
     connect_timeout: seconds within which a connection has to join a namespace.
-    recovery: seconds within which a client that asked for it may come back and get what it missed; 0: none may.
+    recovery: seconds within which a client that asks for recovery may come back and receive missed events; 0: off.
     presence_grace: seconds that such a client may be away without having left, as far as others are told.
-    recovery_skips_authenticate: whether a client that comes back is let in without being asked again.
+    recovery_skips_authenticate: whether a client that comes back is admitted without `authenticate`.
     json_default: called with a value that has no JSON form, such as a datetime, returns one that has, as that of
         `json.dumps`.
-    The other options are those of `Engine`. Raises TypeError or ValueError for what cannot be.
+    The other options are those of `Engine`. Raises TypeError or ValueError for invalid ones.
     """
 
     counters_kind = HubCounters
@@ -116,7 +116,7 @@ class Hub(Engine):
     def declare(self, name: str, handler: type[SocketIOHandler]) -> None:
         """Add a namespace; its name goes before all expressions.
 
-        Raises TypeError or ValueError for what cannot be, also for a name that is declared already.
+        Raises TypeError or ValueError for an invalid name or class, and for a name that is declared already.
         """
         check_handlers({name: handler}, SocketIOHandler)
         if name in self._handlers:

@@ -34,7 +34,7 @@ PING = (Packet(PacketType.PING),)
 
 
 class Engine:
-    """All sessions of one server.
+    """Engine.IO without Socket.IO: all sessions of one server.
 
     accept: called with each new session; returns its listener.
     ping_interval, ping_timeout, upgrade_timeout: seconds.

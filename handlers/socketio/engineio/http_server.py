@@ -55,7 +55,7 @@ class LentConnection(Protocol):
 
 
 class Server(HTTPServer):
-    """Tornado's HTTPServer with timeouts.
+    """Tornado's HTTPServer with timeouts, and a fast path for polls.
 
     `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's.
     """

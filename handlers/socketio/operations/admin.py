@@ -81,7 +81,7 @@ def admin(hub: Hub, addresses: Iterable[str] = LOOPBACK, *, checks: Iterable[Che
     addresses: those of administrators, such as `192.0.2.1` or `10.0.0.0/8`.
     checks: functions that return one line on a problem, or None; `/healthz` shows the lines.
     The hub gets the namespace `/status`, which feeds that page. Samples are taken from the hub's start on.
-    Raises TypeError or ValueError for what cannot be.
+    Raises TypeError or ValueError for invalid arguments.
     """
     if not isinstance(hub, Hub):
         raise TypeError(f'admin needs a Hub, got {hub!r:.80}: write admin(Hub({{"/": …}}))')

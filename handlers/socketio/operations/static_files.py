@@ -24,7 +24,10 @@ HEADERS = {
 
 
 class GuardedHandler(RequestHandler):
-    """A request handler that sends these headers, with errors too."""
+    """A RequestHandler that sends a Content-Security-Policy, with errors too.
+
+    It sends `nosniff` and a Referrer-Policy as well, and does not name Tornado's version.
+    """
 
     def set_default_headers(self) -> None:
         """Set the headers; Tornado calls this again before an error page."""
