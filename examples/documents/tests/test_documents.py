@@ -74,6 +74,17 @@ class DocumentTest(AsyncHTTPTestCase):
         self.assertEqual(await people(ann), ["Ann"])
 
     @gen_test
+    async def test_a_tab_that_comes_back_is_present_again(self) -> None:
+        ann = await self.open("Ann")
+        bob = await connect(self.hub, auth={"document": "plan"}, headers=cookie("Bob"), recovery=True)
+        bob.drop()
+        await bob.connect()
+        shown = [await people(ann) for _ in range(4)]
+        self.assertEqual(shown, [["Ann"], ["Ann", "Bob"], ["Ann"], ["Ann", "Bob"]])
+        self.assertTrue(bob.recovered)
+        self.assertEqual(await bob.call("upload", "a", 1), 0)
+
+    @gen_test
     async def test_an_upload_shows_its_progress_to_all_and_is_a_file_then(self) -> None:
         ann, bob = await self.open("Ann"), await self.open("Bob")
         self.assertEqual(await ann.call("upload", "a ü.txt", 5), 0)
