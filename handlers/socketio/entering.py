@@ -5,7 +5,6 @@ Source: Socket.IO protocol, revision 5, "Connection to a namespace"; recovery as
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -22,8 +21,6 @@ from .serial_queue import SerialQueue
 if TYPE_CHECKING:
     from .client import Client
     from .engineio.room import Slice
-
-logger = logging.getLogger(__name__)
 
 
 def visible_auth(auth: dict[str, Any]) -> dict[str, Any]:
@@ -106,9 +103,11 @@ class Entering(ABC):
     def _settle_on_connect(self, method: EventMethod, _: Any, error: BaseException | None) -> None:
         client = self._client
         if isinstance(error, Refused):
-            logger.warning(
-                "%s refused %r, which is connected already: it is sent away. "
-                "Raise Refused in authenticate, so that the client hears why: %s", method.name, client, error,
+            client.namespace.hub.notices.warn(
+                (method.name, "refused"),
+                "%s refused %r, which is connected already: it is sent away, and so are the next. "
+                "Raise Refused in authenticate, so that the client hears why: %.200s",
+                method.name, client, error,
             )  # fmt: skip
             client.send_away()
         elif error is not None:

@@ -26,15 +26,15 @@ class Notices:
         self._known: dict[Hashable, None] = {}
         self._of_clients = RateLimit(MAX_A_MINUTE, 60)
 
-    def warn(self, key: Hashable, text: str) -> None:
+    def warn(self, key: Hashable, text: str, *args: object) -> None:
         """Log a warning, unless one with this key was logged."""
         if key not in self._known:
-            self._log(key, text)
+            self._log(key, text, *args)
 
     def mention(self, key: Hashable, text: str) -> None:
         """Log, at INFO, what may be a mistake, unless it was logged."""
         if key not in self._known:
-            self._log(key, text, logging.INFO)
+            self._log(key, text, level=logging.INFO)
 
     def warn_of_client(self, key: Hashable, describe: Callable[[], str]) -> None:
         """Log a warning whose key a client has chosen."""
@@ -45,8 +45,8 @@ class Notices:
         more = f" (further warnings about what clients send are left out for {wait:.0f} s)" if wait else ""
         self._log(key, describe() + more)
 
-    def _log(self, key: Hashable, text: str, level: int = logging.WARNING) -> None:
+    def _log(self, key: Hashable, text: str, *args: object, level: int = logging.WARNING) -> None:
         if len(self._known) >= MAX_KNOWN:
             del self._known[next(iter(self._known))]
         self._known[key] = None
-        logger.log(level, "%s", text)
+        logger.log(level, text, *args)

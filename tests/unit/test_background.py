@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from handlers.socketio import Disconnected, Hub, Refused, SocketIOHandler
+from handlers.socketio.operations.shutdown import close_sessions
 from handlers.socketio.testing import TestClient, connect
 
 pytestmark = pytest.mark.gen_test
@@ -196,6 +197,18 @@ async def test_a_hub_spawns_before_it_serves_and_cancels_when_it_is_closed() -> 
     assert task.cancelled()
     assert hub.settings["task"].cancelled()
     assert done == ["cancelled"]
+
+
+async def test_a_hub_that_is_drained_cancels_it_too() -> None:
+    hub = make_hub()
+    client = await connect(hub)
+    await client.call("begin")
+    task = hub.spawn(asyncio.Event().wait())
+    await close_sessions(hub, seconds=1)
+    await turn()
+    assert task.cancelled()
+    assert hub.settings["task"].cancelled()
+    assert client.closed == "server shutting down"
 
 
 async def test_a_task_from_before_the_start_goes_on() -> None:

@@ -224,3 +224,13 @@ def test_any_traffic_is_read_or_refused(parts: list[str | bytes]) -> None:
 def test_a_message_says_for_the_log_what_it_is() -> None:
     assert str(Message(Kind.EVENT, "/", ["a"], 3)) == "EVENT / #3 ['a']"
     assert len(str(Message(Kind.EVENT, "/", ["a" * 1000]))) < 120
+
+
+@pytest.mark.parametrize("auth", ['"token"', "[1]", "true", "false", '"' + "x" * 500 + '"'])
+@pytest.mark.parametrize("namespace", ["", "/admin,"])
+def test_an_auth_that_is_no_object_says_what_to_write(namespace: str, auth: str) -> None:
+    with pytest.raises(
+        ProtocolError, match=r"^auth must be an object, as in io\(\{ auth: \{ token \} \}\), got "
+    ) as raised:
+        Decoder().add(f"0{namespace}{auth}")
+    assert len(str(raised.value)) < 150

@@ -18,7 +18,7 @@ import pytest
 from inside import connect
 from tornado.process import fork_processes
 
-from handlers.socketio import Hub, SocketIOHandler, event
+from handlers.socketio import Hub, Refused, SocketIOHandler, event
 from handlers.socketio.notices import MAX_A_MINUTE, MAX_KNOWN, Notices
 from handlers.socketio.testing import TestClient
 
@@ -316,6 +316,20 @@ def test_a_fork_is_named_at_the_first_handshake(made_before: bool, number: int) 
     process.join()
     assert len(logged) == number
     assert all("beside others, by a fork" in line and "Serve with one process" in line for line in logged)
+
+
+async def test_a_refusal_that_comes_too_late_is_named_once(lines: Callable[[], list[str]]) -> None:
+    class Late(SocketIOHandler):
+        def on_connect(self) -> None:
+            raise Refused("too late")
+
+    hub = Hub({"/": Late})
+    clients = [await connect(hub) for _ in range(5)]
+    await clients[-1].settled()
+    (line,) = lines()
+    assert line.startswith("Late.on_connect refused <Late ")
+    assert "Raise Refused in authenticate" in line
+    assert not hub.of("/").clients
 
 
 async def test_one_process_is_not_said_to_be_several(lines: Callable[[], list[str]]) -> None:
