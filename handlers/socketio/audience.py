@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
+from .client import Client
 from .engineio.codec.packet import Packet
 from .engineio.room import Room
 from .errors import Refused
 from .hints import check_room, refuse_keywords, warn_of_milliseconds
 from .namespace import Namespace, event_message, packets
-
-if TYPE_CHECKING:
-    from .client import Client
 
 A = TypeVar("A", bound="Audience[Any]")
 H = TypeVar("H")
@@ -124,7 +122,7 @@ class Audience(Generic[H]):
         """
         namespace = self._namespace
         namespace.hub.home.check()
-        warn_of_milliseconds(namespace, timeout)
+        warn_of_milliseconds(namespace.hub.notices, namespace.handler, timeout)
         id_ = namespace.next_call()
         encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .dispatch import call
+from .engineio.room import Slice
 from .errors import Refused
 from .inbox import INTERNAL_ERROR, Event, find_objection
 from .message import Kind, Message
@@ -20,7 +21,6 @@ from .serial_queue import SerialQueue
 
 if TYPE_CHECKING:
     from .client import Client
-    from .engineio.room import Slice
 
 
 def visible_auth(auth: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ Source: HTML standard, section 9.2.
 from __future__ import annotations
 
 from asyncio import Future
-from typing import TYPE_CHECKING
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
@@ -22,11 +21,9 @@ from .engineio.origins import check_bytes
 from .engineio.reader import Reader
 from .engineio.reasons import CloseReason
 from .engineio.room import Entry, Slice
+from .hub import Hub
 from .json_codec import DEEP, dump
 from .message import decode_text
-
-if TYPE_CHECKING:
-    from .hub import Hub
 
 HEARTBEAT = ":\n\n"
 

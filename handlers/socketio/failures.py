@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .methods import EventMethod
-
-if TYPE_CHECKING:
-    from .client import Client
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +28,10 @@ class Failures:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._counts: dict[Hashable, tuple[float, int]] = {}
-        self.tell: Callable[[Client, BaseException], None] | None = None
+        self.tell: Callable[[Any, BaseException], None] | None = None
         """Called with each failure for a client: the test kit raises it in the test."""
 
-    def log(self, method: EventMethod, client: Client | None, error: BaseException) -> None:
+    def log(self, method: EventMethod, client: object | None, error: BaseException) -> None:
         """Log what a method raised, with the traceback.
 
         client: the one that it was called for; None: the hub's own work.
@@ -53,7 +50,7 @@ class Failures:
         else:
             logger.error("%s failed%s%s%s", method.name, about, _hint(method, error), more, exc_info=error)
 
-    def reject(self, client: Client, describe: Callable[[], str]) -> None:
+    def reject(self, client: object, describe: Callable[[], str]) -> None:
         """Tell the test kit of an event that no method answers."""
         if self.tell is not None:
             self.tell(client, AssertionError(describe()))

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .counters import TRANSPORTS
-
-if TYPE_CHECKING:
-    from .engineio.room import Room
-    from .hub import Hub
+from .engineio.room import Room
+from .hub import Hub
 
 
 class Gauges(NamedTuple):

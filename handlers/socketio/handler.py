@@ -176,7 +176,7 @@ class SocketIOHandler(Identity):
         """
         client = self.__here
         if client.left:
-            note_absence(client.namespace, f"enter({room!r:.80}) for", "does nothing")
+            note_absence(client.namespace.hub.notices, type(self), f"enter({room!r:.80}) for", "does nothing")
         client.enter(check_room(room))
 
     def leave(self, room: str) -> None:
@@ -215,7 +215,7 @@ class SocketIOHandler(Identity):
         namespace = client.namespace
         namespace.hub.home.check()
         if client.left:
-            note_absence(namespace, f"emit({event!r:.80}) to", "reaches nobody")
+            note_absence(namespace.hub.notices, type(self), f"emit({event!r:.80}) to", "reaches nobody")
         client.send(event_message(namespace.name, event, args))
         return DONE
 
@@ -225,7 +225,7 @@ class SocketIOHandler(Identity):
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """
         client = self.__here
-        warn_of_milliseconds(client.namespace, timeout)
+        warn_of_milliseconds(client.namespace.hub.notices, type(self), timeout)
         if not client.connected:
             when = "has left" if client.left or client.trail is not None else "is not admitted yet"
             raise Disconnected(f"{client.id} {when}: nobody can answer {event!r}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
 from .engineio.declared import MILLISECONDS
-
-if TYPE_CHECKING:
-    from .namespace import Namespace
+from .notices import Notices
 
 KEYWORDS = {
     "callback": "await self.call(event, …), which returns the acknowledgement",
@@ -87,23 +85,23 @@ def check_room(room: str) -> str:
     raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
 
 
-def warn_of_milliseconds(namespace: Namespace, timeout: float) -> None:
+def warn_of_milliseconds(notices: Notices, handler: type[Any], timeout: float) -> None:
     """Warn of a timeout that is probably in milliseconds, as in Node."""
     if timeout >= MILLISECONDS:
-        namespace.hub.notices.warn(
-            (namespace.handler, "timeout"),
-            f"{namespace.handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
+        notices.warn(
+            (handler, "timeout"),
+            f"{handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
             "if milliseconds were meant",
         )
 
 
-def note_absence(namespace: Namespace, what: str, outcome: str) -> None:
+def note_absence(notices: Notices, handler: type[Any], what: str, outcome: str) -> None:
     """Log, once a class, a handler's use after its client left.
 
     At INFO: a client may leave while its handler waits, which is nobody's mistake.
     """
-    namespace.hub.notices.mention(
-        (namespace.handler, what.partition("(")[0]),
-        f"{namespace.handler.__name__}: {what} a client that has left {outcome}. A handler that waits looks at "
+    notices.mention(
+        (handler, what.partition("(")[0]),
+        f"{handler.__name__}: {what} a client that has left {outcome}. A handler that waits looks at "
         "self.connected afterwards; one that is kept somewhere is removed there by on_disconnect",
     )

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from .audience import Audience, ThreadsafeAudience
 from .background import Background, T
+from .client import Client
 from .connection import Connection
 from .counters import HubCounters
 from .declarations import check_handlers, name_of, refuse_unknown
@@ -30,11 +31,11 @@ from .namespace import Namespace
 from .notices import Notices
 from .recovery.recovery import Recovery
 from .recovery.snapshot import restore, snapshot
+from .serial_queue import SerialQueue
 from .watch import MethodWatch, StuckMethods
 
 if TYPE_CHECKING:
     from .event_stream import EventStream
-    from .serial_queue import SerialQueue
 
 INVALID_NAMESPACE = "Invalid namespace"
 """What a client is told that asks for one that is not declared, as by Node's server."""
@@ -136,7 +137,7 @@ class Hub(Engine):
         self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
         self.assembling: Deadlines[Session] = Deadlines(ATTACHMENTS)
         """Those who have announced attachments that have not come yet."""
-        self.recovery = Recovery(self._recovery_window, self._presence_grace)
+        self.recovery: Recovery[Client] = Recovery(self._recovery_window, self._presence_grace)
         self.namespaces: dict[str, Namespace] = {}
         self._by_name: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
         """All live namespaces, including those not yet joined."""
@@ -225,8 +226,9 @@ class Hub(Engine):
 
         Polling sessions come first: their next request may need a new connection, which is no longer accepted.
         """
-        idle = [session for session in self.sessions.values() if not _is_busy(session)]
-        for session in sorted(idle, key=lambda session: session.transport.name != "polling")[:number]:
+        sessions = sorted(self.sessions.values(), key=lambda session: session.transport.name != "polling")
+        idle = [each for each in sessions if not (isinstance(each.listener, Connection) and each.listener.busy)]
+        for session in idle[:number]:
             attempt(session.close, reason)
 
     def close(self, reason: CloseReason = "server shutting down") -> None:
@@ -284,10 +286,6 @@ class Hub(Engine):
                     self.namespaces[name] = namespace
                 return namespace
         return None
-
-
-def _is_busy(session: Session) -> bool:
-    return isinstance(session.listener, Connection) and session.listener.busy
 
 
 class ThreadsafeHub:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError, MissingArgumentError, decode_signed_value
 
-if TYPE_CHECKING:
-    from .engineio.handshake import Handshake
+from .engineio.handshake import Handshake
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NO_DEFAULT: Any = object()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from .engineio.codec.packet import MESSAGE, Packet, make
 from .engineio.room import Room
+from .events import EventTable
 from .json_codec import Default
 from .message import EVENT, RESERVED_EVENTS, Message, encode
+from .watch import MethodWatch
 
 if TYPE_CHECKING:
     from .client import Client
-    from .events import EventTable
     from .hub import Hub
-    from .watch import MethodWatch
 
 
 def packets(message: Message, default: Default | None = None) -> list[Packet]:

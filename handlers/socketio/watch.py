@@ -12,12 +12,11 @@ from functools import partial
 from itertools import accumulate
 from time import perf_counter
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .methods import EventMethod
-    from .notices import Notices
-    from .serial_queue import SerialQueue
+from .methods import EventMethod
+from .notices import Notices
+from .serial_queue import SerialQueue
 
 HELD = 0.25
 """Seconds for which a method may hold the loop without a warning."""

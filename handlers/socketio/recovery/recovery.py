@@ -14,15 +14,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections import deque
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..engineio.errors import attempt
 from ..engineio.heartbeat import Deadlines
 from ..engineio.room import Entry, Room, Slice
-
-if TYPE_CHECKING:
-    from ..client import Client
 
 MAX_AWAY = 10_000
 """Maximum number of clients that are away; beyond it the oldest are forgotten."""
@@ -110,7 +107,22 @@ class RecoveryTrail:
         return with_offsets(Slice(entries))
 
 
-class Recovery:
+class Recoverable(Hashable, Protocol):
+    """A client, as far as recovery knows it."""
+
+    trail: RecoveryTrail | None
+
+    def run_disconnect_hooks(self) -> None:
+        """Tell the application that the client has left."""
+
+    def expire(self) -> None:
+        """Remove the client finally."""
+
+
+C = TypeVar("C", bound=Recoverable)
+
+
+class Recovery(Generic[C]):
     """The clients of one server in recovery, online or away.
 
     window: seconds that a client may be away; 0: no client takes part.
@@ -118,13 +130,13 @@ class Recovery:
     """
 
     def __init__(self, window: float, grace: float) -> None:
-        self._clients: dict[str, Client] = {}
-        self._away: Deadlines[Client] = Deadlines(window)
-        self._unnoticed: Deadlines[Client] = Deadlines(min(grace, window))
+        self._clients: dict[str, C] = {}
+        self._away: Deadlines[C] = Deadlines(window)
+        self._unnoticed: Deadlines[C] = Deadlines(min(grace, window))
         self._marks: deque[tuple[float, int]] = deque()
         self._retained: set[Room] = set()
         self._horizon = 0
-        self._unsearched: list[Client] = []
+        self._unsearched: list[C] = []
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -134,7 +146,7 @@ class Recovery:
         asks = auth.get("recovery") is True or "pid" in auth or query.get("recovery") in ("true", "1")
         return asks and self._away.wait > 0
 
-    def begin(self, client: Client, pid: str = "") -> RecoveryTrail:
+    def begin(self, client: C, pid: str = "") -> RecoveryTrail:
         """Register a client and return its trail.
 
         pid: the one that an earlier server gave the client; by default a new one.
@@ -143,11 +155,11 @@ class Recovery:
         self._clients[trail.pid] = client
         return trail
 
-    def find(self, pid: Any) -> Client | None:
+    def find(self, pid: Any) -> C | None:
         """Return the client of a pid, online or away."""
         return self._clients.get(pid) if isinstance(pid, str) else None
 
-    def lost(self, client: Client, now: float) -> bool:
+    def lost(self, client: C, now: float) -> bool:
         """Register a client as away; return whether to announce that at once."""
         self._away.begin(client, now)
         for forgotten in self._away.beyond(MAX_AWAY):
@@ -156,7 +168,7 @@ class Recovery:
             self._unnoticed.begin(client, now)
         return not self._unnoticed.wait
 
-    def restore_away(self, client: Client, since: float, present: bool, now: float) -> None:
+    def restore_away(self, client: C, since: float, present: bool, now: float) -> None:
         """Register a client restored as disconnected. Call in order of disconnection.
 
         since: when it was lost, in seconds of the loop's clock.
@@ -166,7 +178,7 @@ class Recovery:
         if present:
             self._unnoticed.begin(client, now)
 
-    def away(self, client: Client, now: float) -> float:
+    def away(self, client: C, now: float) -> float:
         """Return the seconds that a client has been away; 0 if online."""
         return self._away.waited(client, now)
 
@@ -175,15 +187,15 @@ class Recovery:
         """Maximum seconds that a client may be away."""
         return self._away.wait
 
-    def hold(self, client: Client) -> None:
+    def hold(self, client: C) -> None:
         """Stop the deadline of a client that reconnects, until it is answered."""
         self._away.end(client)
 
-    def wait_again(self, client: Client, now: float) -> None:
+    def wait_again(self, client: C, now: float) -> None:
         """Start the deadline again: the client did not complete its return."""
         self._away.begin(client, now)
 
-    def back(self, client: Client) -> bool:
+    def back(self, client: C) -> bool:
         """Register a client as back; return whether its absence was announced."""
         self._away.end(client)
         return not self._unnoticed.end(client)
@@ -193,7 +205,7 @@ class Recovery:
         for client in self._unnoticed.beyond(0):
             attempt(client.run_disconnect_hooks)
 
-    def forget(self, client: Client, trail: RecoveryTrail) -> None:
+    def forget(self, client: C, trail: RecoveryTrail) -> None:
         """Remove a client that cannot reconnect any more."""
         self._away.end(client)
         self._unnoticed.end(client)

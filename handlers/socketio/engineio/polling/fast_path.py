@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest, ResponseStartLine
@@ -22,9 +22,7 @@ from ..buffered_socket import CHUNK, WOULD_BLOCK, BufferedSocket
 from ..tornado_internals import address_of, is_untouched, lender_of, limit_idle_time
 from .exchange import BODY, IDLE, REASONS, Exchange, date, fields, response
 from .known_heads import HeadCache, is_plain
-
-if TYPE_CHECKING:
-    from .requests import PollRequest
+from .transport import PollRequest
 
 
 class LendingServer(Protocol):

@@ -9,7 +9,7 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from typing import Any, NamedTuple
+from typing import Any
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
@@ -20,19 +20,9 @@ from ..errors import BadRequest, RequestRefused, TooManyRequests
 from .access import PollingAccess, too_large
 from .exchange import Exchange
 from .fast_path import TornadoExchange
-from .transport import PollingTransport
+from .transport import PollingTransport, PollRequest
 
 TEXT = "text/plain; charset=UTF-8"
-
-
-class PollRequest(NamedTuple):
-    """The session, transport and kind of one request."""
-
-    method: str
-    """GET or POST."""
-    origin: str | None
-    """Origin of the page, if it may read the response."""
-    transport: PollingTransport
 
 
 class PollRequests(Router):

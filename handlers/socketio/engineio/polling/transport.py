@@ -9,7 +9,7 @@ Source: Engine.IO protocol, revision 4, "HTTP long-polling".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..codec.packet import SEPARATOR, Packet, PacketType, encode_payload
 from ..errors import BadRequest, ProtocolError, SessionUnknown
@@ -190,3 +190,13 @@ class PollingTransport:
         poll, self._poll = self._poll, None
         if poll is not None:
             poll.answer(payload)
+
+
+class PollRequest(NamedTuple):
+    """The session, transport and kind of one request."""
+
+    method: str
+    """GET or POST."""
+    origin: str | None
+    """Origin of the page, if it may read the response."""
+    transport: PollingTransport
