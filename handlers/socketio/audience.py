@@ -236,3 +236,17 @@ class ThreadsafeAudience(Audience[H]):
 
     def _perform(self, action: Callable[[], object]) -> None:
         self._namespace.hub.call_soon_threadsafe(action)
+
+
+class ThreadsafeHub:
+    """What other threads may use of a hub.
+
+    find: returns a declared namespace; raises KeyError.
+    """
+
+    def __init__(self, find: Callable[[str], Namespace]) -> None:
+        self._find = find
+
+    def of(self, namespace: str) -> ThreadsafeAudience[Any]:
+        """Everyone in a namespace. Raises KeyError for one not declared."""
+        return ThreadsafeAudience(self._find(namespace))

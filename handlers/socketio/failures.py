@@ -82,4 +82,4 @@ def _hint(method: EventMethod, error: BaseException) -> str:
     if method.event is not None or name not in _BEFORE_ADMISSION or not isinstance(error, _LACKS):
         return ""
     key = error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else "…"
-    return f": auth is what a client likes to send; if {key!r:.80} was to be in auth, write auth.get({key!r:.80})"
+    return f": auth is what the client sends, and if it lacks {key!r:.80}, write auth.get({key!r:.80})"

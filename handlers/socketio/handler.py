@@ -27,7 +27,7 @@ from .descriptors import Fixed, Shown
 from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
-from .hints import FOREIGN, Foreign, check_room, note_absence, refuse_keywords, warn_of_milliseconds
+from .hints import FOREIGN, add_foreign, check_room, note_absence, refuse_keywords, warn_of_milliseconds
 from .identity import Identity
 from .namespace import event_message
 
@@ -280,5 +280,4 @@ class SocketIOHandler(Identity):
         return Audience(client.namespace, client.id)
 
 
-for _name in FOREIGN:  # not in the class, so that mypy does not know them
-    setattr(SocketIOHandler, _name, Foreign(_name))
+add_foreign(SocketIOHandler, FOREIGN)

@@ -52,6 +52,34 @@ FOREIGN = {
 }
 """Names that other libraries have for a client, Tornado's own included, and what is written instead."""
 
+ONE = 'hub.of("/").get(id)'
+FOREIGN_TO_HUB = {
+    "attach": "*routes(hub) in the list of an Application",
+    "call": f"await {ONE}.call(event, …)",
+    "close_room": 'hub.of("/").to(room).leave(room)',
+    "disconnect": 'hub.of("/").to(id).disconnect()',
+    "emit": 'hub.of("/").emit(event, …)',
+    "enter_room": 'hub.of("/").to(id).enter(room)',
+    "event": "a method on_<event> of the handler class",
+    "fetch_sockets": 'hub.of("/").clients',
+    "get_environ": f"{ONE}.request",
+    "get_session": f"attributes of {ONE}",
+    "leave_room": 'hub.of("/").to(id).leave(room)',
+    "listen": "await serve(application, hub, port=…)",
+    "manager": 'hub.of("/").to(room).clients',
+    "on": "a method on_<event> of the handler class",
+    "register_namespace": "hub.declare(name, handler class)",
+    "rooms": f"{ONE}.rooms",
+    "save_session": f"attributes of {ONE}",
+    "send": 'hub.of("/").emit("message", …)',
+    "session": f"attributes of {ONE}",
+    "sleep": "await asyncio.sleep(seconds)",
+    "start_background_task": "hub.spawn(coroutine)",
+    "to": 'hub.of("/").to(room)',
+    "use": "authenticate of the handler class",
+}
+"""Names that other libraries have for a server, and what is written instead."""
+
 
 class Foreign:
     """Name of another library; reading it raises AttributeError with a hint.
@@ -59,13 +87,19 @@ class Foreign:
     An attribute or method of the author's takes its place, so no name is lost.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, instead: str) -> None:
         self._name = name
+        self._instead = instead
 
-    def __get__(self, handler: object | None, owner: type) -> NoReturn:
-        name = self._name
-        described = f"{owner.__name__!r} object has no attribute {name!r}: write {FOREIGN[name]}"
-        raise AttributeError(described, name=name, obj=handler)
+    def __get__(self, instance: object | None, owner: type) -> NoReturn:
+        described = f"{owner.__name__!r} object has no attribute {self._name!r}: write {self._instead}"
+        raise AttributeError(described, name=self._name, obj=instance)
+
+
+def add_foreign(owner: type, names: Mapping[str, str]) -> None:
+    """Add names of other libraries to a class, unknown to mypy."""
+    for name, instead in names.items():
+        setattr(owner, name, Foreign(name, instead))
 
 
 def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
@@ -102,6 +136,6 @@ def note_absence(notices: Notices, handler: type[Any], what: str, outcome: str) 
     """
     notices.mention(
         (handler, what.partition("(")[0]),
-        f"{handler.__name__}: {what} a client that has left {outcome}. A handler that waits looks at "
-        "self.connected afterwards; one that is kept somewhere is removed there by on_disconnect",
+        f"{handler.__name__}: {what} a client that has left {outcome}. After an await, look at "
+        "self.connected; where handlers are kept, remove them in on_disconnect",
     )

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
-from .audience import Audience, ThreadsafeAudience
+from .audience import Audience, ThreadsafeHub
 from .background import Background, T
 from .client import Client
 from .connection import Connection
@@ -25,6 +25,7 @@ from .errors import Refused
 from .events import EventTable
 from .failures import Failures
 from .handler import SocketIOHandler
+from .hints import FOREIGN_TO_HUB, add_foreign
 from .home import Home
 from .json_codec import Default, check_default
 from .namespace import Namespace
@@ -178,7 +179,7 @@ class Hub(Engine):
     @property
     def threadsafe(self) -> ThreadsafeHub:
         """The same for other threads: `hub.threadsafe.of("/").emit("news", …)`."""
-        return ThreadsafeHub(self)
+        return ThreadsafeHub(self._declared)
 
     def namespace(self, name: str) -> Namespace:
         """Return a namespace, created if new; raise Refused if not declared."""
@@ -288,12 +289,4 @@ class Hub(Engine):
         return None
 
 
-class ThreadsafeHub:
-    """What other threads may use of a hub."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def of(self, namespace: str) -> ThreadsafeAudience[Any]:
-        """Everyone in a namespace. Raises KeyError for one not declared."""
-        return ThreadsafeAudience(self._hub._declared(namespace))
+add_foreign(Hub, FOREIGN_TO_HUB)

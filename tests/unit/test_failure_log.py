@@ -49,10 +49,10 @@ async def refused(hub: Hub, **auth: Any) -> None:
 @pytest.mark.parametrize(
     ("auth", "hint"),
     [
-        ({"need": 1}, "if 'token' was to be in auth, write auth.get('token')"),
-        ({"user": None}, "if '…' was to be in auth, write auth.get('…')"),
-        ({"user": []}, "if '…' was to be in auth, write auth.get('…')"),
-        ({"setting": 1}, "if 'db' was to be in auth, write auth.get('db')"),
+        ({"need": 1}, "if it lacks 'token', write auth.get('token')"),
+        ({"user": None}, "if it lacks '…', write auth.get('…')"),
+        ({"user": []}, "if it lacks '…', write auth.get('…')"),
+        ({"setting": 1}, "if it lacks 'db', write auth.get('db')"),
     ],
 )
 async def test_who_expects_too_much_of_auth_is_told_what_to_write(auth: Any, hint: str, lines: Lines) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.socketio import Audience, Hub, SocketIOHandler
-from handlers.socketio.hints import FOREIGN
+from handlers.socketio.hints import FOREIGN, FOREIGN_TO_HUB
 from handlers.socketio.testing import connect
 
 pytestmark = pytest.mark.gen_test
@@ -68,3 +68,33 @@ async def test_an_error_within_a_property_stays_what_it_is() -> None:
 async def test_other_names_are_unknown_as_everywhere() -> None:
     with pytest.raises(AttributeError, match=r"^'Plain' object has no attribute 'nmae'"):
         _ = (await make(Plain)).nmae
+
+
+@pytest.mark.parametrize("name", FOREIGN_TO_HUB)
+async def test_a_hub_says_what_to_write_too(name: str) -> None:
+    hub = Hub({"/": Plain})
+    with pytest.raises(AttributeError, match=f"^'Hub' object has no attribute '{name}': write ") as raised:
+        getattr(hub, name)
+    assert raised.value.name == name
+    assert not hasattr(hub, name)
+    own = type("Own", (Hub,), {name: "mine"})({"/": Plain})
+    assert getattr(own, name) == "mine"
+
+
+@pytest.mark.parametrize("hint", [*FOREIGN_TO_HUB.values()])
+async def test_what_is_to_be_written_of_a_hub_is_there(hint: str) -> None:
+    hub = Hub({"/": Plain})
+    await connect(hub)
+    here: dict[str, Any] = {"hub": hub, "handler": hub.of("/").clients[0]}
+    for name in re.findall(r"hub\.(\w+)", hint):
+        assert hasattr(hub, name)
+    for name in re.findall(r"get\(id\)\.(\w+)", hint):
+        assert hasattr(here["handler"], name)
+    for name in re.findall(r'of\("/"\)\.(?:to\(\w+\)\.)?(\w+)', hint):
+        assert hasattr(Audience, name)
+
+
+@pytest.mark.parametrize("owner", [SocketIOHandler, Hub])
+def test_no_name_of_ours_is_hidden(owner: type) -> None:
+    names = FOREIGN if owner is SocketIOHandler else FOREIGN_TO_HUB
+    assert not {name for base in owner.__mro__[1:] for name in vars(base)} & names.keys()

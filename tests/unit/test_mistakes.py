@@ -90,7 +90,7 @@ TABLE: list[tuple[str, Mistake, str]] = [
     (
         "18b a token that is not there",
         connected(stranger=True),
-        "if 'token' was to be in auth, write auth.get('token')",
+        "if it lacks 'token', write auth.get('token')",
     ),
     ("19 a date is returned", called("day"), "args[0] is of the type date, which has no JSON form"),
     ("20 a message too big", sent("4" + "x" * 1_200_000), "a message of more than 1000000 bytes"),
