@@ -60,7 +60,9 @@ class Background:
         if not tasks:
             del self._tasks[owner]
         error = None if task.cancelled() else task.exception()
-        if error is not None:
+        # A task that waits for an answer of its client learns so that the client has left.
+        is_end = isinstance(error, Disconnected) and owner is not None and _has_left(owner)
+        if error is not None and not is_end:
             self._hub.failures.log(method, owner, error)
 
     def end(self, owner: Client | None) -> None:

@@ -35,6 +35,13 @@ class Player(SocketIOHandler):
     def on_fail(self) -> None:
         self.spawn(self.fail())
 
+    def on_ask(self) -> None:
+        self.spawn(self.ask())
+
+    async def ask(self) -> None:
+        while True:
+            await self.call("how are you")
+
     def on_kick(self) -> None:
         self.spawn(self.kick())
 
@@ -156,6 +163,18 @@ async def test_what_it_raises_is_raised_in_a_test() -> None:
     client.emit("fail")
     with pytest.raises(ZeroDivisionError, match="in the background"):
         await client.receive("never")
+
+
+@pytest.mark.parametrize("leave", [TestClient.disconnect, TestClient.drop])
+async def test_that_its_client_has_left_is_no_failure_of_it(leave: Any, caplog: pytest.LogCaptureFixture) -> None:
+    client = await connect(make_hub())
+    client.emit("ask")
+    await turn()
+    leave(client)
+    await turn()
+    gc.collect()
+    assert caplog.records == []
+    assert not [task for task in asyncio.all_tasks() if "spawn" in task.get_name()]
 
 
 async def test_a_client_that_has_left_can_spawn_nothing() -> None:

@@ -44,6 +44,16 @@ class Shop(SocketIOHandler):
         await asyncio.sleep(0)
         raise ZeroDivisionError("boom_later")
 
+    def on_give_up(self) -> None:
+        pytest.fail("of pytest's own")
+
+    async def on_give_up_later(self) -> None:
+        await asyncio.sleep(0)
+        pytest.fail("of pytest's own")
+
+    async def on_cancel(self) -> None:
+        raise asyncio.CancelledError
+
     def on_unencodable(self) -> Any:
         return {"a": {1}}
 
@@ -114,6 +124,18 @@ async def test_leaving_raises_what_on_disconnect_raises(leave: Callable[[TestCli
 async def test_an_answer_that_cannot_be_encoded_says_so() -> None:
     with pytest.raises(TypeError, match="is of the type set, which has no JSON form"):
         await (await shop()).call("unencodable")
+
+
+@pytest.mark.parametrize("event", ["give_up", "give_up_later", "ask"])
+async def test_what_pytest_raises_in_a_method_fails_the_test(event: str) -> None:
+    client = await shop()
+    client.answer("question", lambda _: pytest.fail("of pytest's own"))
+    with pytest.raises(pytest.fail.Exception, match="of pytest's own"):
+        await client.call(event, *(["question"] if event == "ask" else []))
+
+
+async def test_a_method_that_was_cancelled_is_answered_as_ever() -> None:
+    assert await (await shop()).call("cancel") == {"message": "Internal error"}
 
 
 async def test_only_the_client_concerned_raises_it() -> None:

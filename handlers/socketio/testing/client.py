@@ -18,6 +18,8 @@ from ..errors import Refused
 from ..hub import Hub
 from ..message import Decoder, Kind, Message, encode
 
+ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+"""Exceptions of a method that end a task or the loop by themselves."""
 TURNS = 3
 """Turns of the loop in which nothing runs, after which all that was said has come."""
 
@@ -53,7 +55,7 @@ class TestClient:
         self._place: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._replies: set[asyncio.Task[None]] = set()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         hub.failures.tell = note_failure
 
     # -- what a test says
@@ -168,7 +170,7 @@ class TestClient:
                 raise AssertionError(said) from None
         self._raise_failure()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Raise an error in the test; the first, where there are several."""
         self._failure = error if self._failure is None else self._failure
         self._changed.set()
@@ -247,12 +249,14 @@ class TestClient:
         try:
             answer = self._answering[event](*args)
             self._send(Message(Kind.ACK, self._namespace, [await answer if isawaitable(answer) else answer], id_))
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # such as that of pytest.fail
             self.fail(error)
 
 
 def note_failure(client: Client, error: BaseException) -> None:
     """Let a test's client raise what a method raised for it."""
     transport = client.session.transport
-    if isinstance(transport, TestClient) and transport.raises and isinstance(error, Exception):
+    if isinstance(transport, TestClient) and transport.raises and not isinstance(error, ENDS):
         transport.fail(error)
