@@ -6,11 +6,17 @@ A port may be the scheme's default (RFC 6454, section 4).
 from __future__ import annotations
 
 import pytest
-from raw_client import address, serve
+from raw_client import (
+    JOURNEY,
+    address,
+    io_loop,  # noqa: F401 (a fixture)
+    serve,
+)
 from tornado.web import Application
 
-from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio import Hub, SocketIOHandler, event_stream, routes
 from handlers.socketio.engineio.origins import Origins
+from server import make_app
 
 OWN = [
     ("https://board.example", "board.example:443", "http"),
@@ -86,3 +92,26 @@ async def test_a_proxy_may_pass_the_port_with_the_host(transport: str) -> None:
         foreign = {**headers, "Origin": "http://board.example"}
         answer = await server.request("GET", address(transport=transport), {**foreign, **more})
         assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        (address(), "--origins"),
+        ("/events", "--origins"),
+        ("/own" + address(), "the origins of routes(hub, origins=[…])"),
+        ("/own/events", "the origins of event_stream(hub, origins=[…])"),
+    ],
+)
+@JOURNEY
+async def test_the_log_names_the_option_to_add_an_origin_to(
+    path: str, option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hub = Hub({"/": SocketIOHandler})
+    board = make_app()
+    board.add_handlers(".*", [*routes(hub, path="/own/socket.io/"), *event_stream(hub, "/own/events")])
+    async with serve(board) as server:
+        answer = await server.request("GET", path, {"Origin": "https://elsewhere.example"})
+    assert answer.status == 403
+    assert f"may not connect to '127.0.0.1:{server.port}': add 'https://elsewhere.example' to {option})" in caplog.text
