@@ -25,7 +25,7 @@ class Background:
         self._hub = hub
         self._tasks: dict[Client | None, set[asyncio.Task[Any]]] = {}
         self.closed = False
-        """Whether the hub was closed, so that nothing may begin."""
+        """Whether the hub was closed, and has accepted nobody since: nothing may begin."""
 
     def spawn(self, work: Coroutine[Any, Any, T], owner: Client | None = None) -> asyncio.Task[T]:
         """Run a coroutine until it ends, or its owner does.

@@ -262,6 +262,7 @@ class Hub(Engine):
         return restore(self, data, now)
 
     def _accept(self, session: Session) -> Connection:
+        self.background.closed = False
         self.joining.begin(session, self.now())
         return Connection(self, session)
 

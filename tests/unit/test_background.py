@@ -251,6 +251,17 @@ async def test_a_closed_hub_spawns_nothing_until_it_is_started_again() -> None:
     await hub.spawn(asyncio.sleep(0))
 
 
+async def test_a_hub_that_was_closed_and_serves_on_spawns_again() -> None:
+    hub = make_hub()
+    await connect(hub)
+    hub.close("forced close")
+    client = await connect(hub)
+    await client.call("begin")
+    assert await client.receive("tick") == 0
+    await hub.spawn(asyncio.sleep(0))
+    client.disconnect()
+
+
 async def test_what_a_hub_s_work_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def refresh() -> None:
         raise ZeroDivisionError("on purpose")
