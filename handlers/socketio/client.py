@@ -18,6 +18,7 @@ from .engineio.codec.packet import Packet
 from .engineio.room import Room
 from .entering import Joining, Returning, visible_auth
 from .errors import Disconnected, Refused
+from .hints import note_unanswered
 from .inbox import FORBIDDEN, INTERNAL_ERROR, SENT_AWAY, Inbox
 from .message import EVENT, Kind, Message
 from .methods import EventMethod
@@ -177,6 +178,10 @@ class Client:
 
     def log_failure(self, method: EventMethod, error: BaseException) -> None:
         """Log and count what the application's code raised."""
+        is_gone = not self.connected and self.joining is None
+        if isinstance(error, Disconnected) and is_gone and method.label not in ("on_disconnecting", "on_disconnect"):
+            note_unanswered(self.namespace.hub.notices, method.name)
+            return
         self.namespace.watch.failed(method)
         self.namespace.hub.failures.log(method, self, error)
 

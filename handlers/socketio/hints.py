@@ -139,3 +139,11 @@ def note_absence(notices: Notices, handler: type[Any], what: str, outcome: str) 
         f"{handler.__name__}: {what} a client that has left {outcome}. After an await, look at "
         "self.connected; where handlers are kept, remove them in on_disconnect",
     )
+
+
+def note_unanswered(notices: Notices, method: str) -> None:
+    """Log, once a method, that its client left while it was asked."""
+    notices.mention(
+        (method, "unanswered"),
+        f"{method} ended, because its client left before it answered: if it has more to do, catch Disconnected",
+    )

@@ -11,6 +11,8 @@ from inside import connect
 from handlers.socketio import Hub, Refused, SocketIOHandler
 from handlers.socketio.failures import MAX_A_MINUTE, MAX_KNOWN, Failures
 from handlers.socketio.methods import EventMethod
+from handlers.socketio.testing import TestClient
+from handlers.socketio.testing import connect as connect_in_test
 
 pytestmark = pytest.mark.gen_test
 
@@ -119,3 +121,48 @@ def test_what_is_counted_has_an_end(lines: Lines) -> None:
     for number in range(MAX_KNOWN + 1):
         failures.log(EventMethod(f"Board.on_{number}", print), "a client", KeyError())
     assert len(failures._counts) == MAX_KNOWN
+
+
+class Asking(SocketIOHandler):
+    """Waits for answers of its client."""
+
+    async def authenticate(self, auth: dict[str, Any]) -> None:
+        if "early" in auth:
+            await self.call("question")
+
+    async def on_ask(self) -> None:
+        await self.call("question")
+
+    async def on_disconnect(self, reason: str) -> None:
+        if "late" in self.auth:
+            await self.call("question")
+
+
+@pytest.mark.parametrize("leave", [TestClient.disconnect, TestClient.drop])
+async def test_a_client_that_leaves_while_it_is_asked_is_no_failure(
+    leave: Callable[[TestClient], None], lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hub = Hub({"/": Asking})
+    for recovery in (False, True, False):
+        client = await connect_in_test(hub, recovery=recovery)
+        client.emit("ask")
+        client.emit("ask")  # comes when the client has left
+        leave(client)
+        await client.settled()
+    assert lines() == []
+    assert hub.watches[0].events["ask"].errors == 0
+    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith(".notices")]
+    assert line.startswith("Asking.on_ask ended, because its client left before it answered")
+    assert "catch Disconnected" in line
+
+
+async def test_to_ask_a_client_that_cannot_answer_is_one(lines: Lines) -> None:
+    hub = Hub({"/": Asking})
+    await refused(hub, early=True)
+    client = await connect(hub, auth={"late": True})
+    client.disconnect()
+    await client.settled()
+    early, late = lines()
+    assert early.startswith("Asking.authenticate failed for <Asking ")
+    assert late.startswith("Asking.on_disconnect failed for <Asking ")
