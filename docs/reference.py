@@ -31,8 +31,8 @@ MODULES = {
 }
 INTERNAL = {
     "Engine": "adopt_settings beat call_soon_threadsafe counters find forget is_overdue linger lingering loop "
-    "note_refusal now open open_packet period pong start told",
-    "Hub": "background beat close_idle expect_attachments home join namespace prune running start",
+    "note_refusal now open open_packet path period pong start told",
+    "Hub": "background beat close_idle expect_attachments home join namespace path prune running start",
     "Server": "close_all_connections handle_stream reclaim start_request",
     "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",

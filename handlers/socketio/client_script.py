@@ -16,7 +16,14 @@ from tornado.web import RequestHandler
 SOURCE = Path(__file__).parent / "browser" / "socket.io.js"
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 """Source: RFC 9110, section 12.5.3."""
-MODULE_EXPORTS = b"\nexport { io, io as default };\n"
+SCRIPT_END = b"""
+if (globalThis.document?.currentScript?.tagName === "SCRIPT") io.source = document.currentScript.src;
+"""
+"""Tells the client where it is served; the file, copied, does not know. An `<img name=currentScript>` is no script."""
+MODULE_END = b"""
+io.source = import.meta.url;
+export { io, io as default };
+"""
 
 
 class Script(NamedTuple):
@@ -27,12 +34,12 @@ class Script(NamedTuple):
     hash: str
 
 
-def load(exports: bytes = b"") -> Script:
+def load(end: bytes) -> Script:
     """Read the client.
 
-    exports: none for a script tag, MODULE_EXPORTS for `import`.
+    end: SCRIPT_END for a script tag, MODULE_END for `import`.
     """
-    body = SOURCE.read_bytes() + exports
+    body = SOURCE.read_bytes() + end
     return Script(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:20])
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches
 
-from .client_script import MODULE_EXPORTS, ScriptHandler, load
+from .client_script import MODULE_END, SCRIPT_END, ScriptHandler, load
 from .declarations import refuse_unknown
 from .engineio.access import NoTransport
 from .engineio.declared import check_flag
@@ -100,7 +100,8 @@ def routes(
 ) -> Rules:
     """Return the URL rules that serve an engine and the browser client.
 
-    path: prefix of all of them; begins with a slash, may end with one. Clients need it: `io({ path: "/elsewhere/" })`.
+    path: prefix of all of them; begins with a slash, may end with one. The browser client connects to where it is
+        served; other clients need it: `io(url, { path: "/elsewhere/" })`.
     origins: a list of other hosts' origins to allow, `["https://example.org"]`; `["*"]` allows all. An `Origins` also
         has the name of the option that a refusal in the log tells to change.
     trust_proxy: trust X-Forwarded-Host. Client addresses come from the HTTP server (`xheaders=True`).
@@ -114,14 +115,15 @@ def routes(
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
     args = (engine, _origins("routes", origins), trust_proxy)
     polling = PollingAccess(*args)
+    engine.path = f"{path.rstrip('/')}/"
     base = re.escape(path.rstrip("/"))
     rules = [
         (TransportMatches(f"{base}/?", "websocket"), websocket, {"access": WebSocketAccess(*args)}),
         (TransportMatches(f"{base}/?", "polling"), PollRequests(polling)),
         (TransportMatches(f"{base}/?", "polling"), PollHandler, {"access": polling}),
         (f"{base}/?", Endpoint, {"access": NoTransport(*args)}),
-        (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load()}),
-        (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_EXPORTS)}),
+        (rf"{base}/socket\.io\.js", ScriptHandler, {"script": load(SCRIPT_END)}),
+        (rf"{base}/socket\.io\.esm\.js", ScriptHandler, {"script": load(MODULE_END)}),
     ]
     return Rules("routes(hub)", rules)
 

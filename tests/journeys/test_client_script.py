@@ -24,16 +24,19 @@ class TheScript(AsyncHTTPTestCase):
         """Fetch, and leave what came as it came."""
         return self.fetch(path, headers=headers or {}, decompress_response=False, **options)
 
-    def test_it_is_the_file_as_a_script(self) -> None:
+    def test_as_a_script_it_is_the_file_and_a_line_that_knows_where_it_is_served(self) -> None:
         answer = self.ask(SCRIPT)
-        self.assertEqual((answer.code, answer.body), (200, SOURCE))
+        self.assertEqual(answer.code, 200)
+        self.assertTrue(answer.body.startswith(SOURCE))
+        self.assertRegex(answer.body[len(SOURCE) :], rb"\A\nif .* io.source = document.currentScript.src;\n\Z")
         self.assertEqual(answer.headers["Content-Type"], "text/javascript; charset=UTF-8")
 
-    def test_as_a_module_it_is_the_file_and_its_exports(self) -> None:
+    def test_as_a_module_it_is_the_file_and_its_exports_and_place(self) -> None:
         answer = self.ask(MODULE)
         self.assertEqual(answer.code, 200)
         self.assertTrue(answer.body.startswith(SOURCE))
-        self.assertEqual(answer.body[len(SOURCE) :].split(), b"export { io, io as default };".split())
+        end = b"\nio.source = import.meta.url;\nexport { io, io as default };\n"
+        self.assertEqual(answer.body[len(SOURCE) :], end)
         self.assertEqual(answer.headers["Content-Type"], "text/javascript; charset=UTF-8")
 
     def test_caches_keep_it_and_ask_again(self) -> None:
@@ -72,7 +75,7 @@ class TheScript(AsyncHTTPTestCase):
         for refusal in ("identity", "gzip;q=0", "br"):
             answer = self.ask(SCRIPT, {"Accept-Encoding": refusal})
             self.assertNotIn("Content-Encoding", answer.headers)
-            self.assertEqual(answer.body, SOURCE)
+            self.assertTrue(answer.body.startswith(SOURCE))
 
     def test_each_encoding_has_its_own_tag_and_304(self) -> None:
         gzipped = {"Accept-Encoding": "gzip"}

@@ -26,6 +26,7 @@ beforeEach(() => {
 
 afterEach(() => {
   delete globalThis.location;
+  delete io.source;
 });
 
 /** What each transport dials: [scheme://host:port, path, query], and the namespace. */
@@ -143,6 +144,60 @@ describe("the path", () => {
   test("ends as it is given with addTrailingSlash: false", () => {
     const options = { path: "/live", addTrailingSlash: false };
     expectDialled("https://server", options, [true, "server", "/live", "?EIO=4", "/"]);
+  });
+});
+
+describe("a script that a server serves", () => {
+  const [OWN, OTHER] = ["https://page.example:8443/board/socket.io/", "http://api.example/live/"];
+  const here = (path, nsp = "/", search = "?EIO=4") => [true, "page.example:8443", path, search, nsp];
+  const api = (path, nsp = "/") => [false, "api.example", path, "?EIO=4", nsp];
+  const TABLE = [
+    [`${OWN}socket.io.js`, undefined, {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.js?v=1#top`, "", {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.esm.js`, "/", {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.js?next=/other/socket.io.css`, "/", {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.js`, "/chat?x=1", {}, here("/board/socket.io/", "/chat", "?x=1&EIO=4")],
+    [`${OWN}socket.io.js`, "https://page.example:8443/chat", {}, here("/board/socket.io/", "/chat")],
+    [`${OWN}socket.io.js`, "wss://page.example:8443", {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.js`, undefined, { path: "/socket.io" }, here("/socket.io/")],
+    [`${OWN}socket.io.js`, undefined, { path: undefined }, here("/board/socket.io/")],
+    [`${OWN}socket.io.js`, "http://api.example", {}, api("/socket.io/")],
+    [`${OWN}socket.io.js`, "//page.example:8443", {}, here("/board/socket.io/")],
+    [`${OWN}socket.io.js`, "https://page.example", {}, [true, "page.example", "/socket.io/", "?EIO=4", "/"]],
+    [`${OWN}socket.io.js`, "http://api.example", { path: "/live" }, api("/live/")],
+    ["https://page.example:8443/socket.io.js", undefined, {}, here("/")],
+    ["https://page.example:8443/caf%C3%A9/a%20b/socket.io.js", undefined, {}, here("/caf%C3%A9/a%20b/")],
+    [`${OTHER}socket.io.js`, undefined, {}, api("/live/")],
+    [`${OTHER}socket.io.js`, "/chat", {}, api("/live/", "/chat")],
+    [`${OTHER}socket.io.js`, PAGE, {}, here("/socket.io/", "/room/index.html", "?theme=dark&EIO=4")],
+    ["https://page.example:8443/static/bundle.js", undefined, {}, here("/socket.io/")],
+    ["data:text/javascript,socket.io.js", undefined, {}, here("/socket.io/")],
+    ["file:///home/socket.io.js", undefined, {}, here("/socket.io/")],
+    ["", undefined, {}, here("/socket.io/")],
+  ];
+  for (const [source, address, options, expected] of TABLE) {
+    test(`${source} finds ${address} ${JSON.stringify(options)}`, () => {
+      io.source = source;
+      expectDialled(address, options, expected);
+    });
+  }
+
+  test("serves a page of a file, and one that is none", () => {
+    for (const page of [new URL("file:///index.html"), new URL("about:srcdoc"), undefined]) {
+      globalThis.location = page;
+      io.source = `${OTHER}socket.io.js`;
+      expectDialled(undefined, {}, api("/live/"));
+    }
+  });
+
+  test("shares a connection by where it goes", () => {
+    io.source = `${OWN}socket.io.js`;
+    const own = ["/a", "/b", "https://page.example:8443/c"].map((address) => io(address, { transports: ["websocket"] }).io);
+    own.push(io("/d", { transports: ["websocket"], path: "/board/socket.io/" }).io);
+    const other = io("/e", { transports: ["websocket"], path: "/socket.io/" }).io;
+    assert.equal(new Set(own).size, 1);
+    assert.notEqual(other, own[0]);
+    for (const manager of [own[0], other]) manager.engine.close();
   });
 });
 

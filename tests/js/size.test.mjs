@@ -13,8 +13,8 @@ test("the client is under 8,000 bytes gzipped, comments included", () => {
   assert.ok(length < 8000, `${length} bytes`);
 });
 
-test("the same text, with one line more, is an ES module", async () => {
-  const text = `${source}\nexport { io, io as default };\n`;
+test("the same text, with two lines more, is an ES module", async () => {
+  const text = `${source}\nio.source = import.meta.url;\nexport { io, io as default };\n`;
   const module = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   assert.equal(module.io, module.default);
   assert.equal(module.io.protocol, 5);

@@ -1,4 +1,4 @@
-// Socket.IO v5 over Engine.IO v4. Each part uses those above it; docs/browser-client.md is for pages.
+// Socket.IO v5 over Engine.IO v4; docs/browser-client.md is for pages.
 var io = (() => {
   "use strict";
 
@@ -37,7 +37,7 @@ var io = (() => {
   function encode(type, nsp, data, id = "") {
     const attachments = [];
     const json = JSON.stringify(data, function (key, value) {
-      // Not `value`, which is the result of a Buffer's toJSON().
+      // Not `value`: a Buffer has a toJSON().
       if (type === CONNECT || !isBinary(this[key])) return value;
       return { _placeholder: true, num: attachments.push(this[key]) - 1 };
     });
@@ -71,7 +71,7 @@ var io = (() => {
 
   const noop = () => {};
 
-  // As in the DOM, a listener that throws stops neither others nor packets.
+  // A listener that throws stops neither others nor packets.
   function call(listener, self, args) {
     try {
       listener.apply(self, args);
@@ -417,7 +417,7 @@ var io = (() => {
       const candidate = this._candidate;
       if (!candidate) return;
       this._candidate = null;
-      silence(candidate).onopen = () => candidate.close(); // closing earlier logs an error in browsers
+      silence(candidate).onopen = () => candidate.close(); // earlier, browsers log an error
       if (candidate.readyState) candidate.close();
       if (this.upgrading) this.transport.resume();
       this._resume();
@@ -646,7 +646,6 @@ var io = (() => {
   }
 
   const DEFAULTS = {
-    path: "/socket.io/",
     addTrailingSlash: true,
     transports: ["polling", "websocket"],
     upgrade: true,
@@ -660,12 +659,14 @@ var io = (() => {
     randomizationFactor: 0.5,
   };
 
-  /** The URL of a server; a bare host gets the page's scheme. */
+  /** The URL of a server, relative to this script's own. */
   function locate(address) {
-    const { href, protocol = "https:" } = globalThis.location ?? {};
+    const served = /^http[^?#]*\/(?=socket\.io\.)/.exec(io.source);
+    const { href, origin, pathname, protocol = "https:" } = served ? new URL(served) : globalThis.location ?? {};
     const text = String(address || "/");
     const url = new URL(/^(\w+:)?\//.test(text) ? text : `${protocol}//${text}`, href);
     url.protocol = url.protocol.replace(/^ws/, "http");
+    url.path = served && origin === url.origin ? pathname : "/socket.io/";
     if (/^https?:/.test(url)) return url;
     throw new Error(`use http:, https:, ws: or wss:, not ${url}`);
   }
@@ -676,10 +677,10 @@ var io = (() => {
     constructor(address, opts = {}) {
       super();
       if (isOptions(address)) [address, opts] = ["", address];
-      const { origin, searchParams } = locate(address);
+      const { origin, path, searchParams } = locate(address);
       this.uri = origin;
       const query = [...searchParams, ...new URLSearchParams(opts.query ?? "")];
-      this.opts = { ...opts, query: Object.fromEntries(query) };
+      this.opts = { ...opts, path: opts.path ?? path, query: Object.fromEntries(query) };
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = {};
       if (this.opts.autoConnect) this.open();
@@ -802,7 +803,7 @@ var io = (() => {
 
   alias(Manager, "open", "connect");
 
-  for (const name of Object.keys(DEFAULTS).slice(5)) {
+  for (const name of Object.keys(DEFAULTS).slice(4)) {
     Manager.prototype[name] = function (value) {
       if (value === undefined) return this.opts[name];
       this.opts[name] = value;
@@ -818,7 +819,7 @@ var io = (() => {
     const url = locate(address);
     const opts = { ...options };
     const [, nsp = "/"] = /^(?:\w+:)?(?:\/\/)?[^/?#]*(\/[^?#]*)?/.exec(address || "");
-    const key = url.origin + (opts.path || DEFAULTS.path);
+    const key = url.origin + (opts.path ?? url.path);
     const shared = managers.get(key);
     const isOwn = opts.forceNew || opts.multiplex === false || shared?.nsps[nsp];
     const manager = (!isOwn && shared) || new Manager(url, opts);

@@ -87,6 +87,8 @@ class Engine:
         self._settings_adopted = False
         self.draining = False
         """Whether the server shuts down; `/healthz` tells load balancers."""
+        self.path = "/socket.io/"
+        """Path of the last rules that `routes` made, with a slash at its end."""
         self.when_started: list[Callable[[], object]] = []
         """Functions to call on the loop when the clock starts there."""
         self._reset()

@@ -51,7 +51,8 @@ class StatusHandler(AdminHandler):
 
     def get(self) -> None:
         """Send the page; the numbers come over the socket."""
-        self.render("status.html", plots=PLOTS, transports=TRANSPORTS, reasons=REASONS)
+        script = f"{self.hub.path}socket.io.js".removeprefix("/")
+        self.render("status.html", script=script, plots=PLOTS, transports=TRANSPORTS, reasons=REASONS)
 
     head = get
 
@@ -60,8 +61,8 @@ class StatusHandler(AdminHandler):
         return FILES["static_path"]
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
-        """Return the URL of one of the page's files, with its version."""
-        return StaticHandler.make_static_url(FILES, path)
+        """Return the relative address of a file, with its version."""
+        return StaticHandler.make_static_url(FILES, path).removeprefix("/")
 
 
 class StatusNamespace(SocketIOHandler):
