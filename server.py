@@ -13,6 +13,7 @@ from typing import Any
 from tornado.options import options
 from tornado.web import Application
 
+from handlers.board.base_path import BelowPath, read_base_path
 from handlers.board.handler import BoardHandler
 from handlers.board.history import History
 from handlers.board.page import HomeHandler
@@ -49,7 +50,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         *routes(hub, **access),
         *event_stream(hub, **access),
     ]
-    return Application(rules, **{**defaults, **settings})
+    return BelowPath(rules, read_base_path(options.base_path), **{**defaults, **settings})
 
 
 async def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tornado.options import Error, define, options, parse_command_line
 
+from .board.base_path import read_base_path
 from .socketio import Origins
 from .socketio.operations import FORMATS, LOOPBACK, Addresses, configure_logging, exit_with
 
@@ -17,6 +18,7 @@ STATE = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
 """Folder of files that outlive the process: systemd's StateDirectory=, or the current directory."""
 
 define("port", default=3000, type=int, help="TCP port to listen on; 0: any free port")
+define("base_path", default="", type=str, help="path below which a proxy serves the board, as /board; empty: none")
 define("address", default="", type=str, help="IP address or host name to listen on; empty: all interfaces")
 define("ping_interval", default=25.0, type=float, help="seconds between a client's pong and the next ping")
 define("ping_timeout", default=20.0, type=float, help="seconds a client has to answer a ping")
@@ -95,10 +97,18 @@ def read_options() -> None:
             exit_with(f"--{name.replace('_', '-')} must be 0 or greater, got {value:g}")
     if not 0 <= options.port <= 65535:
         exit_with(f"--port must be from 0 to 65535, got {options.port}")
+    _check_base_path()
     _check_words()
     _check_origins()
     _check_database()
     configure_logging(options.log_format)
+
+
+def _check_base_path() -> None:
+    try:
+        read_base_path(options.base_path)
+    except ValueError as error:
+        exit_with(f"--base-path={options.base_path} {error}")
 
 
 def _check_words() -> None:

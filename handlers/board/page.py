@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..socketio.operations import GuardedHandler
 
 
@@ -14,3 +16,7 @@ class HomeHandler(GuardedHandler):
         self.render("home.html")
 
     head = get
+
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
+        """Return the address of a file, relative to the page."""
+        return super().static_url(path, include_host, **kwargs).removeprefix("/")

@@ -10,19 +10,21 @@ export function element(tag, className, ...children) {
   return made;
 }
 
+const folder = location.pathname.slice(1); // boards below several paths of one host share its storage
+
 /** Return JSON access to localStorage or sessionStorage, by name; either may refuse in a private window. */
 export function storage(name) {
   return {
     get(key) {
       try {
-        return JSON.parse(globalThis[name].getItem(key));
+        return JSON.parse(globalThis[name].getItem(folder + key));
       } catch {
         return null;
       }
     },
     set(key, value) {
       try {
-        globalThis[name].setItem(key, JSON.stringify(value));
+        globalThis[name].setItem(folder + key, JSON.stringify(value));
       } catch {
         // Not stored: it still works until the page is closed.
       }

@@ -93,10 +93,10 @@ async def test_a_page_that_is_not_there_and_files_are_guarded_alike() -> None:
 async def test_a_file_with_its_version_is_kept_for_a_year() -> None:
     async with serve(board.make_app()) as server:
         page = (await server.request("GET", "/")).text
-        versioned = re.findall(r'"(/static/[^"]+\?v=[^"]+)"', page)
+        versioned = re.findall(r'"(static/[^"]+\?v=[^"]+)"', page)
         assert len(versioned) >= 3
         for path in versioned:
-            answer = await server.request("GET", path)
+            answer = await server.request("GET", f"/{path}")
             assert answer.status == 200
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert "Expires" not in answer.headers

@@ -15,7 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ import trustme
 from conftest import PATIENCE, ROOT, Server, board, find_tool
 from raw_client import (
     JOURNEY,
+    UPGRADE,
     Line,
     address,
     io_loop,  # noqa: F401 (a fixture)
@@ -56,15 +57,26 @@ class Chain(NamedTuple):
 
 def nginx(directory: Path, port: int, upstream: int) -> list[str]:
     """Write the configuration; return the command that starts nginx with it."""
-    site = (ROOT / "deploy" / "nginx.conf").read_text()
+    redirect = {"    listen 80;\n    listen [::]:80;\n": f"    listen 127.0.0.1:{free_port()};\n"}
+    return start_nginx(directory, port, upstream, "nginx.conf", redirect)
+
+
+def nginx_path(directory: Path, port: int, upstream: int) -> list[str]:
+    """Write the configuration below a path; return the command."""
+    return start_nginx(directory, port, upstream, "nginx-path.conf", {})
+
+
+def start_nginx(directory: Path, port: int, upstream: int, name: str, more: dict[str, str]) -> list[str]:
+    """Write a configuration; return the command."""
+    site = (ROOT / "deploy" / name).read_text()
+    site = re.sub(r"/etc/letsencrypt/live/[^/]+/fullchain.pem", f"{directory}/cert.pem", site)
+    site = re.sub(r"/etc/letsencrypt/live/[^/]+/privkey.pem", f"{directory}/key.pem", site)
     site = replaced(
         site,
         {
-            "    listen 80;\n    listen [::]:80;\n": f"    listen 127.0.0.1:{free_port()};\n",
             "    listen 443 ssl;\n    listen [::]:443 ssl;\n": f"    listen 127.0.0.1:{port} ssl;\n",
-            "/etc/letsencrypt/live/board.example.org/fullchain.pem": f"{directory}/cert.pem",
-            "/etc/letsencrypt/live/board.example.org/privkey.pem": f"{directory}/key.pem",
             UPSTREAM: f"127.0.0.1:{upstream}",
+            **more,
         },
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -114,20 +126,27 @@ async def reachable(port: int) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
-def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """A proxy before the board."""
-    directory, port, authority = tmp_path_factory.mktemp("proxy"), free_port(), trustme.CA()
+@contextmanager
+def chained(configure: Callable[[Path, int, int], list[str]], directory: Path, *more: str) -> Iterator[Chain]:
+    """Run a proxy before the board."""
+    port, authority = free_port(), trustme.CA()
     leaf, trust = authority.issue_cert("127.0.0.1"), ssl.create_default_context()
     authority.configure_trust(trust)
     leaf.cert_chain_pems[0].write_to_path(directory / "cert.pem")
     leaf.private_key_pem.write_to_path(directory / "key.pem")
-    with running(board("--trust-proxy")) as server, proxy(request.param(directory, port, server.port), directory):
+    with running(board("--trust-proxy", *more)) as server, proxy(configure(directory, port, server.port), directory):
         try:
             asyncio.run(asyncio.wait_for(reachable(port), PATIENCE))
         except TimeoutError:
             pytest.fail((directory / "log").read_text())
         yield Chain(server, port, trust)
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
+def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """A proxy before the board."""
+    with chained(request.param, tmp_path_factory.mktemp("proxy")) as chain:
+        yield chain
 
 
 @pytest.fixture
@@ -198,3 +217,32 @@ async def test_the_heartbeat_decides_who_is_gone_and_not_the_proxy(clients: Clie
     waits = [int(seconds) for seconds in re.findall(r"proxy_(?:read|send)_timeout (\d+)s;", configuration)]
     assert len(waits) == 2
     assert min(waits) * 1000 > opening["pingInterval"] + opening["pingTimeout"]
+
+
+@pytest.fixture(scope="module")
+def below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """The board below two paths of a host."""
+    with chained(nginx_path, tmp_path_factory.mktemp("proxy"), "--base-path=/board") as chain:
+        yield chain
+
+
+@pytest.mark.parametrize("path", ["/board", "/stripped"])
+async def test_below_a_path_that_is_kept_or_stripped_all_is_there(below: Chain, path: str) -> None:
+    clients = Clients(below.port, tls=below.trust)
+    assert (await clients.request("GET", path)).headers["Location"].endswith(f"{path}/")
+    page = await clients.request("GET", f"{path}/")
+    for needed in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert (await clients.request("GET", f"{path}/{needed}")).status == 200, needed
+    greeting = (
+        await clients.request("GET", path + address(), {**FORGED, "Origin": f"https://127.0.0.1:{below.port}"})
+    ).text
+    sid = json.loads(greeting[1:])["sid"]
+    assert "(127.0.0.1)" in await below.board.logged(f"{sid} .*connected")
+    assert (await clients.request("POST", path + address(sid=sid), body=b"40")).text == "ok"
+    probe = await clients.connect()
+    lines = [f"GET {path}{address(transport='websocket', sid=sid)} HTTP/1.1", "Host: a"]
+    probe.write("\r\n".join([*lines, *(f"{name}: {value}" for name, value in UPGRADE.items()), "", ""]).encode())
+    assert (await probe.answer()).status == 101
+    stream = await clients.send("GET", f"{path}/events")
+    await read_until(stream, b":\n\n")
+    await clients.hang_up()

@@ -187,6 +187,9 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "a database in no directory": (["--database=/nonexistent/board"], ["--database", "/nonexistent"]),
     "a database that is a directory": (["--database=."], ["--database must be a file", ":memory:", "got ."]),
     "a database without a name": (["--database="], ["--database must be a file", ":memory:"]),
+    "a base path without a slash": (["--base-path=board"], ["--base-path=board must begin with a slash: write /board"]),
+    "a base path of the board's own": (["--base-path=/static"], ["--base-path=/static is a path of the board itself"]),
+    "a base path with a query": (["--base-path=/a?b"], ["--base-path=/a?b may have letters", "/board"]),
     "a history of nothing": (["--keep=0"], ["--keep must be greater than 0", "got 0"]),
     "a level of logging that is none": (["--logging=loud"], ["loud"]),
     "a format of the log that is none": (["--log-format=xml"], ["--log-format must be text or json", "got xml"]),
@@ -345,9 +348,9 @@ class TheBoard(AsyncHTTPTestCase):
         self.assertEqual(page.ids["messages"], "ul")
 
     def test_all_that_the_page_needs_is_there(self) -> None:
-        needed = re.findall(r'(?:src|href)="(/[^"]+)"', self.fetch("/").body.decode())
-        self.assertIn("/socket.io/socket.io.js", needed)
-        self.assertEqual([self.fetch(path).code for path in needed], [200] * len(needed))
+        needed = re.findall(r'(?:src|href)="([^"]+)"', self.fetch("/").body.decode())
+        self.assertIn("socket.io/socket.io.js", needed)
+        self.assertEqual([self.fetch(f"/{path}").code for path in needed], [200] * len(needed))
 
     def test_HEAD_of_the_page_sends_nothing(self) -> None:
         answer = self.fetch("/", method="HEAD")

@@ -96,7 +96,9 @@ class TornadoExchange:
         self._stop_waiting()
         lender: LendingServer | None = lender_of(self._connection)
         if lender is not None and self._can_be_lent():
-            return LentConnection(self._connection, lender, self._router, self._request.path, request)
+            # As on the wire: an application may have cut the request's own path.
+            path = (self._request.uri or "").partition("?")[0]
+            return LentConnection(self._connection, lender, self._router, path, request)
         self._connection.set_close_callback(request.on_connection_close)
         self._settled = True
         return self
