@@ -190,6 +190,20 @@ def load(text: str, start: int, max_depth: int) -> Any:
     return data
 
 
+def read_value(text: str, start: int, max_depth: int) -> tuple[Any, int]:
+    """Return the JSON value that begins at `start`, and where it ends.
+
+    Raises ProtocolError if it is not JSON, or the text nests deeper than `max_depth`.
+    """
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(text, max_depth)
+    try:
+        value: tuple[Any, int] = _scan(text, start)
+    except (StopIteration, ValueError) as error:
+        raise ProtocolError(f"bad JSON, {error!r:.80}: {text[start : start + 80]!r}") from None
+    return value
+
+
 def _check_depth(text: str, max_depth: int) -> None:
     depth = 0
     for token in _NESTING.finditer(text):

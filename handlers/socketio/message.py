@@ -9,6 +9,7 @@ Source: Socket.IO protocol, revision 5, "Packet encoding".
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -169,7 +170,7 @@ class Decoder:
         pending, attachments = self._pending, self._attachments
         self._pending, self._attachments = None, []
         kind = Kind(pending.kind - 3)
-        return check(pending._replace(kind=kind, data=_restore(pending.data, dict(enumerate(attachments)))))
+        return check(pending._replace(kind=kind, data=merge_attachments(pending.data, attachments)))
 
 
 def decode_text(text: str, max_depth: int = MAX_DEPTH) -> tuple[Message, int]:
@@ -220,6 +221,11 @@ def _is_event_name(name: Any) -> bool:
     if isinstance(name, str):
         return name not in RESERVED_EVENTS
     return isinstance(name, (int, float)) and not isinstance(name, bool)
+
+
+def merge_attachments(data: Any, attachments: Sequence[bytes]) -> Any:
+    """Return the data with each placeholder replaced by its attachment."""
+    return _restore(data, dict(enumerate(attachments)))
 
 
 def _restore(value: Any, attachments: dict[int, bytes]) -> Any:

@@ -1,0 +1,1 @@
+"""A hub on several nodes: processes that share what is sent by a stream in Redis."""
