@@ -61,7 +61,9 @@ def perform(namespace: Namespace, action: Action) -> None:
     if action.kind is EMIT:
         namespace.publish(action)
         return
-    refusals = [_find_refusal(_step(action), client) for client in list(namespace.targets(action.rooms, action.excepted))]
+    step = _step(action)
+    targets = list(namespace.targets(action.rooms, action.excepted))
+    refusals = [_find_refusal(step, client) for client in targets]
     for refusal in refusals:
         if refusal is not None:
             raise refusal

@@ -7,14 +7,12 @@ entry, encoded once, is added to the own room of each client in the audience.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar
 
+from .actions import EMIT, Action, ActionKind, perform
 from .client import Client
-from .engineio.codec.packet import Packet
-from .engineio.room import Room
-from .errors import Refused
 from .hints import check_room, refuse_keywords, warn_of_milliseconds
 from .namespace import Namespace, event_message, packets
 
@@ -49,7 +47,7 @@ class Audience(Generic[H]):
     Narrowing returns a new audience. A client in several of its rooms receives an event once.
     """
 
-    __slots__ = ("_excepted", "_namespace", "_rooms", "_speaker", "_volatile")
+    __slots__ = ("_excepted", "_local", "_namespace", "_rooms", "_speaker", "_volatile")
 
     def __init__(self, namespace: Namespace, speaker: str = "") -> None:
         self._namespace = namespace
@@ -57,6 +55,7 @@ class Audience(Generic[H]):
         self._rooms: tuple[str, ...] = ()
         self._excepted: tuple[str, ...] = ()
         self._volatile = False
+        self._local = False
 
     # -- narrowing
 
@@ -90,9 +89,17 @@ class Audience(Generic[H]):
         narrowed._volatile = True
         return narrowed
 
+    @property
+    def local(self: A) -> A:
+        """Only clients of this node, where a hub is in a cluster."""
+        narrowed = self._copy()
+        narrowed._local = True
+        return narrowed
+
     def _copy(self: A) -> A:
         copy = type(self)(self._namespace, self._speaker)
-        copy._rooms, copy._excepted, copy._volatile = self._rooms, self._excepted, self._volatile
+        copy._rooms, copy._excepted = self._rooms, self._excepted
+        copy._volatile, copy._local = self._volatile, self._local
         return copy
 
     # -- speaking
@@ -105,15 +112,12 @@ class Audience(Generic[H]):
         """
         if unknown:
             refuse_keywords("emit", unknown)
-        encoded = packets(event_message(self._namespace.name, event, args), self._namespace.hub.json_default)
-        self._perform(partial(self._publish, event, encoded, keep))
+        namespace = self._namespace
+        encoded = packets(event_message(namespace.name, event, args), namespace.hub.json_default)
+        if keep and (self._excepted or len(self._rooms) > 1):
+            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
+        self._send(Action(EMIT, namespace.name, self._rooms, self._excepted, encoded, event, self._volatile, keep))
         return DONE
-
-    def _publish(self, event: str, encoded: Sequence[Packet], keep: int) -> None:
-        rooms = self._resolve()
-        if keep:
-            self._namespace.keep(self._kept_room(), event, encoded, keep)
-        self._namespace.hub.delivery.publish(rooms, encoded, volatile=self._volatile, replayable=not self._volatile)
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send an event and return the acknowledgements that come within `timeout` seconds.
@@ -156,15 +160,13 @@ class Audience(Generic[H]):
     def enter(self, room: str) -> None:
         """Add all clients to a room.
 
-        Raises Refused for a client in too many rooms, after all others were added.
+        Raises Refused for a client in too many rooms, after all others were added; in a cluster that is logged.
         """
-        check_room(room)
-        self._perform(lambda: self._each(lambda client: client.enter(room)))
+        self._send(self._action(ActionKind.ENTER)._replace(names=(check_room(room),)))
 
     def leave(self, room: str) -> None:
         """Remove all clients from a room."""
-        check_room(room)
-        self._perform(lambda: self._each(lambda client: client.leave(room)))
+        self._send(self._action(ActionKind.LEAVE)._replace(names=(check_room(room),)))
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect all clients from the namespace.
@@ -172,58 +174,26 @@ class Audience(Generic[H]):
         close: close their connections, with all namespaces. Clients that are away are included. None of them can
         recover its session.
         """
-        self._perform(lambda: self._each(lambda client: client.send_away(close)))
+        self._send(self._action(ActionKind.DISCONNECT)._replace(close=bool(close)))
 
-    def _each(self, action: Callable[[Client], None]) -> None:
-        refusals = [_find_refusal(action, client) for client in list(self._targets())]
-        for refusal in refusals:
-            if refusal is not None:
-                raise refusal
+    def _action(self, kind: ActionKind) -> Action:
+        return Action(kind, self._namespace.name, self._rooms, self._excepted)
 
-    # -- resolving
-
-    def _perform(self, action: Callable[[], object]) -> None:
+    def _send(self, action: Action) -> None:
         self._namespace.hub.home.check()
-        action()
+        self._send_now(action)
 
-    def _resolve(self) -> list[Room]:
-        room = self._whole_room()
-        return [client.room for client in self._targets()] if room is None else [room]
-
-    def _whole_room(self) -> Room | None:
-        if self._excepted or len(self._rooms) > 1 or not self._namespace.known.keys().isdisjoint(self._rooms):
-            return None
-        return self._namespace.rooms.get(self._rooms[0]) if self._rooms else self._namespace.everyone
-
-    def _kept_room(self) -> Room:
-        if self._excepted or len(self._rooms) > 1:
-            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
-        return self._namespace.room(self._rooms[0]) if self._rooms else self._namespace.everyone
+    def _send_now(self, action: Action) -> None:
+        if self._local:
+            perform(self._namespace, action)
+        else:
+            self._namespace.hub.backplane.send(self._namespace, action, self._speaker)
 
     def _online(self) -> list[Client]:
         online = self._namespace.clients
         if not self._rooms and not self._excepted:
             return list(online.values())
-        return [client for client in self._targets() if client.id in online]
-
-    def _targets(self) -> Iterable[Client]:
-        namespace = self._namespace
-        if not self._rooms:
-            targets = dict.fromkeys(namespace.known.values())
-        else:
-            targets = {client: None for name in self._rooms for client in namespace.members(name)}
-        for name in self._excepted:
-            for client in namespace.members(name):
-                targets.pop(client, None)
-        return targets
-
-
-def _find_refusal(action: Callable[[Client], None], client: Client) -> Refused | None:
-    try:
-        action(client)
-    except Refused as refusal:
-        return refusal
-    return None
+        return [client for client in self._namespace.targets(self._rooms, self._excepted) if client.id in online]
 
 
 class ThreadsafeAudience(Audience[H]):
@@ -234,8 +204,8 @@ class ThreadsafeAudience(Audience[H]):
 
     __slots__ = ()
 
-    def _perform(self, action: Callable[[], object]) -> None:
-        self._namespace.hub.call_soon_threadsafe(action)
+    def _send(self, action: Action) -> None:
+        self._namespace.hub.call_soon_threadsafe(partial(self._send_now, action))
 
 
 class ThreadsafeHub:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .dispatch import Settle, call
-from .engineio.codec.packet import Packet
 from .engineio.room import Room
 from .entering import Joining, Returning, visible_auth
 from .errors import Disconnected, Refused
@@ -23,7 +22,7 @@ from .inbox import FORBIDDEN, INTERNAL_ERROR, SENT_AWAY, Inbox
 from .message import EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
-from .recovery.recovery import RecoveryTrail, read_offset, with_offsets
+from .recovery.recovery import RecoveryTrail, offset_of, with_offsets
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -60,6 +59,7 @@ class Client:
         "returning",
         "room",
         "rooms",
+        "shown",
         "trail",
         "user",
     )
@@ -87,6 +87,8 @@ class Client:
         """Its request to enter, until the application has decided."""
         self.returning: Returning | None = None
         """Its request to come back, until the application has decided."""
+        self.shown: Any = None
+        """What all nodes see of it."""
         self.disconnect_reason = ""
         self.room = Room(self.id)
         self.rooms: dict[str, None] = {}
@@ -129,13 +131,11 @@ class Client:
         """
         encoded = packets(message, self.namespace.hub.json_default)
         is_event = message.kind is EVENT and message.id is None
+        backplane = self.namespace.hub.backplane
         if self.joining is None:
-            self._publish(encoded, is_event)
+            backplane.send_to(self, encoded, is_event)
         else:
-            self.joining.deferred.append(partial(self._publish, encoded, is_event))
-
-    def _publish(self, encoded: Sequence[Packet], is_event: bool) -> None:
-        self.namespace.hub.delivery.publish([self.room], encoded, replayable=is_event)
+            self.joining.deferred.append(partial(backplane.send_to, self, encoded, is_event))
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
         """Return a future of the acknowledgement for this id."""
@@ -281,7 +281,7 @@ class Client:
 
     def run_disconnect_hooks(self) -> None:
         """Tell the application that the client has left."""
-        del self.namespace.clients[self.id]
+        self.namespace.disappear(self)
         self.namespace.hub.background.end(self)
         for name in ("on_disconnecting", "on_disconnect"):
             self.inbox.run(self._run_disconnect_hook, name, self.disconnect_reason)
@@ -315,7 +315,7 @@ class Client:
 
         Not a second time if the client itself closed after it was sent the missed events.
         """
-        return self.trail is not None and self.trail.resent_from != read_offset(auth)
+        return self.trail is not None and self.trail.resent_from != offset_of(auth)
 
     def come_back(self, connection: Connection, auth: dict[str, Any]) -> None:
         """Ask to recover the session, on another connection, with a new auth."""

@@ -16,7 +16,7 @@ from .errors import Refused
 from .inbox import INTERNAL_ERROR, Event, find_objection
 from .message import Kind, Message
 from .methods import EventMethod
-from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, read_offset
+from .recovery.recovery import PROTOCOL_KEYS, RecoveryTrail, offset_of
 from .serial_queue import SerialQueue
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Returning(Entering):
         client, trail = self._client, self._client.trail
         assert trail is not None
         client.returning = None
-        offset = read_offset(self._auth)
+        offset = offset_of(self._auth)
         missed = trail.missed(offset)
         if missed is None:
             client.expire()

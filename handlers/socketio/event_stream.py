@@ -17,6 +17,7 @@ from tornado.httputil import HTTPServerRequest
 from .engineio.access import Access
 from .engineio.endpoint import Endpoint
 from .engineio.http_server import limit_unread_time
+from .engineio.offsets import read_offset, write_offset
 from .engineio.origins import check_bytes
 from .engineio.reader import Reader
 from .engineio.reasons import CloseReason
@@ -41,7 +42,7 @@ def _write_event(entry: Entry) -> str:
         return ""
     event, *args = message.data
     name = " ".join(str(event).splitlines())
-    id_ = f"id: {entry.offset}\n" if entry.replayable else ""
+    id_ = f"id: {write_offset(entry.offset)}\n" if entry.replayable else ""
     return f"{id_}event: {name}\ndata: {dump(args[0] if len(args) == 1 else args, [])}\n\n"
 
 
@@ -134,9 +135,9 @@ class EventStreamHandler(Endpoint):
         hub.streams.begin(self._stream, hub.now())
         hub.admission.enter(self.request.remote_ip or "")
         self._wait_for_receipts()
-        offset = self.request.headers.get("Last-Event-ID", "")
-        if offset.isdecimal() and room.forgotten <= int(offset[:20]):
-            self._stream.requeue(Slice(room.after(int(offset[:20]))))
+        offset = read_offset(self.request.headers.get("Last-Event-ID"))
+        if offset and room.forgotten <= offset:
+            self._stream.requeue(Slice(room.after(offset)))
         self._stream.send(HEARTBEAT)
         await self._ended
 

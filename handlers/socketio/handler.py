@@ -162,7 +162,8 @@ class SocketIOHandler(Identity):
     @Shown
     def online(self) -> int:
         """How many clients are in the namespace at this moment."""
-        return len(self.__client.namespace.clients)
+        namespace = self.__client.namespace
+        return namespace.hub.backplane.online(namespace)
 
     def __repr__(self) -> str:
         return repr(self.__client)

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from .audience import Audience, ThreadsafeHub
 from .background import Background, T
+from .backplane import Backplane
 from .client import Client
 from .connection import Connection
 from .counters import HubCounters
@@ -90,6 +91,8 @@ class Hub(Engine):
         check_flag("recovery_skips_authenticate", recovery_skips_authenticate)
         self.background = Background(self)
         """What was spawned, by clients and by the hub."""
+        self.backplane = Backplane()
+        """What actions go through; that of a cluster replaces it."""
         self.home = Home()
         """The process, thread and loop of the hub."""
         self._handlers: dict[str | re.Pattern[str], type[SocketIOHandler]] = {**handlers}

@@ -15,6 +15,7 @@ from .message import EVENT, RESERVED_EVENTS, Message, encode
 from .watch import MethodWatch
 
 if TYPE_CHECKING:
+    from .actions import Action
     from .client import Client
     from .hub import Hub
 
@@ -77,15 +78,25 @@ class Namespace:
     def admit(self, client: Client) -> None:
         """Add a new client."""
         self.hub.namespaces[self.name] = self
-        self.clients[client.id] = self.known[client.id] = client
+        self.known[client.id] = client
+        self._appear(client)
         for room in (client.room, self.everyone):
             client.subscribe(room)
 
     def readmit(self, client: Client) -> None:
         """Subscribe a client again that was away."""
-        self.clients[client.id] = client
+        self._appear(client)
         for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
             client.subscribe(room)
+
+    def _appear(self, client: Client) -> None:
+        self.clients[client.id] = client
+        self.hub.backplane.joined(client)
+
+    def disappear(self, client: Client) -> None:
+        """Count a client as not online any more."""
+        del self.clients[client.id]
+        self.hub.backplane.left(client)
 
     def suspend(self, client: Client) -> None:
         """Unsubscribe a client that is away and may reconnect."""
@@ -150,12 +161,40 @@ class Namespace:
         """Send a client the events that a room keeps."""
         for events in self.kept.get(room, {}).values():
             for said in events:
-                self.hub.delivery.publish([client.room], said, replayable=True)
+                self.hub.delivery.publish([client.room], said, replayable=self.hub.backplane.local_offsets)
 
     @property
     def idle(self) -> bool:
         """Whether the namespace has no clients and keeps no events."""
         return not self.known and not self.kept
+
+    # -- sending
+
+    def publish(self, action: Action) -> None:
+        """Publish an event to the clients that an action names."""
+        rooms = self._resolve(action.rooms, action.excepted)
+        if action.keep and not action.excepted and len(action.rooms) < 2:
+            room = self.room(action.rooms[0]) if action.rooms else self.everyone
+            self.keep(room, action.event, action.packets, action.keep)
+        replayable = not action.volatile
+        self.hub.delivery.publish(rooms, action.packets, volatile=action.volatile, replayable=replayable)
+
+    def targets(self, rooms: Sequence[str], excepted: Sequence[str]) -> Iterable[Client]:
+        """Return the clients of rooms (none: all) without those of others, also those away."""
+        if not rooms:
+            targets = dict.fromkeys(self.known.values())
+        else:
+            targets = {client: None for name in rooms for client in self.members(name)}
+        for name in excepted:
+            for client in self.members(name):
+                targets.pop(client, None)
+        return targets
+
+    def _resolve(self, rooms: Sequence[str], excepted: Sequence[str]) -> list[Room]:
+        if excepted or len(rooms) > 1 or not self.known.keys().isdisjoint(rooms):
+            return [client.room for client in self.targets(rooms, excepted)]
+        room = self.rooms.get(rooms[0]) if rooms else self.everyone
+        return [] if room is None else [room]
 
     def next_call(self) -> int:
         """Return the id of the next event that wants an acknowledgement."""

@@ -612,7 +612,7 @@ async def test_a_listener_that_comes_back_gets_what_it_missed_once_and_in_order(
         assert [event["data"] for event in again] == ["3", "4", "5", "6"]
         everyone.emit("news", "last")
         assert (await listener.event())["data"] == '"last"'
-    ids = [int(event["id"]) for event in heard + again]
+    ids = [read_offset(event["id"]) for event in heard + again]
     assert ids == sorted(set(ids))
     async with listening(served, Last_Event_ID=again[0]["id"]) as listener:
         again = [await listener.event() for _ in range(4)]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from handlers.socketio import Hub, SocketIOHandler
 from handlers.socketio.engineio.handshake import Handshake
+from handlers.socketio.engineio.offsets import SEQUENCE
 from handlers.socketio.event_stream import EventStream
 from handlers.socketio.testing import Clock, TestClient, connect
 
@@ -249,7 +250,7 @@ async def test_new_stamps_are_above_the_old_ones_whatever_the_clock_says() -> No
     for now in (TAKEN_AT - 1e6, TAKEN_AT, TAKEN_AT + 1e6):
         following = diary()
         following.restore(data, now)
-        assert (following.delivery.offset, following.delivery.published) == (10**15 + 1, 0)
+        assert (following.delivery.offset, following.delivery.published) == (10**15 + SEQUENCE, 0)
 
 
 async def test_what_a_client_said_of_itself_is_there_for_its_hooks() -> None:
@@ -550,10 +551,19 @@ def say(data: dict[str, Any], text: str) -> None:
     data["said"][-1][1:] = [text]
 
 
+async def test_a_snapshot_of_version_1_is_restored_with_its_offsets_as_today_s() -> None:
+    data = await saved()
+    old = json.loads(json.dumps(data), parse_int=lambda digits: int(digits) >> 32 if int(digits) >> 32 else int(digits))
+    old["format"] = "handlers.socketio snapshot 1"
+    hub = diary(presence_grace=5)
+    assert hub.restore(old, TAKEN_AT) == 2
+    assert hub.snapshot(TAKEN_AT) == data
+
+
 WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "another form": lambda d: d.update(format="handlers.socketio snapshot 2"),
+    "another form": lambda d: d.update(format="handlers.socketio snapshot 3"),
     "no form": lambda d: d.pop("format"),
-    "a stamp that is too large": lambda d: d.update(stamp=1 << 70),
+    "a stamp that is too large": lambda d: d.update(stamp=1 << 120),
     "a stamp that is true": lambda d: d.update(stamp=True),
     "a stamp before the last": lambda d: d.update(stamp=d["said"][-1][0] - 1),
     "a time that is none": lambda d: d.update(taken_at=float("nan")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ RECORDED = [
     if "XADD" in wire
 ]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -89,7 +94,8 @@ def test_an_entry_of_ours_is_as_the_documents_show_it() -> None:
         "uid": UID,
         "nsp": "/",
         "type": "3",
-        "data": '{"packet":{"type":2,"data":["news",{"msg":"hi","count":2}]},"opts":{"rooms":[],"except":[],"flags":{}}}',
+        "data": '{"packet":{"type":2,"data":["news",{"msg":"hi","count":2}]},'
+        '"opts":{"rooms":[],"except":[],"flags":{}}}',
         "n": "1",
     }
 
@@ -99,15 +105,20 @@ def test_an_entry_of_ours_is_as_the_documents_show_it() -> None:
     excepted=st.lists(NAMES, max_size=3).map(tuple), volatile=st.booleans(), keep=st.integers(0, 100),
     number=st.integers(0, 2**40),
 )  # fmt: skip
-def test_an_event_survives_the_way_there_and_back(namespace, event, args, rooms, excepted, volatile, keep, number) -> None:
+def test_an_event_survives_the_way_there_and_back(
+    namespace, event, args, rooms, excepted, volatile, keep, number
+) -> None:
     said = broadcast(namespace, event, *args, rooms=rooms, excepted=excepted, volatile=volatile, keep=keep)
     entry = decode(encode_entry(said, UID, number))
     assert entry.number == number
     assert entry.content == said._replace(packets=tuple(said.packets))
 
 
-@given(namespace=NAMESPACES, event=EVENTS, args=st.lists(st.binary(max_size=9) | st.dictionaries(st.text(
-    st.characters(exclude_categories=["Cs"])), st.binary(max_size=9) | st.integers(-(2**53), 2**53), max_size=2), min_size=1, max_size=3))  # fmt: skip
+BINARY = st.binary(max_size=9)
+OBJECTS = st.dictionaries(NAMES, BINARY | st.integers(-(2**53), 2**53), max_size=2)
+
+
+@given(namespace=NAMESPACES, event=EVENTS, args=st.lists(BINARY | OBJECTS, min_size=1, max_size=3))
 def test_an_event_with_bytes_survives_too(namespace: str, event: str, args: list[Any]) -> None:
     said = broadcast(namespace, event, b"\x00", *args)
     entry = decode(encode_entry(said, UID, 1))
@@ -122,7 +133,9 @@ def test_an_event_with_bytes_survives_too(namespace: str, event: str, args: list
 )  # fmt: skip
 def test_what_is_done_with_clients_survives(kind, namespace, rooms, names, close) -> None:
     leaving = kind is ActionKind.DISCONNECT
-    done = Action(kind, namespace, rooms=rooms, names=() if leaving else names, close=leaving and close, elsewhere=leaving)
+    done = Action(
+        kind, namespace, rooms=rooms, names=() if leaving else names, close=leaving and close, elsewhere=leaving
+    )
     assert decode(encode_entry(done, UID, 3)).content == done
 
 
@@ -179,7 +192,10 @@ POISONS = {
     "too deep": entry(packet("news", DEEP)),
     "too deep in opts": entry(data(opts={"rooms": DEEP, "except": []})),
     "too large": entry(packet("news", "x" * 2_000_000)),
-    "no UTF-8": {**entry(), "data": '{"packet":{"type":2,"data":["\udcff"]},"opts":{"rooms":[],"except":[],"flags":{}}}'},
+    "no UTF-8": {
+        **entry(),
+        "data": '{"packet":{"type":2,"data":["\udcff"]},"opts":{"rooms":[],"except":[],"flags":{}}}',
+    },
     "no base64": entry("%%%%"),
     "empty msgpack": entry(packed(b"")),
     "half of a msgpack": entry(packed(b"\x93\x01")),
@@ -222,18 +238,14 @@ def test_what_no_node_writes_is_malformed(fields: dict[str, str]) -> None:
 
 @given(st.dictionaries(st.sampled_from([b"uid", b"nsp", b"type", b"data", b"n"]), st.binary(max_size=60)))
 def test_any_fields_are_decoded_or_malformed(fields: dict[bytes, bytes]) -> None:
-    try:
+    with suppress(MalformedError):
         decode_entry(fields, 1_000_000)
-    except MalformedError as error:
-        assert error.kind
 
 
 @given(st.binary(max_size=60), st.sampled_from([3, 4, 5, 6, 9]))
 def test_any_binary_data_is_decoded_or_malformed(data: bytes, kind: int) -> None:
-    try:
+    with suppress(MalformedError):
         decode(entry(packed(data), type=str(kind)))
-    except MalformedError as error:
-        assert error.kind
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2, 7, 8, 10, 11, 12, 13, 100])
@@ -247,7 +259,14 @@ def test_unknown_fields_and_members_are_ignored_and_an_id_is_dropped() -> None:
 
 
 def test_the_values_of_msgpack_arrive_as_JavaScript_has_them() -> None:
-    values = [float("nan"), float("inf"), msgpack.Timestamp(0), msgpack.Timestamp(-1, 500_000_000), msgpack.ExtType(0, b"\0"), {1: 2}]
+    values = [
+        float("nan"),
+        float("inf"),
+        msgpack.Timestamp(0),
+        msgpack.Timestamp(-1, 500_000_000),
+        msgpack.ExtType(0, b"\0"),
+        {1: 2},
+    ]
     said = decode(entry(packed(packet("news", b"v", *values)))).content
     assert read(said)[2:] == [None, None, "1970-01-01T00:00:00.000Z", "1969-12-31T23:59:59.500Z", None, {"1": 2}]
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..json_codec import DEEP
 from .errors import MalformedError, MissingPackageError
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 UNDEFINED = 0
 """The extension type of `undefined` in notepack."""
@@ -21,7 +18,7 @@ MAX_INTEGER = (1 << 64) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def msgpack() -> ModuleType:
+def msgpack() -> Any:
     """Return the package; raise MissingPackageError if it is not installed."""
     try:
         import msgpack

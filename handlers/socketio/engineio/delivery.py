@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from .codec.packet import Packet
 from .counters import Counters
 from .errors import attempt
+from .offsets import SEQUENCE
 from .reader import Reader
 from .room import Entry, Room
 
@@ -92,6 +93,8 @@ class Delivery:
         self.loop: Loop = loop
         self.offset = self._first = offset
         """The offset of the newest entry."""
+        self.step = SEQUENCE
+        """The distance of two offsets."""
         self._counters = counters
         self._unoffered: deque[Room] = deque()
         self._queue: deque[Reader | BacklogTrim] = deque()
@@ -100,7 +103,7 @@ class Delivery:
     @property
     def published(self) -> int:
         """Number of entries published since the start."""
-        return self.offset - self._first
+        return (self.offset - self._first) // self.step
 
     def skip_offsets_to(self, offset: int) -> None:
         """Give later entries offsets above this one, used in an earlier run."""
@@ -115,7 +118,7 @@ class Delivery:
 
         This is the only way to publish. Raises RuntimeError if the engine is not started.
         """
-        self.offset += 1
+        self.offset += self.step
         entry = Entry(self.offset, packets, volatile, replayable)
         for room in rooms:
             if not (room.readers or room.retain_count):

@@ -12,6 +12,7 @@ from .access import Access
 from .engine import Engine
 from .errors import RequestRefused
 from .handshake import Handshake
+from .offsets import first_offset
 from .polling.exchange import IDLE
 from .session import Session
 from .timer import RepeatingTimer
@@ -28,7 +29,7 @@ def start_clock(engine: Engine) -> None:
     loop = get_running_loop()
     if engine.loop is loop:
         return
-    engine.start(loop, time.time_ns() // 1000)
+    engine.start(loop, first_offset(time.time_ns() // 1_000_000))
 
     def beat() -> None:
         if engine.loop is loop:

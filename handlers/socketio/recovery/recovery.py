@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..engineio.errors import attempt
 from ..engineio.heartbeat import Deadlines
+from ..engineio.offsets import read_offset, write_offset
 from ..engineio.room import Entry, Room, Slice
 
 MAX_AWAY = 10_000
@@ -48,7 +49,7 @@ def _with_offset(entry: Entry) -> Entry:
     text, *attachments = entry.packets
     if not isinstance(text.data, str) or not EVENT.match(text.data):
         return entry
-    marked = text._replace(data=f'{text.data[:-1]},"{entry.offset}"]')
+    marked = text._replace(data=f'{text.data[:-1]},"{write_offset(entry.offset)}"]')
     return Entry(entry.offset, [marked, *attachments], entry.volatile)
 
 
@@ -256,10 +257,9 @@ class Recovery(Generic[C]):
                 trail.forget_through(self._horizon)
 
 
-def read_offset(auth: Mapping[str, Any]) -> int:
+def offset_of(auth: Mapping[str, Any]) -> int:
     """Return the last offset that a client has.
 
     0 if it has none yet.
     """
-    offset = auth.get("offset")
-    return int(offset) if isinstance(offset, str) and offset.isdecimal() and len(offset) < 20 else 0
+    return read_offset(auth.get("offset"))

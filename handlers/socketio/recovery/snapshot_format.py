@@ -11,15 +11,19 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from ..engineio.codec.packet import Packet, PacketType
+from ..engineio.offsets import migrate_offset
 from ..engineio.room import Entry
 
-FORMAT = "handlers.socketio snapshot 1"
+FORMAT = "handlers.socketio snapshot 2"
 """Name and version; another form needs another number."""
-MAX_STAMP = 1 << 62
+OLD_FORMAT = "handlers.socketio snapshot 1"
+"""Name and version of files that are still read: their offsets are other numbers."""
+MAX_STAMP = 1 << 112
 MAX_KEPT = 1 << 30
 
 _EVENT = re.compile(r"(?:2|5([1-9][0-9]{0,8})-)(?:(/[^,]*),)?(\[.*\])", re.DOTALL)
@@ -54,7 +58,7 @@ class _Reader:
 
     def format(self, value: str) -> None:
         """Check that this version can read it."""
-        if value != FORMAT:
+        if value not in (FORMAT, OLD_FORMAT):
             raise ValueError(f"'format' must be {FORMAT!r}")
 
     def seconds(self, value: float) -> None:
@@ -210,7 +214,26 @@ def read(data: Any) -> tuple[Snapshot, dict[int, Entry]]:
     """
     reader = _Reader()
     reader.check(Snapshot, data, f"a snapshot in the format {FORMAT!r}")
-    return data, reader.entries
+    return (data, reader.entries) if data["format"] == FORMAT else _migrate(deepcopy(data), reader.entries)
+
+
+def _migrate(data: Snapshot, entries: dict[int, Entry]) -> tuple[Snapshot, dict[int, Entry]]:
+    """Return a snapshot of version 1 and its events with offsets of today."""
+    data["stamp"] = migrate_offset(data["stamp"])
+    for namespace in data["namespaces"].values():
+        for room in (namespace["everyone"], *namespace["rooms"].values()):
+            _migrate_members(room, "forgotten", "log")
+        for client in namespace["clients"]:
+            _migrate_members(client, "forgotten", "log", "entered", "entered_everyone", "left")
+            client["rooms"] = {room: migrate_offset(offset) for room, offset in client["rooms"].items()}
+    moved = {migrate_offset(offset): entry.packets for offset, entry in entries.items()}
+    return data, {offset: Entry(offset, packets, replayable=True) for offset, packets in moved.items()}
+
+
+def _migrate_members(saved: dict[str, Any], *names: str) -> None:
+    for name in names:
+        value = saved[name]
+        saved[name] = migrate_offset(value) if isinstance(value, int) else list(map(migrate_offset, value))
 
 
 def _namespace_of(parts: Any) -> str:

@@ -118,7 +118,7 @@ class Status:
         """
         self.samples.take(self._online(BOARD), time.monotonic(), time.time())
         if self._online(STATUS):
-            self._hub.of(STATUS).emit("now", self.now())
+            self._hub.of(STATUS).local.emit("now", self.now())
 
     def history(self) -> list[dict[str, Any]]:
         """Return the samples, oldest first."""

@@ -1,0 +1,53 @@
+"""The backplane: what stands between an action and the clients.
+
+A hub alone performs an action at once. In a cluster (`cluster/`) each node performs it when it reads it in the common
+log, so that all nodes have one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .actions import Action, perform
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .engineio.codec.packet import Packet
+    from .namespace import Namespace
+
+
+class Backplane:
+    """The backplane of a hub that is alone."""
+
+    local_offsets = True
+    """Whether what only this node publishes has an offset that a client can come back with."""
+
+    def send(self, namespace: Namespace, action: Action, speaker: str = "") -> None:
+        """Let an action happen, now or when it is its turn.
+
+        speaker: id of the client whose handler acts; what is sent to it later follows. Raises what `perform` raises,
+        where the action happens now.
+        """
+        perform(namespace, action)
+
+    def send_to(self, client: Client, packets: Sequence[Packet], is_event: bool) -> None:
+        """Send a client a message; is_event: one that it recovers if it misses it."""
+        client.namespace.hub.delivery.publish([client.room], packets, replayable=is_event)
+
+    def joined(self, client: Client) -> None:
+        """Handle that a client is online: new, or back."""
+
+    def left(self, client: Client) -> None:
+        """Handle that a client is not online any more."""
+
+    def changed(self, client: Client) -> None:
+        """Handle that what others see of a client, or its rooms, has changed."""
+
+    def online(self, namespace: Namespace) -> int:
+        """Return how many clients are online in a namespace, on all nodes."""
+        return len(namespace.clients)
+
+    def present(self, namespace: Namespace) -> Iterator[tuple[str, Any]]:
+        """Return ids of all clients online in a namespace, and what each shows of itself."""
+        return ((client.id, client.shown) for client in namespace.clients.values())
