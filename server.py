@@ -7,6 +7,9 @@ return `make_app()`.
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,8 @@ from handlers.board.history import History
 from handlers.board.page import HomeHandler
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
 from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
-from handlers.socketio.operations import StaticHandler, admin, log_request, serve
+from handlers.socketio.cluster import ClusterError, MissingPackageError, join_cluster
+from handlers.socketio.operations import StaticHandler, admin, exit_with, log_request, serve
 
 HERE = Path(__file__).parent
 
@@ -53,11 +57,27 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
     return BelowPath(rules, read_base_path(options.base_path), **{**defaults, **settings})
 
 
+@asynccontextmanager
+async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
+    """Keep the history open, and with --redis the hub in its cluster; exit on error."""
+    redis = options.redis or os.environ.get("REDIS_URL", "")
+    names = {"node": options.node, "prefix": options.redis_prefix, "length": options.redis_length}
+    try:
+        node = await join_cluster(hub, redis, **names) if redis else None
+    except (ClusterError, MissingPackageError) as error:
+        exit_with(str(error))
+    async with history.opened():
+        yield
+    if node is not None:
+        await node.leave()
+
+
 async def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     history = History(options.database, options.keep)
     app = make_app(history=history)
-    await serve(app, app.settings["hub"], lifespan=history.opened(), **chosen(SERVE))
+    hub = app.settings["hub"]
+    await serve(app, hub, lifespan=lifespan(hub, history), **chosen(SERVE))
 
 
 if __name__ == "__main__":

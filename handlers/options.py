@@ -49,6 +49,10 @@ define(
 define("log_format", default="text", type=str, help="format of the log: text, or json (one object a line)")
 define("certfile", default="", type=str, help="PEM file of the TLS certificate; SIGHUP reads it again; empty: no TLS")
 define("keyfile", default="", type=str, help="PEM file of the certificate's key; empty: certfile holds the key")
+define("redis", default="", type=str, help="URL of a Redis that several nodes share, or @FILE; empty: REDIS_URL")
+define("redis_prefix", default="socket.io", type=str, help="key of the stream in Redis, and beginning of all channels")
+define("redis_length", default=100_000, type=int, help="number of entries that the stream in Redis keeps, about")
+define("node", default="", type=str, help="name of this node, 1 to 8 letters and digits, with which all sids begin")
 define("debug", default=False, help="restart when code changes, show tracebacks in the browser")
 
 HUB = (
@@ -61,7 +65,10 @@ ACCESS = ("origins", "trust_proxy")
 SERVE = ("port", "address", "drain", "state", "trust_proxy", "certfile", "keyfile")
 """Options that are parameters of `serve`."""
 
-POSITIVE = ("ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog", "keep")
+POSITIVE = (
+    "ping_interval", "ping_timeout", "max_payload", "upgrade_timeout", "connect_timeout", "max_backlog", "keep",
+    "redis_length",
+)  # fmt: skip
 
 NOT_NEGATIVE = (
     "rate", "max_clients", "max_per_address", "handshake_rate", "compress", "recovery", "presence_grace", "drain",

@@ -23,6 +23,11 @@ class Backplane:
     local_offsets = True
     """Whether what only this node publishes has an offset that a client can come back with."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, as a line for `/healthz`; None if nothing is."""
+        return None
+
     def send(self, namespace: Namespace, action: Action, speaker: str = "") -> None:
         """Let an action happen, now or when it is its turn.
 
@@ -34,6 +39,9 @@ class Backplane:
     def send_to(self, client: Client, packets: Sequence[Packet], is_event: bool) -> None:
         """Send a client a message; is_event: one that it recovers if it misses it."""
         client.namespace.hub.delivery.publish([client.room], packets, replayable=is_event)
+
+    def suspending(self, client: Client) -> None:
+        """Handle that a client is about to leave its rooms."""
 
     def joined(self, client: Client) -> None:
         """Handle that a client is online: new, or back."""

@@ -19,6 +19,7 @@ from .entering import Joining, Returning, visible_auth
 from .errors import Disconnected, Refused
 from .hints import note_unanswered
 from .inbox import FORBIDDEN, INTERNAL_ERROR, SENT_AWAY, Inbox
+from .json_codec import dump
 from .message import EVENT, Kind, Message
 from .methods import EventMethod
 from .namespace import Namespace, packets
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .engineio.session import Session
 
 logger = logging.getLogger(__name__)
+
+MAX_SHOWN = 1000
+"""Maximum bytes, as JSON, of what one client shows."""
 
 UNKNOWN: Any = object()
 """The user of a client about whom nobody has asked yet."""
@@ -227,7 +231,28 @@ class Client:
         if self.trail is not None:
             self.trail.leave(room)
 
+    def show(self, value: Any) -> None:
+        """Set what all nodes see of the client.
+
+        Raises TypeError or ValueError for what has no JSON form, or more than MAX_SHOWN bytes.
+        """
+        if len(dump(value, [])) > MAX_SHOWN:
+            raise ValueError(f"what a client shows has {MAX_SHOWN} bytes of JSON at most: show less")
+        self.shown = value
+        if self.id in self.namespace.clients:
+            self.namespace.hub.backplane.changed(self)
+
     # -- leaving
+
+    def move_away(self) -> None:
+        """Leave without a hook: the client has come back to another node."""
+        session, was_online = self.session, self.id in self.namespace.clients
+        self.connected = False
+        self._fail_acks(Disconnected(f"{self.id} has come back to another node"))
+        self._forget()
+        if was_online:
+            self.namespace.disappear(self)
+        session.close("transport close")
 
     def send_away(self, close: bool = False) -> None:
         """Disconnect the client finally, whether online, away or connecting.

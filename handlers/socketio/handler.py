@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Coroutine
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from .audience import DONE, Audience, Done
 from .client import UNKNOWN, Client
@@ -30,6 +30,9 @@ from .events import EventTable, default_hook
 from .hints import FOREIGN, add_foreign, check_room, note_absence, refuse_keywords, warn_of_milliseconds
 from .identity import Identity
 from .namespace import event_message
+
+if TYPE_CHECKING:
+    from .hub import Hub
 
 H = TypeVar("H", bound="SocketIOHandler")
 T = TypeVar("T")
@@ -100,6 +103,19 @@ class SocketIOHandler(Identity):
     def on_disconnect(self, reason: str) -> Awaitable[None] | None:
         """Override to act when the client has left; called once."""
 
+    # -- other nodes of a cluster
+
+    @classmethod
+    def clients_lost(cls, hub: Hub, namespace: str, ids: list[str]) -> None:
+        """Override to tell that clients have left whose node was killed.
+
+        One node calls it, once; `on_disconnect` of these clients is never called.
+        """
+
+    @classmethod
+    def others_changed(cls, hub: Hub, namespace: str) -> None:
+        """Override to act when clients of other nodes have come, changed or left."""
+
     # -- who the client is
 
     @Fixed
@@ -148,6 +164,15 @@ class SocketIOHandler(Identity):
     @current_user.setter
     def current_user(self, user: Any) -> None:
         self.__client.user = user
+
+    @property
+    def shown(self) -> Any:
+        """What all nodes see of this client: JSON of at most 1,000 bytes, or None."""
+        return self.__client.shown
+
+    @shown.setter
+    def shown(self, value: Any) -> None:
+        self.__client.show(value)
 
     @Shown
     def namespace(self) -> str:

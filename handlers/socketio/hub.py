@@ -98,7 +98,7 @@ class Hub(Engine):
         self._handlers: dict[str | re.Pattern[str], type[SocketIOHandler]] = {**handlers}
         self._connect_timeout = connect_timeout
         self._recovery_window = recovery
-        self._presence_grace = presence_grace
+        self.presence_grace = presence_grace
         self.json_default = check_default(json_default)
         self.recovery_skips_authenticate = recovery_skips_authenticate
         self._events = {handler: EventTable(handler) for handler in self._handlers.values()}
@@ -141,7 +141,7 @@ class Hub(Engine):
         self.joining: Deadlines[Session] = Deadlines(self._connect_timeout)
         self.assembling: Deadlines[Session] = Deadlines(ATTACHMENTS)
         """Those who have announced attachments that have not come yet."""
-        self.recovery: Recovery[Client] = Recovery(self._recovery_window, self._presence_grace)
+        self.recovery: Recovery[Client] = Recovery(self._recovery_window, self.presence_grace)
         self.namespaces: dict[str, Namespace] = {}
         self._by_name: WeakValueDictionary[str, Namespace] = WeakValueDictionary()
         """All live namespaces, including those not yet joined."""
@@ -190,6 +190,18 @@ class Hub(Engine):
         if namespace is None:
             raise Refused(INVALID_NAMESPACE)
         return namespace
+
+    def live(self, name: str) -> Namespace | None:
+        """Return a namespace that has clients, or is declared by this name; else None."""
+        return self._find(name) if name in self._by_name or name in self._handlers else None
+
+    def online(self, namespace: str) -> int:
+        """Return how many clients are in a namespace at this moment, on all nodes."""
+        return self.backplane.online(self._declared(namespace))
+
+    def present(self, namespace: str) -> dict[str, Any]:
+        """Return what each client that is online shows of itself, by id, on all nodes."""
+        return dict(self.backplane.present(self._declared(namespace)))
 
     def join(self, name: str) -> Namespace:
         """Return a namespace that a client requests.

@@ -100,6 +100,7 @@ class Namespace:
 
     def suspend(self, client: Client) -> None:
         """Unsubscribe a client that is away and may reconnect."""
+        self.hub.backplane.suspending(client)
         for room in (client.room, self.everyone, *(self.rooms[name] for name in client.rooms)):
             client.session.leave(room)
 

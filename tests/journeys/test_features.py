@@ -33,6 +33,7 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 
 from handlers.socketio import Hub
+from handlers.socketio.engineio.offsets import read_offset
 from handlers.socketio.event_stream import EventStream
 
 JS = Path(__file__).parents[1] / "js"

@@ -82,6 +82,8 @@ class Engine:
         self._limits = (max_clients, max_per_address, handshake_rate)
         self.compress = compress
         self.upgrade_timeout = upgrade_timeout
+        self.sid_prefix = ""
+        """What all session ids begin with, for proxies that find a node by them."""
         self.settings: dict[str, Any] = {}
         """Settings of the application that serves the engine, from its first request on."""
         self._settings_adopted = False
@@ -152,7 +154,7 @@ class Engine:
         If `accept` raises, the session is dropped and the exception raised.
         """
         now = self.now()
-        session = Session(self, secrets.token_urlsafe(15), transport, handshake, now)
+        session = Session(self, self.sid_prefix + secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
         self.admission.enter(handshake.remote_ip)
         self._heartbeat.watch(session, now)

@@ -46,7 +46,7 @@ class HealthHandler(AdminHandler):
     head = get
 
     def _trouble(self) -> Iterator[str]:
-        for check in self.checks:
+        for check in (*self.checks, self._check_backplane):
             try:
                 line = check()
             except Exception as error:
@@ -54,6 +54,9 @@ class HealthHandler(AdminHandler):
                 line = f"a check failed: {error!r:.200}"
             if line is not None:
                 yield line
+
+    def _check_backplane(self) -> str | None:
+        return self.hub.backplane.trouble
 
 
 class MetricsHandler(AdminHandler):

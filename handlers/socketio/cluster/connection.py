@@ -1,0 +1,291 @@
+"""The connections of a node to Redis.
+
+One task reads the stream, one writes what waits, one hears what is published, one gives signs of life. If any of them
+fails, all connections are closed, the node is alone, and all are opened again: then the stream is read to its end
+before anything is written again, so that nothing is written twice.
+
+The package's own retries are off, because an entry whose connection broke may be in the stream already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from .cluster import Cluster, StreamState, offset_of_id
+from .errors import ClusterError
+from .redis_address import RedisAddress
+from .redis_client import error_types, make_client
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""Entries in one reading or one writing."""
+BLOCK = 5000
+"""Milliseconds for which one reading waits."""
+TIMEOUT = 2.0
+"""Seconds within which Redis has to answer anything else."""
+BEAT = 0.5
+"""Seconds between two signs of life."""
+STALL_CHECK = 0.1
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds before Redis is tried again: the first time, and at most."""
+OLDEST = (6, 2)
+"""The oldest version of Redis that has GETDEL."""
+
+
+class Connection:
+    """Brings what is in the stream to a node, and writes what it sends."""
+
+    def __init__(self, address: RedisAddress, prefix: str, length: int) -> None:
+        self.cluster: Cluster
+        self._address = address
+        self._prefix = prefix
+        self._length = length
+        self._unwritten = asyncio.Event()
+        self._clients: list[Any] = []
+        self._task: asyncio.Task[None] | None = None
+        self._errors = error_types()
+
+    def wake(self) -> None:
+        """Let what waits be written in the next turn of the loop."""
+        self._unwritten.set()
+
+    async def start(self) -> None:
+        """Connect, and go on in the background.
+
+        Raises ClusterError if Redis refuses this node. If Redis cannot be reached, the node is alone until it can.
+        """
+        try:
+            await asyncio.wait_for(self._check(), 2 * TIMEOUT)
+            await self._open()
+        except self._errors as error:
+            await self._close()
+            self._refuse(error)
+            self.cluster.lost(_describe(error))
+
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what waits, and close all connections."""
+        if self._task is not None:
+            with suppress(*self._errors):
+                await asyncio.wait_for(self._write_rest(), TIMEOUT)
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._close()
+
+    # -- connecting
+
+    def _client(self, **options: Any) -> Any:
+        client = make_client(self._address, **options)
+        self._clients.append(client)
+        return client
+
+    async def _check(self) -> None:
+        """Raise ClusterError if this Redis cannot carry a cluster."""
+        client = self._client(socket_timeout=TIMEOUT)
+        hello = await client.execute_command("HELLO")
+        fields = dict(zip(hello[::2], hello[1::2], strict=False)) if isinstance(hello, list) else hello
+        version = (fields.get(b"version") or fields.get("version") or b"0").decode()
+        if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+            raise ClusterError(f"--redis={self._address.shown}: Redis {version} is too old: install 6.2 or later")
+        kind = await client.type(self._prefix)
+        if kind not in (b"stream", b"none"):
+            raise ClusterError(
+                f"--redis={self._address.shown}: the key {self._prefix!r} is a {kind.decode()} and no stream: "
+                "delete it, or choose another --redis-prefix"
+            )
+        if self.cluster.name and (await self._count([self._name_channel]))[self._name_channel]:
+            raise ClusterError(f"--node={self.cluster.name}: a node of this name is running: choose another name")
+
+    def _refuse(self, error: BaseException) -> None:
+        """Raise ClusterError for what will not be better later."""
+        from redis import exceptions
+
+        if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
+            raise ClusterError(f"--redis={self._address.shown}: {error}") from None
+        if isinstance(error, exceptions.ResponseError) and not isinstance(error, exceptions.ReadOnlyError):
+            raise ClusterError(f"--redis={self._address.shown}: {error}") from None
+
+    async def _open(self) -> None:
+        """Open the connections, and read the stream to its end."""
+        self._reader = self._client(socket_timeout=None)
+        self._writer = self._client(socket_timeout=TIMEOUT)
+        self._asker = self._client(socket_timeout=TIMEOUT)
+        self._pubsub = self._client(socket_timeout=None).pubsub()
+        await self._pubsub.subscribe(self._private_channel, self._beats, self._name_channel)
+        first_time = not self.cluster.place
+        state = await self._stream_state()
+        self.cluster.connected(state)
+        if first_time:
+            await self._load_journal(state)
+        while True:
+            read = await self._asker.xread({self._prefix: self._place}, BATCH)
+            if not read:
+                break
+            self.cluster.receive_all(read[0][1])
+            await asyncio.sleep(0)
+        self.cluster.caught_up()
+
+    async def _close(self) -> None:
+        clients, self._clients = self._clients, []
+        for client in clients:
+            with suppress(*self._errors, RuntimeError):
+                await client.aclose()
+
+    async def _stream_state(self) -> StreamState:
+        from redis.exceptions import ResponseError
+
+        try:
+            info = await self._asker.xinfo_stream(self._prefix)
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return StreamState(0, 0)
+        first = info["first-entry"]
+        last = offset_of_id(info["last-generated-id"])
+        return StreamState(offset_of_id(first[0]) if first else last, last)
+
+    async def _load_journal(self, state: StreamState) -> None:
+        """Read the recent part of the stream, for clients that come from other nodes."""
+        oldest = max(0, (state.last >> 64) - int(self.cluster.hub.recovery.window * 1000))
+        start = f"{oldest}"
+        self.cluster.begin_journal(max(state.first - 1, oldest << 64))
+        while state.last:
+            entries = await self._asker.xrange(self._prefix, start, _id_of(state.last), BATCH)
+            for id_, fields in entries:
+                self.cluster.remember(id_, fields)
+            if len(entries) < BATCH:
+                break
+            start = f"({entries[-1][0].decode()}"
+
+    # -- running
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE
+        opened = self.cluster.away_since is None
+        while True:
+            read = self.cluster.read
+            try:
+                if not opened:
+                    await asyncio.wait_for(self._open(), 5 * TIMEOUT)
+                opened = False
+                await self._work()
+            except self._errors as error:
+                self.cluster.lost(_describe(error))
+            except Exception as error:
+                logger.exception("the connection to Redis failed")
+                self.cluster.lost(_describe(error))
+            await self._close()
+            pause = FIRST_PAUSE if self.cluster.read > read else min(LONGEST_PAUSE, 2 * pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
+
+    async def _work(self) -> None:
+        """Do all tasks until one fails, and raise its error."""
+        works: list[Callable[[], Awaitable[None]]] = [self._read, self._write, self._hear, self._beat, self._watch]
+        tasks = [asyncio.ensure_future(work()) for work in works]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while True:
+            read = await self._reader.xread({self._prefix: self._place}, BATCH, BLOCK)
+            if read:
+                self.cluster.receive_all(read[0][1])
+                if len(read[0][1]) == BATCH:
+                    await asyncio.sleep(0)
+
+    async def _write(self) -> None:
+        while True:
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            await self._write_rest()
+
+    async def _write_rest(self) -> None:
+        unwritten = self.cluster.take_unwritten()
+        for start in range(0, len(unwritten), BATCH):
+            pipeline = self._writer.pipeline(transaction=False)
+            for fields in unwritten[start : start + BATCH]:
+                pipeline.xadd(self._prefix, dict(fields), maxlen=self._length, approximate=True)
+            await pipeline.execute()
+
+    async def _hear(self) -> None:
+        async for message in self._pubsub.listen():
+            if message["type"] == "message" and message["channel"].decode() == self._beats:
+                self._hear_beat(message["data"])
+
+    def _hear_beat(self, data: bytes) -> None:
+        try:
+            beat = json.loads(data)
+            uid, name, sample = beat["uid"], beat["node"], beat["sample"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self.cluster.dropped["beat"] += 1
+            return
+        if isinstance(uid, str) and isinstance(name, str) and isinstance(sample, dict) and len(data) < 10_000:
+            self.cluster.roster.hear(uid, name, sample)
+
+    async def _beat(self) -> None:
+        cluster = self.cluster
+        while True:
+            beat = {"uid": cluster.uid, "node": cluster.name, "sample": cluster.sample()}
+            await self._asker.publish(self._beats, json.dumps(beat))
+            channels = {self._channel(uid): uid for uid in cluster.roster.presence.nodes}
+            if channels:
+                counted = await self._count(list(channels))
+                cluster.roster.check({channels[channel]: number for channel, number in counted.items()})
+            await asyncio.sleep(BEAT)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(STALL_CHECK)
+            if self.cluster.is_stalled:
+                break
+        raise asyncio.TimeoutError("what was written more than a second ago cannot be read")
+
+    async def _count(self, channels: list[str]) -> dict[str, int]:
+        """Return the number of subscribers of channels."""
+        client = self._clients[-1] if len(self._clients) == 1 else self._asker
+        return {channel.decode(): number for channel, number in await client.pubsub_numsub(*channels)}
+
+    # -- names
+
+    @property
+    def _place(self) -> str:
+        return _id_of(self.cluster.place)
+
+    @property
+    def _beats(self) -> str:
+        return f"{self._prefix}-nodes"
+
+    @property
+    def _name_channel(self) -> str:
+        return f"{self._prefix}-node#{self.cluster.name}#"
+
+    @property
+    def _private_channel(self) -> str:
+        return self._channel(self.cluster.uid)
+
+    def _channel(self, uid: str) -> str:
+        return f"{self._prefix}#/#{uid}#"
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _id_of(offset: int) -> str:
+    return f"{offset >> 64}-{offset >> 32 & 0xFFFFFFFF}"

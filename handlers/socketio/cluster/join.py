@@ -1,0 +1,60 @@
+"""Joining a cluster: `await join_cluster(hub, "redis://localhost")`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from ..engineio.endpoint import start_clock
+from .binary_values import msgpack
+from .cluster import Cluster
+from .connection import Connection
+from .errors import ClusterError
+from .redis_address import read_address
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+
+NAME = re.compile(r"[A-Za-z0-9]{1,8}")
+
+
+class ClusterNode:
+    """This node of a cluster."""
+
+    def __init__(self, hub: Hub, cluster: Cluster, connection: Connection) -> None:
+        self._hub = hub
+        self._connection = connection
+        self.cluster = cluster
+
+    def check(self) -> str | None:
+        """Return what is wrong, as a line for `/healthz`; None if nothing is."""
+        return self.cluster.trouble
+
+    async def leave(self) -> None:
+        """Leave the cluster, after all sessions were closed."""
+        self.cluster.roster.end()
+        await self._connection.stop()
+
+
+async def join_cluster(
+    hub: Hub, redis: str, *, node: str = "", prefix: str = "socket.io", length: int = 100_000
+) -> ClusterNode:
+    """Let a hub be a node of the cluster that shares this Redis; call it before the first client.
+
+    redis: a URL, or `@FILE` that has one. node: a name, with which all session ids begin, for proxies.
+    prefix: key of the stream, and beginning of all channels. length: entries that the stream keeps, about.
+    Raises ClusterError, or MissingPackageError, which say what to do.
+    """
+    if node and not NAME.fullmatch(node):
+        raise ClusterError(f"--node must be 1 to 8 letters and digits, got {node!r:.40}")
+    address = read_address(redis)
+    msgpack()
+    connection = Connection(address, prefix, length)
+    start_clock(hub)
+    cluster = Cluster(hub, node or secrets.token_hex(3), connection.wake)
+    connection.cluster = cluster
+    hub.backplane = cluster
+    hub.sid_prefix = f"{node}." if node else ""
+    await connection.start()
+    return ClusterNode(hub, cluster, connection)

@@ -1,0 +1,81 @@
+"""Where Redis is: the value of `--redis`, checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from .errors import ClusterError
+
+FORMS = "redis://host:6379/0, rediss://…, unix:///path or redis+sentinel://host,host/0/name"
+SENTINEL_PORT = 26379
+
+
+class RedisAddress(NamedTuple):
+    """A server, or the sentinels that know it."""
+
+    url: str
+    """For redis-py, with the password; of sentinels without path."""
+    shown: str
+    """The same for logs, without the password."""
+    sentinels: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    """What the sentinels call the server."""
+    database: int = 0
+    username: str = ""
+    password: str = ""
+
+
+def read_address(value: str) -> RedisAddress:
+    """Return the address of a value: a URL, or `@FILE` that has one.
+
+    Raises ClusterError, which does not show the password.
+    """
+    if value.startswith("@"):
+        try:
+            value = Path(value[1:]).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ClusterError(f"--redis={value}: the file cannot be read: {error}") from None
+    shown = hide_password(value)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ClusterError(f"--redis={shown}: {error}: write {FORMS}") from None
+    if parts.scheme == "redis+sentinel":
+        return _read_sentinels(value, shown)
+    if parts.scheme not in ("redis", "rediss", "unix") or (parts.scheme != "unix" and not parts.hostname):
+        raise ClusterError(f"--redis must be {FORMS}, got {shown}")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,3}", parts.path):
+        raise ClusterError(f"--redis={shown}: the path must be the number of a database, such as /0")
+    if parts.scheme == "unix" and len(parts.path) < 2:
+        raise ClusterError(f"--redis={shown}: write the path of the socket, unix:///run/redis/redis-server.sock")
+    return RedisAddress(value, shown)
+
+
+def hide_password(value: str) -> str:
+    """Return a URL with three asterisks for its password."""
+    return re.sub(r"//([^@/]*:)?[^@/:]*@", r"//***@", value)
+
+
+def _read_sentinels(value: str, shown: str) -> RedisAddress:
+    match = re.fullmatch(r"redis\+sentinel://(?:([^:@/]*)(?::([^@/]*))?@)?([^/@]+)/(?:([0-9]+)/)?([^/?#]+)", value)
+    hosts = [_read_host(host) for host in match[3].split(",")] if match else []
+    if match is None or None in hosts:
+        raise ClusterError(f"--redis={shown}: write redis+sentinel://host1:26379,host2:26379/0/name")
+    return RedisAddress(
+        "",
+        shown,
+        tuple(host for host in hosts if host is not None),
+        unquote(match[5]),
+        int(match[4] or 0),
+        unquote(match[1] or ""),
+        unquote(match[2] or ""),
+    )
+
+
+def _read_host(text: str) -> tuple[str, int] | None:
+    host, _, port = text.partition(":")
+    return (host, int(port or SENTINEL_PORT)) if host and re.fullmatch(r"[0-9]{0,5}", port) else None

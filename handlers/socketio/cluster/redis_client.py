@@ -1,0 +1,49 @@
+"""Clients of Redis: the only module that makes them.
+
+The package's own retries are off, because a command whose connection broke may have been executed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .errors import MissingPackageError
+from .redis_address import RedisAddress
+
+CONNECT_TIMEOUT = 2.0
+"""Seconds to connect."""
+
+
+def make_client(address: RedisAddress, **options: Any) -> Any:
+    """Return a client of redis-py that tries everything once, on one connection."""
+    from redis.asyncio import Redis, Sentinel
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    common: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "protocol": 2,
+        "decode_responses": False,
+        "health_check_interval": 0,
+        "max_connections": 1,
+        **options,
+    }
+    if not address.sentinels:
+        return Redis.from_url(address.url, **common)
+    credentials = {"username": address.username or None, "password": address.password or None}
+    sentinel = Sentinel(list(address.sentinels), socket_timeout=CONNECT_TIMEOUT)
+    return sentinel.master_for(address.service, db=address.database, **credentials, **common)
+
+
+def error_types() -> tuple[type[Exception], ...]:
+    """Return the exceptions of Redis and its connections.
+
+    Raises MissingPackageError if the package is not installed.
+    """
+    try:
+        from redis.exceptions import RedisError
+    except ImportError:
+        raise MissingPackageError("a cluster needs redis: pip install 'tornado-socketio[redis]'") from None
+    return (RedisError, OSError, asyncio.TimeoutError)
