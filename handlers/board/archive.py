@@ -53,6 +53,15 @@ class SQLiteFile:
         )
         self._trim()
         self._execute("COMMIT")
+        self._version: int | None = None
+
+    def has_changed(self) -> bool:
+        """Return whether another process has written since the last call."""
+        ((version,),) = self._execute("PRAGMA data_version")
+        changed, self._version = version != self._version, version
+        if changed:
+            ((self.count,),) = self._execute("SELECT count(*) FROM posts")
+        return bool(changed)
 
     def add(self, post: Post) -> tuple[Post, bool]:
         """Add a post and return `(post, is_new)`.

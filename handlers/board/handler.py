@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..socketio import RateLimit, SocketIOHandler
+from ..socketio import Hub, RateLimit, SocketIOHandler
 from .history import History, Unavailable
 from .throttled_state import ThrottledState
 from .validation import InvalidInput, before_of, key_of, name_of, one_object, text_of
@@ -26,6 +26,15 @@ MAX_NAMES = 50
 logger = logging.getLogger(__name__)
 
 
+def shown_name(shown: Any) -> str:
+    """Return the name that a client of any node shows; "" if it has none."""
+    name = shown.get("name") if isinstance(shown, dict) else None
+    try:
+        return name_of(name or "")
+    except InvalidInput:
+        return ""
+
+
 class Board:
     """State that all clients of one server share."""
 
@@ -35,14 +44,17 @@ class Board:
         """One limit for all clients; `typing` beyond it is dropped."""
         self.presence = ThrottledState(send)
 
-    def state(self, people: list[BoardHandler]) -> dict[str, Any]:
+    def state(self, people: list[BoardHandler], present: Mapping[str, Any]) -> dict[str, Any]:
         """Return the data of `here`: `{online, names, more, trouble}`.
 
+        people: clients of this node. present: what all clients show, by id.
         trouble: why posts are not saved at the moment, or "".
         """
-        names = [person.name for person in people if person.name]
+        names_by_id = {id_: shown_name(shown) for id_, shown in present.items()}
+        names_by_id |= {person.id: person.name for person in people}
+        names = [name for name in names_by_id.values() if name]
         more = max(0, len(names) - MAX_NAMES)
-        return {"online": len(people), "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
+        return {"online": len(names_by_id), "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
 
 
 class BoardHandler(SocketIOHandler):
@@ -54,6 +66,20 @@ class BoardHandler(SocketIOHandler):
         self.name = ""
         self.posting = RateLimit(5, 10)
         self.typing = RateLimit(1, 1)
+
+    @classmethod
+    def clients_lost(cls, hub: Hub, namespace: str, ids: list[str]) -> None:
+        """Tell of each client whose node was killed."""
+        for _ in ids:
+            hub.of(namespace).emit("news", {"msg": "Someone went home", "count": hub.online(namespace)})
+
+    @classmethod
+    def others_changed(cls, hub: Hub, namespace: str) -> None:
+        """Send `here` if it has changed because of other nodes."""
+        board = hub.settings.get("board")
+        if isinstance(board, Board):
+            everyone = hub.of(namespace)
+            board.presence.changed(lambda: board.state(everyone.clients, hub.present(namespace)))
 
     def on_connect(self) -> None:
         """Announce the client to the others, then greet it."""
@@ -77,9 +103,10 @@ class BoardHandler(SocketIOHandler):
         Answers `{online, names, more, trouble}`.
         """
         self.name = name_of(here.get("name", ""))
+        self.shown = {"name": self.name}
         self._changed()
         self.enter(READERS)
-        return self.board.presence.answer(self.board.state(self.people))
+        return self.board.presence.answer(self._state())
 
     @one_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:
@@ -132,13 +159,16 @@ class BoardHandler(SocketIOHandler):
         board = self.settings.get("board")
         if not isinstance(board, Board):
             history = self.settings.get("history") or History()
-            board = self.settings["board"] = Board(history, partial(self.to(READERS).emit, "here"))
+            board = self.settings["board"] = Board(history, partial(self.to(READERS).local.emit, "here"))
         return board
 
     @property
     def people(self) -> list[BoardHandler]:
-        """All clients that are online."""
+        """All clients of this node that are online."""
         return self.to().clients
 
     def _changed(self) -> None:
-        self.board.presence.changed(lambda: self.board.state(self.people))
+        self.board.presence.changed(self._state)
+
+    def _state(self) -> dict[str, Any]:
+        return self.board.state(self.people, self.present)

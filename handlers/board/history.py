@@ -136,7 +136,7 @@ class PostStore:
     def page(self, before: int | None) -> Page:
         """Do the work of `History.page`, on the thread."""
         if before is None:
-            self.open()
+            self.open()  # reads what other processes have written
             count = 0 if self._file is None else self._file.count
             return Page(list(self._newest), count > len(self._newest))
         end = before
@@ -181,6 +181,7 @@ class PostStore:
             while self._unwritten:
                 self._file.add(self._unwritten[0])
                 self._unwritten.popleft()
+        if self._file.has_changed():
             self._newest.clear()
             self._newest.extend(self._file.newest(PAGE))
         return self._file

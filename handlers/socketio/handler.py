@@ -190,6 +190,12 @@ class SocketIOHandler(Identity):
         namespace = self.__client.namespace
         return namespace.hub.backplane.online(namespace)
 
+    @Shown
+    def present(self) -> dict[str, Any]:
+        """What each client that is online in the namespace shows, by id, on all nodes."""
+        namespace = self.__client.namespace
+        return dict(namespace.hub.backplane.present(namespace))
+
     def __repr__(self) -> str:
         return repr(self.__client)
 

@@ -184,7 +184,10 @@ class Cluster(Backplane):
 
     def receive(self, id_: bytes, fields: Fields) -> None:
         """Perform one entry of the stream, if it is not one of those seen before."""
-        self.place = offset_of_id(id_) or self.place
+        offset = offset_of_id(id_)
+        if offset <= self.place:
+            return
+        self.place = offset
         self.read += 1
         if fields.get(b"uid") == self._uid:
             self._receive_own(fields)
@@ -201,7 +204,7 @@ class Cluster(Backplane):
     def caught_up(self) -> None:
         """Handle that the stream was read to its end: write again what was not in it."""
         self.outbox.write_again()
-        if self.away_since is not None:
+        if self.away_since is not None and self.why_away:
             logger.warning(
                 "Redis is there after %.1f s: the other nodes hear this one", self.hub.now() - self.away_since
             )

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 """Entries in one reading or one writing."""
-BLOCK = 5000
+BLOCK = 1000
 """Milliseconds for which one reading waits."""
 TIMEOUT = 2.0
 """Seconds within which Redis has to answer anything else."""
@@ -50,6 +50,7 @@ class Connection:
         self._unwritten = asyncio.Event()
         self._clients: list[Any] = []
         self._task: asyncio.Task[None] | None = None
+        self._works: set[asyncio.Future[None]] = set()
         self._errors = error_types()
 
     def wake(self) -> None:
@@ -62,25 +63,24 @@ class Connection:
         Raises ClusterError if Redis refuses this node. If Redis cannot be reached, the node is alone until it can.
         """
         try:
-            await asyncio.wait_for(self._check(), 2 * TIMEOUT)
+            await self._check()
             await self._open()
         except self._errors as error:
             await self._close()
             self._refuse(error)
             self.cluster.lost(_describe(error))
-
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Write what waits, and close all connections."""
         if self._task is not None:
             with suppress(*self._errors):
-                await asyncio.wait_for(self._write_rest(), TIMEOUT)
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+                await self._write_rest()
+            while not self._task.done():
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=STALL_CHECK)
             self._task = None
-        await self._close()
+        await self._end_works()
 
     # -- connecting
 
@@ -117,10 +117,10 @@ class Connection:
 
     async def _open(self) -> None:
         """Open the connections, and read the stream to its end."""
-        self._reader = self._client(socket_timeout=None)
+        self._reader = self._client(socket_timeout=TIMEOUT + BLOCK / 1000)
         self._writer = self._client(socket_timeout=TIMEOUT)
         self._asker = self._client(socket_timeout=TIMEOUT)
-        self._pubsub = self._client(socket_timeout=None).pubsub()
+        self._pubsub = self._client(socket_timeout=TIMEOUT).pubsub()
         await self._pubsub.subscribe(self._private_channel, self._beats, self._name_channel)
         first_time = not self.cluster.place
         state = await self._stream_state()
@@ -176,7 +176,7 @@ class Connection:
             read = self.cluster.read
             try:
                 if not opened:
-                    await asyncio.wait_for(self._open(), 5 * TIMEOUT)
+                    await self._open()
                 opened = False
                 await self._work()
             except self._errors as error:
@@ -184,22 +184,30 @@ class Connection:
             except Exception as error:
                 logger.exception("the connection to Redis failed")
                 self.cluster.lost(_describe(error))
-            await self._close()
+            await self._end_works()
             pause = FIRST_PAUSE if self.cluster.read > read else min(LONGEST_PAUSE, 2 * pause)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
 
     async def _work(self) -> None:
-        """Do all tasks until one fails, and raise its error."""
+        """Do all works until one fails, and raise its error."""
         works: list[Callable[[], Awaitable[None]]] = [self._read, self._write, self._hear, self._beat, self._watch]
-        tasks = [asyncio.ensure_future(work()) for work in works]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
+        self._works = {asyncio.ensure_future(work()) for work in works}
+        done, _ = await asyncio.wait(self._works, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise asyncio.TimeoutError("nothing is published any more")
+
+    async def _end_works(self) -> None:
+        """Close the connections, so that commands that wait on them end; then end the works."""
+        await self._close()
+        while self._works:
+            # A cancellation may be lost in a command that ends at the same moment.
+            for task in self._works:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            done, self._works = await asyncio.wait(self._works, timeout=STALL_CHECK)
+            for task in done:
+                if not task.cancelled():
+                    task.exception()
 
     async def _read(self) -> None:
         while True:

@@ -39,13 +39,13 @@ def read_address(value: str) -> RedisAddress:
         except (OSError, UnicodeDecodeError) as error:
             raise ClusterError(f"--redis={value}: the file cannot be read: {error}") from None
     shown = hide_password(value)
+    if value.startswith("redis+sentinel:"):
+        return _read_sentinels(value, shown)
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError as error:
         raise ClusterError(f"--redis={shown}: {error}: write {FORMS}") from None
-    if parts.scheme == "redis+sentinel":
-        return _read_sentinels(value, shown)
     if parts.scheme not in ("redis", "rediss", "unix") or (parts.scheme != "unix" and not parts.hostname):
         raise ClusterError(f"--redis must be {FORMS}, got {shown}")
     if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,3}", parts.path):

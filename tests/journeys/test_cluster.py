@@ -1,0 +1,344 @@
+"""Several boards as one: processes over a real Redis, which is killed, stopped, emptied, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Server
+from redis_server import RedisServer
+from socketio import AsyncClient
+from tornado.httpclient import AsyncHTTPClient
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("board") / "board.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def nodes(start: Callable[[Server], Server], redis: RedisServer, database: Path) -> list[Server]:
+    """Three boards that share a Redis and a file of posts."""
+    return [start(node(redis, name, f"--database={database}")) for name in "abc"]
+
+
+def node(redis: RedisServer, name: str, *options: str) -> Server:
+    board = [sys.executable, "server.py", "--address=127.0.0.1", "--port={port}"]
+    return Server(*board, f"--redis={redis.url}", f"--node={name}", *options)
+
+
+DONE_TO_REDIS = [
+    "CLIENT KILL TYPE normal",
+    "CLIENT KILL TYPE pubsub",
+    "CLIENT PAUSE 1500 ALL",
+    "XTRIM socket.io MAXLEN 0",
+    "FLUSHALL",
+]
+
+
+class Person:
+    """An official client of the board, which keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.client = AsyncClient(reconnection=False)
+        self.heard: list[tuple[str, Any]] = []
+        self._news = asyncio.Condition()
+        self.client.on("*", self._hear)
+
+    async def _hear(self, event: str, *args: Any) -> None:
+        async with self._news:
+            self.heard.append((event, args[0]))
+            self._news.notify_all()
+
+    async def connect(self, server: Server) -> Person:
+        await self.client.connect(server.url, transports=["websocket"])
+        await self.until(lambda: any(event == "private" for event, _ in self.heard))
+        return self
+
+    async def until(self, holds: Callable[[], Any], patience: float = 20) -> None:
+        async with self._news:
+            try:
+                await asyncio.wait_for(self._news.wait_for(holds), patience)
+            except asyncio.TimeoutError:
+                pytest.fail(f"heard {self.heard}")
+
+    def posts(self) -> list[str]:
+        return [data["text"] for event, data in self.heard if event == "post"]
+
+    def named(self) -> list[int]:
+        return [len(data["names"]) for event, data in self.heard if event == "here"]
+
+    def counts(self) -> list[int]:
+        return [data["count"] for event, data in self.heard if event == "news"]
+
+    async def post(self, text: str) -> int:
+        answer = await self.client.call("post", {"text": text, "key": text}, timeout=20)
+        id_: int = answer["id"]
+        return id_
+
+
+Connect = Callable[..., Awaitable[list[Person]]]
+
+
+@pytest.fixture
+def connect(io_loop) -> Iterator[Connect]:
+    people: list[Person] = []
+
+    async def connect(*servers: Server) -> list[Person]:
+        come = [await Person().connect(server) for server in servers]
+        people.extend(come)
+        return come
+
+    yield connect
+
+    async def leave() -> None:
+        for person in people:
+            await person.client.disconnect()
+
+    io_loop.run_sync(leave)
+
+
+async def health(server: Server) -> tuple[int, dict[str, Any]]:
+    answer = await AsyncHTTPClient().fetch(f"{server.url}/healthz", raise_error=False)
+    return answer.code, json.loads(answer.body)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_three_boards_are_one(nodes: list[Server], connect: Connect) -> None:
+    ann, bob, cid = await connect(*nodes)
+    await ann.until(lambda: ann.counts()[-1:] == [3])
+    assert ann.counts() == [1, 2, 3]
+    assert [person.client.eio.sid[:2] for person in (ann, bob, cid)] == ["a.", "b.", "c."]
+    for person, name in ((ann, "Ann"), (bob, "Bob"), (cid, "Cid")):
+        await person.client.call("here", {"name": name})
+    id_ = await bob.post("hello")
+    assert await bob.post("hello") == id_
+    assert await cid.post("hello") == id_
+    for person in (ann, bob, cid):
+        await person.until(
+            lambda person=person: any(event == "here" and len(data["names"]) == 3 for event, data in person.heard)
+        )
+        assert person.posts() == ["hello"]
+        history = await person.client.call("history", {})
+        assert [post["id"] for post in history["posts"]] == [id_]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_sequence_of_three_speakers_is_the_same_everywhere(nodes: list[Server], connect: Connect) -> None:
+    people = await connect(*nodes, *nodes)
+
+    async def speak(person: Person, name: str) -> None:
+        for number in range(5):
+            await person.post(f"{name} {number}")
+
+    await asyncio.gather(*(speak(person, f"person {index}") for index, person in enumerate(people)))
+    for person in people:
+        await person.until(lambda person=person: len(person.posts()) == 30)
+    assert len({tuple(person.posts()) for person in people}) == 1
+    assert len(set(people[0].posts())) == 30
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_redis_that_hangs(nodes: list[Server], redis: RedisServer, connect: Connect) -> None:
+    ann, bob = await connect(*nodes[:2])
+    ann.heard.clear()
+    bob.heard.clear()
+    redis.pause()
+    begun = asyncio.get_running_loop().time()
+    await ann.post("while Redis hangs")
+    await ann.until(ann.posts)
+    assert asyncio.get_running_loop().time() - begun < 2
+    await ann.post("and more")
+    code, body = await health(nodes[0])
+    assert (code, body["status"]) == (200, "trouble")
+    assert body["trouble"][0].startswith("Redis is away since")
+    assert bob.posts() == []
+    redis.go_on()
+    await bob.until(lambda: len(bob.posts()) == 2)
+    assert bob.posts() == ann.posts() == ["while Redis hangs", "and more"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_redis_that_is_killed_and_comes_back_empty(
+    nodes: list[Server], redis: RedisServer, connect: Connect
+) -> None:
+    ann, bob = await connect(*nodes[:2])
+    ann.heard.clear()
+    bob.heard.clear()
+    redis.kill()
+    await ann.post("one")
+    await ann.post("two")
+    await ann.until(lambda: len(ann.posts()) == 2)
+    redis.start()
+    await bob.until(lambda: len(bob.posts()) == 2)
+    assert bob.posts() == ann.posts() == ["one", "two"]
+    await bob.post("three")
+    await ann.until(lambda: ann.posts() == ["one", "two", "three"])
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("command", DONE_TO_REDIS)
+async def test_what_an_operator_does_to_redis_loses_nothing(
+    nodes: list[Server], redis: RedisServer, connect: Connect, command: str
+) -> None:
+    ann, bob = await connect(*nodes[:2])
+    ann.heard.clear()
+    bob.heard.clear()
+    with redis.client() as operator:
+        await ann.post(f"before {command}")
+        await bob.until(bob.posts)
+        operator.execute_command(*command.split())
+    await ann.post(f"after {command}")
+    for person in (ann, bob):
+        await person.until(lambda person=person: len(person.posts()) == 2)
+        assert person.posts() == [f"before {command}", f"after {command}"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_redis_out_of_memory(nodes: list[Server], redis: RedisServer, connect: Connect) -> None:
+    ann, bob = await connect(*nodes[:2])
+    ann.heard.clear()
+    bob.heard.clear()
+    with redis.client() as operator:
+        operator.config_set("maxmemory", 1)
+        await ann.post("without memory")
+        await ann.until(ann.posts)
+        assert bob.posts() == []
+        operator.config_set("maxmemory", 0)
+    await bob.until(bob.posts)
+    assert bob.posts() == ["without memory"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_killed_board_s_people_went_home_each_told_once(
+    start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
+) -> None:
+    doomed = start(node(redis, "d", "--database=:memory:"))
+    ann, bob = await connect(*nodes[:2])
+    await asyncio.gather(*(Person().connect(doomed) for _ in range(20)))
+    await ann.until(lambda: ann.counts()[-1:] == [22])
+    await asyncio.sleep(0)
+    ann.heard.clear()
+    bob.heard.clear()
+    doomed.stop(kill=True)
+    begun = asyncio.get_running_loop().time()
+    for person in (ann, bob):
+        await person.until(lambda person=person: len(person.counts()) == 20)
+    assert asyncio.get_running_loop().time() - begun < 5
+    assert ann.counts() == bob.counts() == [2] * 20
+    assert {data["msg"] for event, data in ann.heard if event == "news"} == {"Someone went home"}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_board_that_ends_in_peace_tells_of_each_of_its_people(
+    start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
+) -> None:
+    ending = start(node(redis, "e", "--database=:memory:", "--drain=1"))
+    (ann,) = await connect(nodes[0])
+    await asyncio.gather(*(Person().connect(ending) for _ in range(3)))
+    await ann.until(lambda: ann.counts()[-1:] == [4])
+    ann.heard.clear()
+    ending.stop()
+    await ann.until(lambda: len(ann.counts()) == 3)
+    assert sorted(ann.counts()) == [1, 2, 3]
+
+
+def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "server.py", "--address=127.0.0.1", "--port=0", "--database=:memory:", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, env={"PATH": "", **env})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--redis=localhost"], "--redis must be redis://"),
+        (["--redis=http://localhost"], "--redis must be redis://"),
+        (["--redis=redis://localhost:port"], "Port could not be cast"),
+        (["--redis=redis://localhost/board"], "the path must be the number of a database"),
+        (["--redis=unix://"], "write the path of the socket"),
+        (["--redis=redis+sentinel://host:x/name"], "write redis+sentinel://"),
+        (["--redis=@/no/such/file"], "the file cannot be read"),
+        (["--redis=redis://:secret@localhost:port/"], "redis://***@localhost"),
+        (["--redis=redis://localhost", "--node=a-b"], "--node must be 1 to 8 letters and digits"),
+    ],
+)
+def test_a_wrong_option_ends_the_start_with_one_line(options: list[str], said: str) -> None:
+    ended = run(*options)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert said in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Path) -> None:
+    redis = RedisServer(tmp_path)
+    redis.start("--requirepass", "secret")
+    try:
+        for url, said in (
+            (redis.url, "Authentication required"),
+            (f"unix://:wrong@{redis.path}", "invalid username-password"),
+        ):
+            ended = run(f"--redis={url}")
+            assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+            assert said in ended.stderr
+            assert "wrong@" not in ended.stderr
+        with redis.client(password="secret") as operator:
+            operator.set("socket.io", "no stream")
+        ended = run(REDIS_URL=f"unix://:secret@{redis.path}")
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+        assert "is a string and no stream" in ended.stderr
+        assert "secret" not in ended.stderr
+    finally:
+        redis.kill()
+
+
+def test_a_name_in_use_is_refused(nodes: list[Server], redis: RedisServer) -> None:
+    ended = run(f"--redis={redis.url}", "--node=a")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "a node of this name is running" in ended.stderr
+
+
+@pytest.mark.parametrize("package", ["redis", "msgpack"])
+def test_a_missing_package_is_named(package: str, tmp_path: Path) -> None:
+    (tmp_path / f"{package}.py").write_text("raise ImportError")
+    ended = run("--redis=redis://localhost", PYTHONPATH=str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "pip install 'tornado-socketio[redis]'" in ended.stderr
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_without_a_redis_a_board_starts_alone_and_joins_when_it_is_there(
+    start: Callable[[Server], Server], tmp_path: Path, connect: Connect
+) -> None:
+    redis = RedisServer(tmp_path)
+    board = start(node(redis, "a", "--database=:memory:"))
+    (ann,) = await connect(board)
+    await ann.post("alone")
+    await ann.until(ann.posts)
+    assert (await health(board))[1]["status"] == "trouble"
+    redis.start()
+    try:
+        await board.logged("Redis is there")
+        assert (await health(board))[1]["trouble"] == []
+        with redis.client() as operator:
+            assert any(b'"alone"' in fields[b"data"] for _, fields in operator.xrange("socket.io"))
+    finally:
+        board.send_signal(signal.SIGTERM)
+        redis.kill()
