@@ -18,10 +18,10 @@ export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
 # What needs no browser, no Node.js, no root and no other machine, and takes a few seconds a file.
 QUICK  := admin admission board coming_back drain engine headers leaving logins metrics origins send_away socketio status \
-          websocket
+          stream_format websocket
 FAST   := tests/unit $(QUICK:%=tests/journeys/test_%.py)
 # What needs none of that either, but takes its time.
-SLOWER := disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
+SLOWER := cluster disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
           sockets systemd tls upgrade
 
 .PHONY: help run test test-fast coverage check format tools dist soak bench profile install uninstall clean

@@ -59,7 +59,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
 
 @asynccontextmanager
 async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
-    """Keep the history open, and with --redis the hub in its cluster; exit on error."""
+    """Keep the history open, and the hub in its cluster."""
     redis = options.redis or os.environ.get("REDIS_URL", "")
     names = {"node": options.node, "prefix": options.redis_prefix, "length": options.redis_length}
     try:

@@ -28,11 +28,14 @@ MODULES = {
     "tornado_socketio": LIBRARY / "__init__.py",
     "tornado_socketio.testing": LIBRARY / "testing" / "__init__.py",
     "tornado_socketio.operations": LIBRARY / "operations" / "__init__.py",
+    "tornado_socketio.cluster": LIBRARY / "cluster" / "__init__.py",
 }
 INTERNAL = {
     "Engine": "adopt_settings beat call_soon_threadsafe counters find forget is_overdue linger lingering loop "
-    "note_refusal now open open_packet path period pong start told",
-    "Hub": "background beat close_idle expect_attachments home join namespace path prune running start",
+    "note_refusal now open open_packet path period pong sid_prefix start told",
+    "ClusterNode": "cluster",
+    "Hub": "background backplane beat close_idle expect_attachments home join live namespace path presence_grace prune "
+    "running start",
     "Server": "close_all_connections handle_stream reclaim start_request",
     "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",

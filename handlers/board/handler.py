@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def shown_name(shown: Any) -> str:
-    """Return the name that a client of any node shows; "" if it has none."""
+    """Return the name that a client shows; "" if none."""
     name = shown.get("name") if isinstance(shown, dict) else None
     try:
         return name_of(name or "")

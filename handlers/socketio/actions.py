@@ -1,4 +1,4 @@
-"""Actions: what an audience is sent, or what is done with it, as a value.
+"""Actions: what an audience is sent, or what is done with it.
 
 An audience makes an action, the hub's backplane takes it, and `perform` lets it happen to the clients of this node.
 """
@@ -31,7 +31,7 @@ EMIT = ActionKind.EMIT
 
 
 class Action(NamedTuple):
-    """What is to be done with the clients of rooms, and not with others."""
+    """What is to be done with which clients."""
 
     kind: ActionKind
     namespace: str

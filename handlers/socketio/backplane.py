@@ -37,7 +37,10 @@ class Backplane:
         perform(namespace, action)
 
     def send_to(self, client: Client, packets: Sequence[Packet], is_event: bool) -> None:
-        """Send a client a message; is_event: one that it recovers if it misses it."""
+        """Send a client a message.
+
+        is_event: whether the client recovers it if it misses it.
+        """
         client.namespace.hub.delivery.publish([client.room], packets, replayable=is_event)
 
     def suspending(self, client: Client) -> None:
@@ -50,12 +53,12 @@ class Backplane:
         """Handle that a client is not online any more."""
 
     def changed(self, client: Client) -> None:
-        """Handle that what others see of a client, or its rooms, has changed."""
+        """Handle that a client's rooms, or what it shows, have changed."""
 
     def online(self, namespace: Namespace) -> int:
         """Return how many clients are online in a namespace, on all nodes."""
         return len(namespace.clients)
 
     def present(self, namespace: Namespace) -> Iterator[tuple[str, Any]]:
-        """Return ids of all clients online in a namespace, and what each shows of itself."""
+        """Return the id of each client online, and what it shows."""
         return ((client.id, client.shown) for client in namespace.clients.values())

@@ -114,7 +114,7 @@ class SocketIOHandler(Identity):
 
     @classmethod
     def others_changed(cls, hub: Hub, namespace: str) -> None:
-        """Override to act when clients of other nodes have come, changed or left."""
+        """Override to act when clients of other nodes have changed."""
 
     # -- who the client is
 
@@ -167,7 +167,10 @@ class SocketIOHandler(Identity):
 
     @property
     def shown(self) -> Any:
-        """What all nodes see of this client: JSON of at most 1,000 bytes, or None."""
+        """What all nodes see of this client.
+
+        JSON of at most 1,000 bytes, or None.
+        """
         return self.__client.shown
 
     @shown.setter
@@ -192,7 +195,7 @@ class SocketIOHandler(Identity):
 
     @Shown
     def present(self) -> dict[str, Any]:
-        """What each client that is online in the namespace shows, by id, on all nodes."""
+        """What the namespace's clients show, by id, on all nodes."""
         namespace = self.__client.namespace
         return dict(namespace.hub.backplane.present(namespace))
 

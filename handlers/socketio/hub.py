@@ -192,15 +192,15 @@ class Hub(Engine):
         return namespace
 
     def live(self, name: str) -> Namespace | None:
-        """Return a namespace that has clients, or is declared by this name; else None."""
+        """Return a namespace that is in use, or declared by name."""
         return self._find(name) if name in self._by_name or name in self._handlers else None
 
     def online(self, namespace: str) -> int:
-        """Return how many clients are in a namespace at this moment, on all nodes."""
+        """Return how many clients are online, on all nodes."""
         return self.backplane.online(self._declared(namespace))
 
     def present(self, namespace: str) -> dict[str, Any]:
-        """Return what each client that is online shows of itself, by id, on all nodes."""
+        """Return what each client online shows, by id, on all nodes."""
         return dict(self.backplane.present(self._declared(namespace)))
 
     def join(self, name: str) -> Namespace:

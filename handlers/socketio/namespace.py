@@ -181,7 +181,10 @@ class Namespace:
         self.hub.delivery.publish(rooms, action.packets, volatile=action.volatile, replayable=replayable)
 
     def targets(self, rooms: Sequence[str], excepted: Sequence[str]) -> Iterable[Client]:
-        """Return the clients of rooms (none: all) without those of others, also those away."""
+        """Return the clients of rooms, also those away.
+
+        rooms: none: all clients. excepted: rooms whose clients are left out.
+        """
         if not rooms:
             targets = dict.fromkeys(self.known.values())
         else:

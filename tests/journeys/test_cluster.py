@@ -1,4 +1,4 @@
-"""Several boards as one: processes over a real Redis, which is killed, stopped, emptied, and comes back."""
+"""Several boards as one, over a real Redis that fails."""
 
 from __future__ import annotations
 

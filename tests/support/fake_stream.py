@@ -1,4 +1,4 @@
-"""A stream as Redis has it, and nodes whose lines to it do what a test says: fail, hang, repeat, lose."""
+"""A stream, and nodes whose lines to it a test breaks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Talker(SocketIOHandler):
 
 
 class FakeNode:
-    """A hub with a line to the stream, on a clock that the test moves."""
+    """A hub with a line to the stream, and a clock."""
 
     def __init__(self, stream: FakeStream, name: str = "a", **options: Any) -> None:
         self.stream = stream
@@ -82,7 +82,10 @@ class FakeNode:
             self.stream.add(fields)
 
     def fail(self, written: int = 0, late: bool = False) -> None:
-        """Break the line while it writes: some entries are in the stream, others may come late."""
+        """Break the line while it writes.
+
+        written: entries that are in the stream. late: whether the others come later.
+        """
         unwritten = self.cluster.take_unwritten()
         for fields in unwritten[:written]:
             self.stream.add(fields)
@@ -121,6 +124,6 @@ def settle(*nodes: FakeNode) -> None:
 
 
 def heard(client: FakeTransport, event: str = "said") -> list[Any]:
-    """The arguments of the events of one name, in the order in which they came."""
+    """The arguments of a client's events of one name."""
     texts = [text for text in client.received if isinstance(text, str) and text.startswith(f'2["{event}"')]
     return [json.loads(text[1:])[1:] for text in texts]

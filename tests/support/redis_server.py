@@ -1,4 +1,4 @@
-"""A Redis of the tests' own: on a socket in a folder, without a port and without a file of its data."""
+"""A Redis of the tests' own, without a port or a file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RedisServer:
             process.wait(PATIENCE)
 
     def pause(self) -> None:
-        """Let it hang."""
+        """Let the server hang."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 

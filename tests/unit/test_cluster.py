@@ -1,4 +1,4 @@
-"""A node of a cluster on a line that fails, hangs, repeats, loses and trims: once each, and one order."""
+"""Nodes on lines that fail: everything once, in one order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = st.lists(
 
 
 class Story:
-    """Three nodes with a client each, and lines to the stream that do what hypothesis says."""
+    """Three nodes with a client each, whose lines hypothesis breaks."""
 
     def __init__(self) -> None:
         self.nodes = cluster(3)
@@ -82,7 +82,7 @@ class Story:
 
     @property
     def in_stream(self) -> list[str]:
-        """The data of what was said, in the order in which it came first."""
+        """The data of what was said, in order."""
         data = [fields[b"data"].decode() for _, fields in self.nodes[0].stream.entries]
         return list(dict.fromkeys(text for text in data if '"said"' in text))
 
@@ -380,7 +380,7 @@ def test_what_clients_show_is_seen_everywhere() -> None:
 
 
 def beat(nodes: list[FakeNode], seconds: float, subscribers: dict[str, int] | None = None) -> None:
-    """Let time pass, with a beat of each of these nodes every half a second."""
+    """Let time pass, with a beat every half a second."""
     for _ in range(round(seconds * 2)):
         for node in nodes:
             node.loop.now += 0.5

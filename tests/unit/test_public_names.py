@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = "handlers.socketio"
 ENGINE_IO = f"{LIBRARY}.engineio"
 OPERATIONS = f"{LIBRARY}.operations"
-PUBLIC = (LIBRARY, f"{LIBRARY}.testing", OPERATIONS)
+CLUSTER = f"{LIBRARY}.cluster"
+PUBLIC = (LIBRARY, f"{LIBRARY}.testing", OPERATIONS, CLUSTER)
 """The public modules."""
 
 
@@ -102,7 +103,8 @@ def test_imports_point_down_or_at_public_names(file: Path) -> None:
 @pytest.mark.parametrize("file", sources("handlers/socketio"), ids=module_of)
 def test_the_library_imports_only_Tornado_and_the_standard_library(file: Path) -> None:
     tops = {imported.module.partition(".")[0] for imported in imports(file) if not leads_to(imported, LIBRARY)}
-    assert tops - {"tornado"} <= sys.stdlib_module_names
+    optional = {"redis", "msgpack"} if within(module_of(file), CLUSTER) else set()
+    assert tops - {"tornado"} - optional <= sys.stdlib_module_names
     absolute = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
     assert not [name for name in absolute if name and within(name, "handlers")], "the library has two names: use a dot"
 

@@ -1,4 +1,4 @@
-"""A hub on several nodes: processes that share what is sent by a stream in Redis.
+"""A hub on several nodes, which share a stream in Redis.
 
     node = await join_cluster(hub, "redis://localhost:6379/0")
 

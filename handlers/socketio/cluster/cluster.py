@@ -1,4 +1,4 @@
-"""A node of a cluster: what it writes to the common stream, and what it does when it reads it there.
+"""A node of a cluster, which performs what it reads in a stream.
 
 An action happens when it is read in the stream, also on the node that has written it: so all nodes have one order and
 one offset for each event. Nothing here knows Redis, sockets or tasks: `connection` brings what is read, and takes what
@@ -50,14 +50,17 @@ Fields = Mapping[bytes, bytes]
 
 
 class StreamState(NamedTuple):
-    """Where the stream of Redis begins and ends, as offsets; 0 and 0: it is empty."""
+    """Offsets of the first and last entry of the stream.
+
+    0 and 0: it is empty.
+    """
 
     first: int
     last: int
 
 
 def offset_of_id(id_: bytes) -> int:
-    """Return the offset of an entry's id; 0 for an id that Redis does not make."""
+    """Return the offset of an entry's id; else 0."""
     match = _ID.fullmatch(id_)
     return int(match[1]) << 64 | int(match[2]) << 32 if match else 0
 
@@ -115,7 +118,7 @@ class Cluster(Backplane):
             self.hub.delivery.publish([client.room], packets)
 
     def put(self, content: Action | ServerEvent, speaker: str = "") -> None:
-        """Put an entry into the outbox, after what has changed of who is online."""
+        """Put an entry into the outbox, after changes of presence."""
         self.roster.put_changes()
         fields = encode_entry(content, self.uid, self._number + 1)
         self._number += 1
@@ -136,7 +139,7 @@ class Cluster(Backplane):
         self._release(client.id, self._number)
 
     def _release(self, speaker: str, number: int) -> None:
-        """Send what waited for the entry of this number, and of those before."""
+        """Send what waited for entries up to this number."""
         held = self._held.get(speaker)
         if held is None:
             return
@@ -164,7 +167,7 @@ class Cluster(Backplane):
         return self.roster.presence.online(namespace)
 
     def present(self, namespace: Namespace) -> Iterator[tuple[str, Any]]:
-        """Return ids of all clients online in a namespace, and what each shows of itself."""
+        """Return the id of each client online, and what it shows."""
         yield from super().present(namespace)
         for id_, shown in self.roster.presence.others(namespace.name):
             if id_ not in namespace.clients:
@@ -183,7 +186,7 @@ class Cluster(Backplane):
             self._note_gap("what this node has not read was removed from the stream")
 
     def receive(self, id_: bytes, fields: Fields) -> None:
-        """Perform one entry of the stream, if it is not one of those seen before."""
+        """Perform one entry of the stream, unless it is a double."""
         offset = offset_of_id(id_)
         if offset <= self.place:
             return
@@ -202,7 +205,10 @@ class Cluster(Backplane):
             self._drop(error)
 
     def caught_up(self) -> None:
-        """Handle that the stream was read to its end: write again what was not in it."""
+        """Handle that the stream was read to its end.
+
+        What was not in it is written again.
+        """
         self.outbox.write_again()
         if self.away_since is not None and self.why_away:
             logger.warning(
@@ -243,7 +249,7 @@ class Cluster(Backplane):
         self.journal.complete_after = offset
 
     def remember(self, id_: bytes, fields: Fields) -> None:
-        """Keep an event from before this node's start, for clients that come from other nodes."""
+        """Keep an event from before this node's start."""
         try:
             content = decode_entry(fields, self.hub.max_payload).content
         except MalformedError as error:

@@ -40,7 +40,7 @@ OLDEST = (6, 2)
 
 
 class Connection:
-    """Brings what is in the stream to a node, and writes what it sends."""
+    """Reads the stream for a node, and writes what the node sends."""
 
     def __init__(self, address: RedisAddress, prefix: str, length: int) -> None:
         self.cluster: Cluster
@@ -155,7 +155,7 @@ class Connection:
         return StreamState(offset_of_id(first[0]) if first else last, last)
 
     async def _load_journal(self, state: StreamState) -> None:
-        """Read the recent part of the stream, for clients that come from other nodes."""
+        """Read recent events, for clients that come from other nodes."""
         oldest = max(0, (state.last >> 64) - int(self.cluster.hub.recovery.window * 1000))
         start = f"{oldest}"
         self.cluster.begin_journal(max(state.first - 1, oldest << 64))
@@ -198,7 +198,7 @@ class Connection:
         raise asyncio.TimeoutError("nothing is published any more")
 
     async def _end_works(self) -> None:
-        """Close the connections, so that commands that wait on them end; then end the works."""
+        """End the works, after the connections that they wait on."""
         await self._close()
         while self._works:
             # A cancellation may be lost in a command that ends at the same moment.

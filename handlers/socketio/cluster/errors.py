@@ -15,8 +15,8 @@ class MalformedError(Exception):
 
 
 class MissingPackageError(Exception):
-    """A package that a cluster needs is not installed; the message says how to install it."""
+    """A package that a cluster needs is not installed."""
 
 
 class ClusterError(Exception):
-    """A node cannot take part in the cluster; the message says why, and what to do."""
+    """A node cannot take part; the message says what to do."""

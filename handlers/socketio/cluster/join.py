@@ -27,10 +27,6 @@ class ClusterNode:
         self._connection = connection
         self.cluster = cluster
 
-    def check(self) -> str | None:
-        """Return what is wrong, as a line for `/healthz`; None if nothing is."""
-        return self.cluster.trouble
-
     async def leave(self) -> None:
         """Leave the cluster, after all sessions were closed."""
         self.cluster.roster.end()
@@ -40,7 +36,10 @@ class ClusterNode:
 async def join_cluster(
     hub: Hub, redis: str, *, node: str = "", prefix: str = "socket.io", length: int = 100_000
 ) -> ClusterNode:
-    """Let a hub be a node of the cluster that shares this Redis; call it before the first client.
+    """Make a hub a node of the cluster that shares a Redis.
+
+    Call it before the first client comes.
+
 
     redis: a URL, or `@FILE` that has one. node: a name, with which all session ids begin, for proxies.
     prefix: key of the stream, and beginning of all channels. length: entries that the stream keeps, about.

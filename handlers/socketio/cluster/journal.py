@@ -1,4 +1,4 @@
-"""The journal: recent events of the stream, for clients that come back to another node."""
+"""The journal: recent events, for clients that come from other nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox: what this node has written to the stream, or will, and has not read there yet."""
+"""The outbox: what this node sends and has not read back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Outbox:
         return iter(self._entries)
 
     def add(self, entry: Unread) -> list[Unread]:
-        """Add the newest entry; return the oldest ones that there is no room for."""
+        """Add the newest entry; return the oldest beyond the limit."""
         self._entries.append(entry)
         self.size += entry.size
         dropped = []
@@ -64,7 +64,7 @@ class Outbox:
         return read
 
     def take_unwritten(self, now: float) -> list[Unread]:
-        """Return the entries that have to be written, and mark them as written."""
+        """Return the entries to write, and mark them as written."""
         unwritten = []
         for entry in reversed(self._entries):
             if entry.written_at is not None:
@@ -74,13 +74,13 @@ class Outbox:
         return unwritten[::-1]
 
     def write_again(self) -> None:
-        """Mark all entries as unwritten: what was written of them has been read."""
+        """Mark all entries as unwritten."""
         for entry in self._entries:
             entry.written_at = None
 
     @property
     def oldest_written_at(self) -> float | None:
-        """When the oldest entry was handed to Redis; None if it was not."""
+        """When the oldest entry was handed to Redis, if it was."""
         return self._entries[0].written_at if self._entries else None
 
     def _pop(self) -> Unread:

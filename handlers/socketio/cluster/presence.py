@@ -86,7 +86,7 @@ class Presence:
             part[id_] = shown
 
     def leave(self, node: OtherNode, namespace: str, ids: Iterable[str]) -> list[str]:
-        """Remove clients from the part of a node; return those no node has any more."""
+        """Remove clients from a node's part; return those on no node."""
         part, others = node.part.get(namespace, {}), self._others.get(namespace, {})
         gone = []
         for id_ in ids:
@@ -101,14 +101,14 @@ class Presence:
         return gone
 
     def forget(self, uid: str) -> dict[str, list[str]]:
-        """Forget a node; return the ids that no other node has, by namespace."""
+        """Forget a node; return its clients on no other, by namespace."""
         node = self.nodes.pop(uid, None)
         if node is None:
             return {}
         return {name: self.leave(node, name, list(clients)) for name, clients in node.part.items()}
 
     def compare(self, namespace: Namespace, ids: Iterable[str]) -> None:
-        """Find out for each id whether it is here and elsewhere; call after each change."""
+        """Find out which of these ids are here and elsewhere."""
         name = namespace.name
         both = self._both.setdefault(name, set())
         for id_ in ids:

@@ -29,7 +29,7 @@ class RedisAddress(NamedTuple):
 
 
 def read_address(value: str) -> RedisAddress:
-    """Return the address of a value: a URL, or `@FILE` that has one.
+    """Return the address of a URL, or of `@FILE`.
 
     Raises ClusterError, which does not show the password.
     """

@@ -1,4 +1,4 @@
-"""The roster: what this node says of its clients, and does with what others say of theirs."""
+"""The roster: what nodes tell each other of their clients."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ class Roster:
                 node.heard_at, self._missed[uid] = now, 0
 
     def receive(self, event: ServerEvent, uid: str) -> None:
-        """Handle what a node says of its clients; raises MalformedError for what no node writes."""
+        """Handle what a node says of its clients.
+
+        Raises MalformedError for what no node writes.
+        """
         if event.event != EVENT:
             return
         said = event.args[0] if event.args else None
@@ -140,7 +143,7 @@ class Roster:
             self._forget(uid)
 
     def _receive_gone(self, uid: str, teller: str) -> None:
-        """Forget a node; who said first that it is gone tells of its clients."""
+        """Forget a node; its first accuser tells of its clients."""
         if uid == self._cluster.uid:
             logger.warning("the other nodes took this one for gone: its clients are announced again")
             self._put_all()

@@ -224,7 +224,10 @@ def decode_event(namespace: str, packet: dict[str, Any]) -> Action:
 
 
 def check_event(args: Any) -> str:
-    """Return the name of an event; raise MalformedError for one that no server sends."""
+    """Return the name of an event.
+
+    Raises MalformedError for one that no server sends.
+    """
     if not isinstance(args, list) or not args or not isinstance(args[0], str) or args[0] in RESERVED_EVENTS:
         raise MalformedError("event", repr(args))
     name: str = args[0]

@@ -43,10 +43,10 @@ def read_offset(text: object) -> int:
 
 
 def migrate_offset(number: int) -> int:
-    """Return the offset for a number of version 1, in the same order."""
+    """Return the offset for a number of version 1."""
     return number << 32
 
 
 def is_of_stream(offset: int) -> bool:
-    """Whether every node has the entry of this offset, and not only one."""
+    """Whether all nodes have the entry of an offset."""
     return not offset & _MASK

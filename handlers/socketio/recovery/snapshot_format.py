@@ -218,7 +218,7 @@ def read(data: Any) -> tuple[Snapshot, dict[int, Entry]]:
 
 
 def _migrate(data: Snapshot, entries: dict[int, Entry]) -> tuple[Snapshot, dict[int, Entry]]:
-    """Return a snapshot of version 1 and its events with offsets of today."""
+    """Return a snapshot of version 1 with offsets of today."""
     data["stamp"] = migrate_offset(data["stamp"])
     for namespace in data["namespaces"].values():
         for room in (namespace["everyone"], *namespace["rooms"].values()):

@@ -1,4 +1,4 @@
-"""Actions and the entries of a Redis stream: every recorded entry both ways, and whatever no node writes."""
+"""Actions and entries of a stream: recorded, generated, and malformed."""
 
 from __future__ import annotations
 
