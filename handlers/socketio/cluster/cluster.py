@@ -1,4 +1,4 @@
-"""A node of a cluster, which performs what it reads in a stream.
+"""A node of a cluster: performs what it reads in a stream.
 
 An action happens when it is read in the stream, also on the node that has written it: so all nodes have one order and
 one offset for each event. Nothing here knows Redis, sockets or tasks: `connection` brings what is read, and takes what

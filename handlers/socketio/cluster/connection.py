@@ -92,6 +92,7 @@ class Connection:
     async def _check(self) -> None:
         """Raise ClusterError if this Redis cannot carry a cluster."""
         client = self._client(socket_timeout=TIMEOUT)
+        await client.ping()
         hello = await client.execute_command("HELLO")
         fields = dict(zip(hello[::2], hello[1::2], strict=False)) if isinstance(hello, list) else hello
         version = (fields.get(b"version") or fields.get("version") or b"0").decode()
@@ -108,12 +109,12 @@ class Connection:
 
     def _refuse(self, error: BaseException) -> None:
         """Raise ClusterError for what will not be better later."""
-        from redis import exceptions
+        from redis import exceptions as known
 
-        if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
-            raise ClusterError(f"--redis={self._address.shown}: {error}") from None
-        if isinstance(error, exceptions.ResponseError) and not isinstance(error, exceptions.ReadOnlyError):
-            raise ClusterError(f"--redis={self._address.shown}: {error}") from None
+        for cause in (error, error.__cause__, error.__context__):
+            temporary = isinstance(cause, (known.ReadOnlyError, known.OutOfMemoryError))
+            if isinstance(cause, (known.AuthenticationError, known.ResponseError)) and not temporary:
+                raise ClusterError(f"--redis={self._address.shown}: {cause}") from None
 
     async def _open(self) -> None:
         """Open the connections, and read the stream to its end."""
