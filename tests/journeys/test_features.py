@@ -556,7 +556,7 @@ async def test_the_stream_tells_what_is_said_to_everyone(serve):
             ("an event of two lines", "0"),
             ("last", "1"),
         ]
-        ids = [int(event["id"]) for event in [first, *others]]
+        ids = [read_offset(event["id"]) for event in [first, *others]]
         assert ids == sorted(set(ids))
 
 

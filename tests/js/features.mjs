@@ -511,7 +511,7 @@ export const features = {
     const [without, withOffset] = await Promise.all(told);
     same(without, [1, "two"]);
     same(withOffset.slice(0, 2), [1, "two"]);
-    matches(withOffset[2], /^\d+$/);
+    matches(withOffset[2], /^\d+-\d+$/);
     same((await answer(recovering, "whoami")).auth, {});
   },
 };

@@ -50,7 +50,7 @@ function listen(guest = { kind: "events", connects: 0, recoveries: 0, numbers: [
       unread = events.pop();
       for (const event of events) {
         const number = event.match(/event: number\ndata: (\d+)/);
-        id = event.match(/^id: (\d+)/)?.[1] ?? id;
+        id = event.match(/^id: (\d+-\d+)/)?.[1] ?? id;
         if (number) guest.numbers.push(Number(number[1]));
       }
     });

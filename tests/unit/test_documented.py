@@ -21,7 +21,10 @@ from tornado.web import create_signed_value
 from handlers.socketio import Hub
 from handlers.socketio.testing import TestClient, connect
 
-MARKED = {"README.md": ["needs the first example's server: tests/journeys/test_installed.py runs it"]}
+MARKED = {
+    "README.md": ["needs the first example's server: tests/journeys/test_installed.py runs it"],
+    "docs/scaling.md": ["it needs a Redis"],
+}
 """The blocks that do not run, and why."""
 WITH_CODE = [page for page in pages() if any(not block.reason for block in blocks(page))]
 
