@@ -6,10 +6,11 @@ log, so that all nodes have one order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .actions import Action, perform
+from .entering import Joining
 
 if TYPE_CHECKING:
     from .client import Client
@@ -42,6 +43,16 @@ class Backplane:
         is_event: whether the client recovers it if it misses it.
         """
         client.namespace.hub.delivery.publish([client.room], packets, replayable=is_event)
+
+    def joining(self, client: Client, auth: Mapping[str, Any]) -> Joining:
+        """Return the request of a client that this hub does not know."""
+        return Joining(client)
+
+    def moved(self, client: Client) -> None:
+        """Handle that a client has entered or left a room."""
+
+    def ended(self, pid: str) -> None:
+        """Handle that a client cannot recover its session any more."""
 
     def suspending(self, client: Client) -> None:
         """Handle that a client is about to leave its rooms."""

@@ -206,6 +206,7 @@ class Client:
         self.rooms[room] = None
         if self.joining is None:
             self.namespace.enter(self, room)
+            self.namespace.hub.backplane.moved(self)
 
     def leave(self, room: str) -> None:
         """Leave a room. What was said there before still reaches the client."""
@@ -213,6 +214,7 @@ class Client:
             if self.joining is None:
                 self.namespace.leave(self, room)
             del self.rooms[room]
+            self.namespace.hub.backplane.moved(self)
 
     @property
     def _may_move(self) -> bool:
@@ -252,6 +254,7 @@ class Client:
         self._forget()
         if was_online:
             self.namespace.disappear(self)
+            self.namespace.hub.background.end(self)
         session.close("transport close")
 
     def send_away(self, close: bool = False) -> None:
@@ -293,6 +296,7 @@ class Client:
         if may_return and self.trail is not None:
             self._be_away(self.trail)
         else:
+            self._end_session()
             self._forget()
             self.run_disconnect_hooks()
 
@@ -315,6 +319,10 @@ class Client:
         hook = self.namespace.events.hook(name)
         return call(self.namespace.watch, hook, self.handler, [reason], self.log_settled)
 
+    def _end_session(self) -> None:
+        if self.trail is not None:
+            self.namespace.hub.backplane.ended(self.trail.pid)
+
     def _forget(self) -> None:
         self.left = True
         self.connection.release(self)
@@ -327,6 +335,7 @@ class Client:
     def expire(self) -> None:
         """Remove the client finally: its time to reconnect is over."""
         returning = self.returning
+        self._end_session()
         self._forget()
         if returning is not None:
             returning.cancel()

@@ -13,7 +13,6 @@ from .declarations import MAX_NAME
 from .engineio.errors import ProtocolError, attempt
 from .engineio.reasons import CloseReason
 from .engineio.session import Session
-from .entering import Joining
 from .errors import Refused
 from .inbox import Event
 from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
@@ -107,7 +106,7 @@ class Connection:
         client = self._clients[namespace.name] = Client(namespace, self, auth)
         self._left_namespaces -= {namespace.name}
         self.add(client)
-        Joining(client).start()
+        self._hub.backplane.joining(client, auth).start()
         client.inbox.receive_all(events)
 
     def add(self, client: Client) -> None:

@@ -16,6 +16,7 @@ from conftest import ROOT, Server
 from redis_server import RedisServer
 from socketio import AsyncClient
 from tornado.httpclient import AsyncHTTPClient
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 pytestmark = pytest.mark.slow
 
@@ -342,3 +343,94 @@ async def test_without_a_redis_a_board_starts_alone_and_joins_when_it_is_there(
     finally:
         board.send_signal(signal.SIGTERM)
         redis.kill()
+
+
+class Returning:
+    """A client that takes part in recovery, on a WebSocket."""
+
+    def __init__(self) -> None:
+        self.place: dict[str, Any] = {"recovery": True}
+        self.id = ""
+        self.posts: list[str] = []
+        self.recovered = False
+        self._socket: WebSocketClientConnection | None = None
+
+    async def connect(self, server: Server) -> Returning:
+        """Connect, and read until the server has answered."""
+        url = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        self._socket = await websocket_connect(url)
+        await self._socket.read_message()
+        await self._socket.write_message(f"40{json.dumps(self.place)}")
+        before, self.id = self.id, ""
+        while not self.id:
+            await self.read()
+        self.recovered = before == self.id
+        return self
+
+    async def read(self) -> None:
+        """Read the next packet."""
+        assert self._socket is not None
+        packet = await asyncio.wait_for(self._socket.read_message(), 20)
+        assert isinstance(packet, str), "the connection was closed"
+        if packet.startswith("40"):
+            answer = json.loads(packet[2:])
+            self.id, self.place["pid"] = answer["sid"], answer["pid"]
+        elif packet.startswith("42"):
+            event, *args, self.place["offset"] = json.loads(packet[2:])
+            if event == "post":
+                self.posts.append(args[0]["text"])
+
+    async def until(self, number: int) -> None:
+        while len(self.posts) < number:
+            await self.read()
+
+    def drop(self) -> None:
+        assert self._socket is not None
+        self._socket.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_people_of_a_killed_board_come_back_elsewhere_with_all_that_they_missed(
+    start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
+) -> None:
+    doomed = start(node(redis, "f", "--database=:memory:"))
+    (ann,) = await connect(nodes[0])
+    guests = [await Returning().connect(doomed) for _ in range(30)]
+    early, late = guests[:15], guests[15:]
+    for guest in early:
+        await guest.read()  # the others have not heard anything yet
+    await ann.post("before")
+    for guest in early:
+        await guest.until(1)
+    await asyncio.to_thread(doomed.stop, kill=True)
+    await ann.post("meanwhile")
+    for index, guest in enumerate(guests):
+        await guest.connect(nodes[index % 3])
+        assert guest.recovered
+    await ann.post("after")
+    for guest in early:
+        await guest.until(3)
+        assert guest.posts == ["before", "meanwhile", "after"]
+    for guest in late:
+        await guest.until(3)
+        assert guest.posts == ["before", "meanwhile", "after"]
+        guest.drop()
+    for guest in early:
+        guest.drop()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_people_come_back_to_another_board_after_one_that_ends_in_peace(
+    start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
+) -> None:
+    ending = start(node(redis, "g", "--database=:memory:", "--drain=1"))
+    (ann,) = await connect(nodes[0])
+    guest = await Returning().connect(ending)
+    await ann.post("one")
+    await guest.until(1)
+    await asyncio.to_thread(ending.stop)
+    await ann.post("two")
+    await guest.connect(nodes[1])
+    await guest.until(2)
+    assert (guest.recovered, guest.posts) == (True, ["one", "two"])
+    guest.drop()

@@ -9,6 +9,7 @@ from fakes import FakeLoop, FakeTransport, connect, started
 
 from handlers.socketio import Hub, SocketIOHandler
 from handlers.socketio.cluster.cluster import Cluster, Fields, StreamState, offset_of_id
+from handlers.socketio.cluster.sessions import PREFIX
 
 
 class FakeStream:
@@ -17,6 +18,8 @@ class FakeStream:
     def __init__(self) -> None:
         self.entries: list[tuple[bytes, Fields]] = []
         self.last = 1_000_000
+        self.sessions: dict[str, bytes] = {}
+        """Records by their key."""
 
     def add(self, fields: dict[str, str], ms: int = 1) -> None:
         self.last += ms
@@ -60,6 +63,7 @@ class FakeNode:
         self.loop: FakeLoop = started(self.hub)
         self.cluster = Cluster(self.hub, name, lambda: None)
         self.hub.backplane = self.cluster
+        self.cluster.fetch_session = self.fetch_session
         self.limbo: list[dict[str, str]] = []
         """What a Redis that hangs will still write."""
         self.is_connected = False
@@ -77,7 +81,15 @@ class FakeNode:
         self.cluster.receive_all(self.stream.after(self.cluster.place)[:number])
         self.loop.turn()
 
+    async def fetch_session(self, pid: str) -> bytes | None:
+        return self.stream.sessions.pop(PREFIX + pid, None)
+
     def write(self) -> None:
+        if self.is_connected:
+            for key, value, _ in self.cluster.sessions.take():
+                self.stream.sessions[key] = (value or "").encode()
+                if value is None:
+                    del self.stream.sessions[key]
         for fields in self.cluster.take_unwritten():
             self.stream.add(fields)
 

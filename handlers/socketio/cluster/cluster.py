@@ -14,18 +14,22 @@ import logging
 import re
 import secrets
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actions import EMIT, Action, ActionKind, perform
 from ..backplane import Backplane
 from ..engineio.errors import attempt
+from ..entering import Joining
 from ..errors import Refused
 from .errors import MalformedError
 from .journal import Journal
+from .moving import Moving
 from .outbox import Outbox, Unread
+from .presence import is_id
 from .roster import Roster
+from .sessions import Sessions
 from .stream_format import ServerEvent, StreamEntry, decode_entry, encode_entry
 
 if TYPE_CHECKING:
@@ -65,6 +69,10 @@ def offset_of_id(id_: bytes) -> int:
     return int(match[1]) << 64 | int(match[2]) << 32 if match else 0
 
 
+async def _fetch_nothing(_: str) -> bytes | None:
+    return None
+
+
 class Cluster(Backplane):
     """The backplane of one node.
 
@@ -90,6 +98,9 @@ class Cluster(Backplane):
         """Entries that were not performed, by reason."""
         self.journal = Journal(hub.recovery.window)
         self.outbox = Outbox(OUTBOX)
+        self.sessions = Sessions(hub.recovery.window)
+        self.fetch_session: Callable[[str], Awaitable[bytes | None]] = _fetch_nothing
+        """Takes a record out of Redis, so that no other node has it."""
         self.roster = Roster(self)
         self._wake = wake
         self._number = 0
@@ -135,8 +146,9 @@ class Cluster(Backplane):
         self._wake()
 
     def suspending(self, client: Client) -> None:
-        """Send a client that leaves what waits for its turn."""
+        """Send a client what waits for its turn; save its session."""
         self._release(client.id, self._number)
+        self.moved(client)
 
     def _release(self, speaker: str, number: int) -> None:
         """Send what waited for entries up to this number."""
@@ -148,11 +160,36 @@ class Cluster(Backplane):
         if self._last_sent[speaker] <= number:
             del self._held[speaker], self._last_sent[speaker]
 
+    # -- sessions
+
+    def joining(self, client: Client, auth: Mapping[str, Any]) -> Joining:
+        """Return the request of a client that may come from another node."""
+        pid = auth.get("pid")
+        if client.recoverable and isinstance(pid, str) and is_id(pid) and self.away_since is None:
+            return Moving(client, self, pid, auth.get("offset"))
+        return super().joining(client, auth)
+
+    def moved(self, client: Client) -> None:
+        """Write a client's rooms to its record."""
+        if client.trail is not None:
+            self.sessions.save(client)
+            self._wake()
+
+    def ended(self, pid: str) -> None:
+        """Delete the record of a client that cannot come back."""
+        self.sessions.end(pid)
+        self._wake()
+
+    def renew_sessions(self, share: float) -> None:
+        """Renew the records of a share of all clients."""
+        self.sessions.renew(self.hub.recovery.clients, share)
+
     # -- who is online
 
     def joined(self, client: Client) -> None:
         """Tell the other nodes of a client."""
         self.roster.note(client, online=True)
+        self.moved(client)
         self._wake()
 
     def left(self, client: Client) -> None:
@@ -202,7 +239,7 @@ class Cluster(Backplane):
             elif entry.content is not None:
                 self._perform(entry.content, entry.uid)
         except MalformedError as error:
-            self._drop(error)
+            self.drop(error)
 
     def caught_up(self) -> None:
         """Handle that the stream was read to its end.
@@ -253,7 +290,7 @@ class Cluster(Backplane):
         try:
             content = decode_entry(fields, self.hub.max_payload).content
         except MalformedError as error:
-            self._drop(error)
+            self.drop(error)
             return
         if isinstance(content, Action) and content.kind is EMIT and not content.volatile:
             self.journal.add(offset_of_id(id_), content)
@@ -357,10 +394,11 @@ class Cluster(Backplane):
             if client is not None:
                 attempt(client.move_away)
 
-    def _drop(self, error: MalformedError) -> None:
+    def drop(self, error: MalformedError) -> None:
+        """Count something malformed; log the first of its kind."""
         self.dropped[error.kind] += 1
         if self.dropped[error.kind] == 1:
-            logger.warning("ignored an entry of the stream, and will all such: %s", error)
+            logger.warning("ignored something malformed in Redis, and will all such: %s", error)
 
     def _note_gap(self, why: str) -> None:
         """Let no client recover over entries that this node has not read."""

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ from .cluster import Cluster, StreamState, offset_of_id
 from .errors import ClusterError
 from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
+from .sessions import PREFIX, Written
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,17 @@ class Connection:
         self._prefix = prefix
         self._length = length
         self._unwritten = asyncio.Event()
+        self._asking = asyncio.Lock()
+        """One command at a time on the connection for questions."""
         self._clients: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self._works: set[asyncio.Future[None]] = set()
         self._errors = error_types()
+
+    def serve(self, cluster: Cluster) -> None:
+        """Connect a node to Redis."""
+        self.cluster = cluster
+        cluster.fetch_session = self._fetch_session
 
     def wake(self) -> None:
         """Let what waits be written in the next turn of the loop."""
@@ -226,11 +234,33 @@ class Connection:
 
     async def _write_rest(self) -> None:
         unwritten = self.cluster.take_unwritten()
+        if self.cluster.away_since is None:
+            await self._write_sessions(self.cluster.sessions.take())
         for start in range(0, len(unwritten), BATCH):
             pipeline = self._writer.pipeline(transaction=False)
             for fields in unwritten[start : start + BATCH]:
                 pipeline.xadd(self._prefix, dict(fields), maxlen=self._length, approximate=True)
             await pipeline.execute()
+
+    async def _write_sessions(self, written: Sequence[Written]) -> None:
+        for start in range(0, len(written), BATCH):
+            pipeline = self._writer.pipeline(transaction=False)
+            for key, value, milliseconds in written[start : start + BATCH]:
+                if value is None:
+                    pipeline.delete(key)
+                else:
+                    pipeline.set(key, value, px=milliseconds)
+            await pipeline.execute()
+
+    async def _fetch_session(self, pid: str) -> bytes | None:
+        """Take a record out of Redis; None if that fails."""
+        try:
+            async with self._asking:
+                raw: bytes | None = await self._asker.getdel(PREFIX + pid)
+        except self._errors as error:
+            logger.warning("a session cannot be read: %s", _describe(error))
+            return None
+        return raw
 
     async def _hear(self) -> None:
         async for message in self._pubsub.listen():
@@ -251,11 +281,14 @@ class Connection:
         cluster = self.cluster
         while True:
             beat = {"uid": cluster.uid, "node": cluster.name, "sample": cluster.sample()}
-            await self._asker.publish(self._beats, json.dumps(beat))
             channels = {self._channel(uid): uid for uid in cluster.roster.presence.nodes}
-            if channels:
-                counted = await self._count(list(channels))
-                cluster.roster.check({channels[channel]: number for channel, number in counted.items()})
+            async with self._asking:
+                await self._asker.publish(self._beats, json.dumps(beat))
+                counted = await self._count(list(channels)) if channels else {}
+            cluster.roster.check({channels[channel]: number for channel, number in counted.items()})
+            if window := cluster.hub.recovery.window:
+                cluster.renew_sessions(BEAT / window)
+                self.wake()
             await asyncio.sleep(BEAT)
 
     async def _watch(self) -> None:

@@ -52,7 +52,7 @@ async def join_cluster(
     connection = Connection(address, prefix, length)
     start_clock(hub)
     cluster = Cluster(hub, node or secrets.token_hex(3), connection.wake)
-    connection.cluster = cluster
+    connection.serve(cluster)
     hub.backplane = cluster
     hub.sid_prefix = f"{node}." if node else ""
     await connection.start()

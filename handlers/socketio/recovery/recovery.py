@@ -142,6 +142,11 @@ class Recovery(Generic[C]):
     def __len__(self) -> int:
         return len(self._clients)
 
+    @property
+    def clients(self) -> list[Client]:
+        """All clients that take part, online or away."""
+        return list(self._clients.values())
+
     def wants(self, auth: Mapping[str, Any], query: Mapping[str, str]) -> bool:
         """Return whether a client with this auth and query takes part."""
         asks = auth.get("recovery") is True or "pid" in auth or query.get("recovery") in ("true", "1")
