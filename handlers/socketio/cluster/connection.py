@@ -103,13 +103,14 @@ class Connection:
         await client.ping()
         hello = await client.execute_command("HELLO")
         fields = dict(zip(hello[::2], hello[1::2], strict=False)) if isinstance(hello, list) else hello
-        version = (fields.get(b"version") or fields.get("version") or b"0").decode()
+        version = str(fields.get(b"version") or fields.get("version") or b"0", "ascii")
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
             raise ClusterError(f"--redis={self._address.shown}: Redis {version} is too old: install 6.2 or later")
-        kind = await client.type(self._prefix)
-        if kind not in (b"stream", b"none"):
+        raw: bytes = await client.type(self._prefix)
+        kind = str(raw, "ascii")
+        if kind not in ("stream", "none"):
             raise ClusterError(
-                f"--redis={self._address.shown}: the key {self._prefix!r} is a {kind.decode()} and no stream: "
+                f"--redis={self._address.shown}: the key {self._prefix!r} is a {kind} and no stream: "
                 "delete it, or choose another --redis-prefix"
             )
         if self.cluster.name and (await self._count([self._name_channel]))[self._name_channel]:
@@ -174,7 +175,7 @@ class Connection:
                 self.cluster.remember(id_, fields)
             if len(entries) < BATCH:
                 break
-            start = f"({entries[-1][0].decode()}"
+            start = f"({_id_of(offset_of_id(entries[-1][0]))}"
 
     # -- running
 
@@ -264,7 +265,7 @@ class Connection:
 
     async def _hear(self) -> None:
         async for message in self._pubsub.listen():
-            if message["type"] == "message" and message["channel"].decode() == self._beats:
+            if message["type"] == "message" and message["channel"] == self._beats.encode():
                 self._hear_beat(message["data"])
 
     def _hear_beat(self, data: bytes) -> None:
@@ -301,7 +302,7 @@ class Connection:
     async def _count(self, channels: list[str]) -> dict[str, int]:
         """Return the number of subscribers of channels."""
         client = self._clients[-1] if len(self._clients) == 1 else self._asker
-        return {channel.decode(): number for channel, number in await client.pubsub_numsub(*channels)}
+        return {str(channel, "utf-8"): number for channel, number in await client.pubsub_numsub(*channels)}
 
     # -- names
 

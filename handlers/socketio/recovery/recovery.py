@@ -143,7 +143,7 @@ class Recovery(Generic[C]):
         return len(self._clients)
 
     @property
-    def clients(self) -> list[Client]:
+    def clients(self) -> list[C]:
         """All clients that take part, online or away."""
         return list(self._clients.values())
 
