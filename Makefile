@@ -21,7 +21,7 @@ QUICK  := admin admission board coming_back drain engine headers leaving logins 
           stream_format websocket
 FAST   := tests/unit $(QUICK:%=tests/journeys/test_%.py)
 # What needs none of that either, but takes its time.
-SLOWER := cluster disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
+SLOWER := cluster cluster_recovery disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
           sockets systemd tls upgrade
 
 .PHONY: help run test test-fast coverage check format tools dist soak bench profile install uninstall clean

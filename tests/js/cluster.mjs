@@ -1,0 +1,27 @@
+// A server of Node's in a cluster over Redis streams: `node cluster.mjs SOCKET`. Its clients tell it what to do.
+import { createServer } from "node:http";
+import { createAdapter } from "@socket.io/redis-streams-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+const redis = createClient({ socket: { path: process.argv[2] } });
+await redis.connect();
+const http = createServer();
+const io = new Server(http, {
+  adapter: createAdapter(redis, { maxLen: 100_000 }),
+  connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
+});
+
+io.on("connection", (socket) => {
+  socket.on("shout", (...args) => io.emit("said", ...args));
+  socket.on("others", (...args) => socket.broadcast.emit("said", ...args));
+  socket.on("tell", (room, ...args) => io.to(room).emit("said", ...args));
+  socket.on("except", (room, ...args) => io.except(room).emit("said", ...args));
+  socket.on("volatile", (...args) => io.volatile.emit("said", ...args));
+  socket.on("enter", (who, room) => io.in(who).socketsJoin(room));
+  socket.on("leave", (who, room) => io.in(who).socketsLeave(room));
+  socket.on("kick", (who) => io.in(who).disconnectSockets());
+  socket.on("ask", async (answer) => answer(await io.timeout(5000).emitWithAck("question", "x")));
+  socket.on("fetch", async (answer) => answer((await io.fetchSockets()).map(({ id, rooms, data }) => [id, [...rooms], data])));
+});
+http.listen(0, "127.0.0.1", () => console.log(`Listening on port ${http.address().port}...`));
