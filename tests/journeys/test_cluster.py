@@ -338,7 +338,8 @@ async def test_without_a_redis_a_board_starts_alone_and_joins_when_it_is_there(
         await board.logged("Redis is there")
         assert (await health(board))[1]["trouble"] == []
         with redis.client() as operator:
-            assert any(b'"alone"' in fields[b"data"] for _, fields in operator.xrange("socket.io"))
+            while not any(b'"alone"' in fields[b"data"] for _, fields in operator.xrange("socket.io")):
+                await asyncio.sleep(0.02)
     finally:
         board.send_signal(signal.SIGTERM)
         redis.kill()
@@ -357,6 +358,7 @@ class Returning:
     async def connect(self, server: Server) -> Returning:
         """Connect, and read until the server has answered."""
         url = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        await self.drop()
         self._socket = await websocket_connect(url)
         await self._socket.read_message()
         await self._socket.write_message(f"40{json.dumps(self.place)}")
@@ -383,9 +385,12 @@ class Returning:
         while len(self.posts) < number:
             await self.read()
 
-    def drop(self) -> None:
-        assert self._socket is not None
-        self._socket.close()
+    async def drop(self) -> None:
+        """Close the connection, and wait until it is closed."""
+        if self._socket is not None:
+            self._socket.close()
+            while await self._socket.read_message() is not None:
+                pass
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -413,9 +418,9 @@ async def test_people_of_a_killed_board_come_back_elsewhere_with_all_that_they_m
     for guest in late:
         await guest.until(3)
         assert guest.posts == ["before", "meanwhile", "after"]
-        guest.drop()
+        await guest.drop()
     for guest in early:
-        guest.drop()
+        await guest.drop()
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -432,4 +437,4 @@ async def test_people_come_back_to_another_board_after_one_that_ends_in_peace(
     await guest.connect(nodes[1])
     await guest.until(2)
     assert (guest.recovered, guest.posts) == (True, ["before the end", "after the end"])
-    guest.drop()
+    await guest.drop()
