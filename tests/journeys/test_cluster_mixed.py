@@ -1,4 +1,4 @@
-"""A node of ours and a server of Node's in one cluster, in both directions."""
+"""A node of ours and a server of Node's in one cluster."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Guest:
 
     @staticmethod
     def _without_offset(args: list[Any]) -> list[Any]:
-        """Node's server sends its offsets to all clients, with recovery."""
+        """Return arguments without the offset that Node sends to all."""
         return args[:-1] if args and isinstance(args[-1], str) and args[-1].count("-") == 1 else args
 
     async def connect(self, server: Server) -> Guest:

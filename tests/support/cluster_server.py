@@ -1,4 +1,4 @@
-"""A node of a cluster that does what its clients tell it: `python cluster_server.py URL`, the peer of cluster.mjs."""
+"""A node that does what its clients say: `python cluster_server.py URL`."""
 
 from __future__ import annotations
 
