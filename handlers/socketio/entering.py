@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .dispatch import call
 from .engineio.room import Slice
@@ -23,9 +23,18 @@ if TYPE_CHECKING:
     from .client import Client
 
 
-def visible_auth(auth: dict[str, Any]) -> dict[str, Any]:
+class Auth(dict[str, Any]):
+    """What a client sent; reading an absent key says what to write."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: object) -> NoReturn:
+        raise KeyError(f"the client's auth has no {key!r:.80}: write auth.get({key!r:.80})")
+
+
+def visible_auth(auth: dict[str, Any]) -> Auth:
     """Return what the application sees of the auth of a CONNECT."""
-    return {key: value for key, value in auth.items() if key not in PROTOCOL_KEYS}
+    return Auth((key, value) for key, value in auth.items() if key not in PROTOCOL_KEYS)
 
 
 class Entering(ABC):

@@ -18,8 +18,6 @@ MAX_A_MINUTE = 10
 """How often the same failure is logged: the same exception, raised at the same line."""
 MAX_KNOWN = 1000
 """Failures that are counted; beyond, the oldest is forgotten."""
-_LACKS = (LookupError, TypeError, AttributeError)
-_BEFORE_ADMISSION = ("__init__", "authenticate")
 
 
 class Failures:
@@ -48,7 +46,7 @@ class Failures:
         if isinstance(error, asyncio.CancelledError):
             logger.warning("%s was cancelled%s%s", method.name, about, more)
         else:
-            logger.error("%s failed%s%s%s", method.name, about, _hint(method, error), more, exc_info=error)
+            logger.error("%s failed%s%s", method.name, about, more, exc_info=error)
 
     def reject(self, client: object, describe: Callable[[], str]) -> None:
         """Tell the test kit of an event that no method answers."""
@@ -74,12 +72,3 @@ def _place_of(error: BaseException) -> tuple[str, int]:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return ("", 0) if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-
-
-def _hint(method: EventMethod, error: BaseException) -> str:
-    """Return what to write if a method expects too much of `auth`."""
-    name = method.name.rpartition(".")[2]
-    if method.event is not None or name not in _BEFORE_ADMISSION or not isinstance(error, _LACKS):
-        return ""
-    key = error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else "…"
-    return f": auth is what the client sends, and if it lacks {key!r:.80}, write auth.get({key!r:.80})"

@@ -50,11 +50,14 @@ class Identity:
 
         None if absent, forged or too old.
 
-        Raises KeyError if the application's settings have no `cookie_secret`.
+        Raises RuntimeError if the application's settings have no `cookie_secret`.
         """
         secret = self.settings.get("cookie_secret")
         if secret is None:
-            raise KeyError("signed cookies need the application's: write Application([…], cookie_secret=…)")
+            raise RuntimeError(
+                "get_signed_cookie needs a cookie_secret: write Application([…], cookie_secret=…), "
+                "and in a test hub.settings = application.settings"
+            )
         value = self.get_cookie(name) if value is None else value
         return decode_signed_value(secret, name, value, max_age_days=max_age_days, min_version=min_version)
 

@@ -105,6 +105,9 @@ class Board(SocketIOHandler):
     def on_keep(self) -> None:
         self.broadcast("x", "data", 20)
 
+    def on_signed(self) -> Any:
+        return self.get_signed_cookie("user")
+
     def on_database(self) -> Any:
         return self.settings["db"]
 

@@ -90,8 +90,9 @@ TABLE: list[tuple[str, Mistake, str]] = [
     (
         "18b a token that is not there",
         connected(stranger=True),
-        "if it lacks 'token', write auth.get('token')",
+        "the client's auth has no 'token': write auth.get('token')",
     ),
+    ("18c no cookie_secret", called("signed"), "needs a cookie_secret: write Application([…], cookie_secret=…)"),
     ("19 a date is returned", called("day"), "args[0] is of the type date, which has no JSON form"),
     ("20 a message too big", sent("4" + "x" * 1_200_000), "a message of more than 1000000 bytes"),
     ("21 callback=", called("callback"), "self.emit(callback=…) is not there: write await self.call(event, …)"),
