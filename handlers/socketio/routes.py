@@ -84,6 +84,7 @@ def event_stream(
     _check_path(path, "/events")
     check_flag("trust_proxy", trust_proxy)
     hub.of(namespace)
+    hub.is_routed = True
     access = EventStreamAccess(hub, _origins("event_stream", origins), trust_proxy)
     return Rules(
         "event_stream(hub)", [(re.escape(path), EventStreamHandler, {"access": access, "namespace": namespace})]
@@ -115,7 +116,7 @@ def routes(
     websocket = type("WebSocketTransport", (WebSocketTransport,), {})
     args = (engine, _origins("routes", origins), trust_proxy)
     polling = PollingAccess(*args)
-    engine.path = f"{path.rstrip('/')}/"
+    engine.path, engine.is_routed = f"{path.rstrip('/')}/", True
     base = re.escape(path.rstrip("/"))
     rules = [
         (TransportMatches(f"{base}/?", "websocket"), websocket, {"access": WebSocketAccess(*args)}),

@@ -258,6 +258,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"app": HUB, "hub": APP}, "serve needs an Application, got <handlers.socketio.hub.Hub"),
     ({"hub": {"/": 1}}, "serve needs the application's Hub, got {'/': 1}: write serve(app, hub, port=3000)"),
     ({"lifespan": asynccontextmanager(str)}, "lifespan must be an asynchronous context manager, got <function "),  # type: ignore[arg-type, type-var]
+    ({"hub": Hub({"/": SocketIOHandler})}, "no rules lead to the hub: write Application([…, *routes(hub)])"),
     ({"drian": 10}, "serve has no option 'drian': did you mean 'drain'?"),
     ({"zzz": 1}, "serve has no option 'zzz': it has port, address, drain, "),
     ({"origins": ["*"]}, "serve has no option 'origins': write routes(hub, origins=…)"),
@@ -382,7 +383,8 @@ def check() -> None:
 BAD: list[tuple[Callable[[Hub], Any], str]] = [
     (lambda hub: admin({"/": 1}), """admin needs a Hub, got {'/': 1}: write admin(Hub({"/": …}))"""),  # type: ignore[arg-type]
     (lambda hub: admin(hub, "::1"), "addresses must be a list of texts, got '::1': write ['::1']"),
-    (lambda hub: admin(hub, ["here"]), "'here' does not appear to be an IPv4 or IPv6 network"),
+    (lambda hub: admin(hub, [7]), "addresses must be texts, got 7: write '7'"),  # type: ignore[list-item]
+    (lambda hub: admin(hub, ["here"]), "'here' does not appear to be an IPv4 or IPv6 network: write an address"),
     (lambda hub: admin(hub, checks=check), "checks must be a list of functions, got "),  # type: ignore[arg-type]
     (lambda hub: admin(hub, checks=[check()]), "checks must be functions, got None: write one that "),  # type: ignore[func-returns-value]
     (lambda hub: Application([admin(hub)]), "admin(hub) is a list of rules: write *admin(hub)"),

@@ -148,7 +148,7 @@ var io = (() => {
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
-  /** Has the interface of a WebSocket, but reads the engine's writeBuffer, and can pause. */
+  /** Like a WebSocket, but reads the engine's writeBuffer, and can pause. */
   class Polling {
     constructor(engine) {
       this.name = "polling";
@@ -476,7 +476,7 @@ var io = (() => {
       const answer = typeof args.at(-1) === "function" && args.pop();
       const id = answer ? this._ids++ : undefined;
       const data = [event, ...args];
-      // Encode now: values without JSON form throw here.
+      // Values without JSON form throw here.
       const message = { id, data, flags, packets: encode(EVENT, this.nsp, data, id) };
       if (answer) this._expect(id, answer, flags);
       const isConnected = this.connected && !this.io.engine.isOverdue();
@@ -591,7 +591,7 @@ var io = (() => {
       super.emit(...args);
     }
 
-    /** Acknowledges once, and only in this session. */
+    /** Answers once, in this session only. */
     _answer(id) {
       let asker = this.id;
       return (...args) => {
@@ -733,7 +733,7 @@ var io = (() => {
       for (const type of ["offline", "online", "pagehide"]) listen?.(type, this);
     }
 
-    /** "offline" is a hint and often wrong, so try to connect. */
+    /** "offline" is often wrong, so try to connect. */
     _doubt() {
       const { reconnection, reconnectionAttempts } = this.opts;
       const isDoubtful = reconnection && reconnectionAttempts && new URL(this.uri).hostname !== "localhost";
@@ -813,7 +813,7 @@ var io = (() => {
 
   const managers = new Map();
 
-  /** Sockets share a connection, but not with forceNew or the same namespace twice. */
+  /** Sockets of several namespaces share a connection. */
   function io(address, options) {
     if (isOptions(address)) return io("", address);
     const url = locate(address);

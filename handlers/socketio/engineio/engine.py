@@ -91,6 +91,8 @@ class Engine:
         """Whether the server shuts down; `/healthz` tells load balancers."""
         self.path = "/socket.io/"
         """Path of the last rules that `routes` made, with a slash at its end."""
+        self.is_routed = False
+        """Whether any rules lead to it."""
         self.when_started: list[Callable[[], object]] = []
         """Functions to call on the loop when the clock starts there."""
         self._reset()

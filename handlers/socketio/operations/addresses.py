@@ -38,7 +38,7 @@ class Addresses:
     def __init__(self, allowed: Iterable[str]) -> None:
         if isinstance(allowed, str):
             raise TypeError(f"addresses must be a list of texts, got {allowed!r:.80}: write [{allowed!r:.80}]")
-        self._networks = [ipaddress.ip_network(word.strip(), strict=False) for word in allowed if word.strip()]
+        self._networks = [network for word in allowed for network in _networks(word)]
 
     def why_denied(self, request: HasAddress) -> str | None:
         """Return why a request is denied, and what to do.
@@ -70,6 +70,15 @@ class Addresses:
             return False
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         return any((mapped or address) in network for network in self._networks)
+
+
+def _networks(word: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    if not isinstance(word, str):
+        raise TypeError(f"addresses must be texts, got {word!r:.80}: write {str(word)!r:.80}")
+    try:
+        return [ipaddress.ip_network(word.strip(), strict=False)] if word.strip() else []
+    except ValueError as error:
+        raise ValueError(f"{error}: write an address such as 192.0.2.1, or a network such as 10.0.0.0/8") from None
 
 
 class AdminHandler(GuardedHandler):

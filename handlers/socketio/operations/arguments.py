@@ -34,6 +34,8 @@ def check_objects(app: Any, hub: Any, lifespan: Any) -> None:
         raise TypeError(f"serve needs an Application, got {app!r:.80}: write serve(Application([…]), hub, port=3000)")
     if not isinstance(hub, Hub):
         raise TypeError(f"serve needs the application's Hub, got {hub!r:.80}: write serve(app, hub, port=3000)")
+    if not hub.is_routed:
+        raise ValueError("no rules lead to the hub: write Application([…, *routes(hub)])")
     if lifespan is not None and not isinstance(lifespan, AbstractAsyncContextManager):
         raise TypeError(
             f"lifespan must be an asynchronous context manager, got {lifespan!r:.80}: "
