@@ -50,7 +50,7 @@ def check_handlers(handlers: Any, base: type) -> None:
         if isinstance(name, re.Pattern):
             _check_pattern(name)
         else:
-            _check_name(name)
+            check_name(name)
         if not isinstance(handler, type) or not issubclass(handler, base):
             called = handler.__name__ if isinstance(handler, type) else "BoardHandler"
             raise TypeError(
@@ -59,7 +59,8 @@ def check_handlers(handlers: Any, base: type) -> None:
             )
 
 
-def _check_name(name: Any) -> None:
+def check_name(name: Any) -> None:
+    """Raise TypeError or ValueError for a name that no namespace can have."""
     described = f"the name of a namespace must be a text that begins with /, got {name!r:.80}"
     if not isinstance(name, str):
         raise TypeError(f'{described}: write "/", or a re.compile(…)')

@@ -20,6 +20,16 @@ KEYWORDS = {
 }
 """What is written instead of keywords that other libraries have."""
 
+EMITTER_KEYWORDS = {
+    "callback": "a handler that answers: an emitter receives no acknowledgements",
+    "room": "emitter.to(room).emit(…)",
+    "to": "emitter.to(room).emit(…)",
+    "skip_sid": "emitter.except_(id).emit(…)",
+    "namespace": 'emitter.of("/namespace").emit(…)',
+    "broadcast": "emitter.emit(event, …), which is for all",
+}
+"""The same for an emitter outside of the cluster."""
+
 COOKIE = "set cookies in a RequestHandler, since a socket sends no headers"
 SESSION = "attributes of self, self.name = …"
 FOREIGN = {
@@ -102,10 +112,10 @@ def add_foreign(owner: type, names: Mapping[str, str]) -> None:
         setattr(owner, name, Foreign(name, instead))
 
 
-def refuse_keywords(function: str, given: Mapping[str, object]) -> NoReturn:
+def refuse_keywords(function: str, given: Mapping[str, object], known: Mapping[str, str] = KEYWORDS) -> NoReturn:
     """Raise TypeError for keywords that an emit does not have."""
     name = next(iter(given))
-    instead = KEYWORDS.get(name, 'an object as argument, {"name": value}')
+    instead = known.get(name, 'an object as argument, {"name": value}')
     raise TypeError(f"{function}({name}=…) is not there: write {instead}")
 
 

@@ -1,16 +1,21 @@
-// A server of Node's in a cluster over Redis streams: `node cluster.mjs SOCKET`. Its clients tell it what to do.
+// A server of Node's in a cluster: `node cluster.mjs SOCKET [classic]`. Its clients tell it what to do.
 import { createServer } from "node:http";
+import { createAdapter as createClassic } from "@socket.io/redis-adapter";
 import { createAdapter } from "@socket.io/redis-streams-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const redis = createClient({ socket: { path: process.argv[2] } });
-await redis.connect();
-const http = createServer();
-const io = new Server(http, {
+const connect = () => createClient({ socket: { path: process.argv[2] } }).connect();
+const redis = await connect();
+const streams = {
   adapter: createAdapter(redis, { maxLen: 100_000 }),
   connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
-});
+};
+const http = createServer();
+const io = new Server(
+  http,
+  process.argv[3] === "classic" ? { adapter: createClassic(redis, await connect(), { key: "classic" }) } : streams,
+);
 
 io.on("connection", (socket) => {
   socket.on("shout", (...args) => io.emit("said", ...args));

@@ -19,4 +19,4 @@ class MissingPackageError(Exception):
 
 
 class ClusterError(Exception):
-    """A node cannot take part; the message says what to do."""
+    """A cluster cannot be reached; the message says what to do."""

@@ -28,30 +28,30 @@ class RedisAddress(NamedTuple):
     password: str = ""
 
 
-def read_address(value: str) -> RedisAddress:
+def read_address(value: str, option: str = "--redis") -> RedisAddress:
     """Return the address of a URL, or of `@FILE`.
 
-    Raises ClusterError, which does not show the password.
+    option: what errors call the value. Raises ClusterError, which does not show the password.
     """
     if value.startswith("@"):
         try:
             value = Path(value[1:]).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ClusterError(f"--redis={value}: the file cannot be read: {error}") from None
+            raise ClusterError(f"{option}={value}: the file cannot be read: {error}") from None
     shown = hide_password(value)
     if value.startswith("redis+sentinel:"):
-        return _read_sentinels(value, shown)
+        return _read_sentinels(value, shown, option)
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError as error:
-        raise ClusterError(f"--redis={shown}: {error}: write {FORMS}") from None
+        raise ClusterError(f"{option}={shown}: {error}: write {FORMS}") from None
     if parts.scheme not in ("redis", "rediss", "unix") or (parts.scheme != "unix" and not parts.hostname):
-        raise ClusterError(f"--redis must be {FORMS}, got {shown}")
+        raise ClusterError(f"{option} must be {FORMS}, got {shown}")
     if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,3}", parts.path):
-        raise ClusterError(f"--redis={shown}: the path must be the number of a database, such as /0")
+        raise ClusterError(f"{option}={shown}: the path must be the number of a database, such as /0")
     if parts.scheme == "unix" and len(parts.path) < 2:
-        raise ClusterError(f"--redis={shown}: write the path of the socket, unix:///run/redis/redis-server.sock")
+        raise ClusterError(f"{option}={shown}: write the path of the socket, unix:///run/redis/redis-server.sock")
     return RedisAddress(value, shown)
 
 
@@ -60,11 +60,11 @@ def hide_password(value: str) -> str:
     return re.sub(r"//([^@/]*:)?[^@/:]*@", r"//***@", value)
 
 
-def _read_sentinels(value: str, shown: str) -> RedisAddress:
+def _read_sentinels(value: str, shown: str, option: str) -> RedisAddress:
     match = re.fullmatch(r"redis\+sentinel://(?:([^:@/]*)(?::([^@/]*))?@)?([^/@]+)/(?:([0-9]+)/)?([^/?#]+)", value)
     hosts = [_read_host(host) for host in match[3].split(",")] if match else []
     if match is None or None in hosts:
-        raise ClusterError(f"--redis={shown}: write redis+sentinel://host1:26379,host2:26379/0/name")
+        raise ClusterError(f"{option}={shown}: write redis+sentinel://host1:26379,host2:26379/0/name")
     return RedisAddress(
         "",
         shown,

@@ -19,22 +19,42 @@ def make_client(address: RedisAddress, **options: Any) -> Any:
     """Return a client of redis-py that tries everything once, on one connection."""
     from redis.asyncio import Redis, Sentinel
     from redis.asyncio.retry import Retry
+
+    return _make(Redis, Sentinel, Retry, address, {"max_connections": 1, **options})
+
+
+def make_pool(address: RedisAddress, **options: Any) -> Any:
+    """Return a client that opens as many connections as it needs."""
+    from redis.asyncio import Redis, Sentinel
+    from redis.asyncio.retry import Retry
+
+    return _make(Redis, Sentinel, Retry, address, options)
+
+
+def make_blocking_pool(address: RedisAddress, **options: Any) -> Any:
+    """Return a client without a loop, which threads may share."""
+    from redis import Redis, Sentinel
+    from redis.retry import Retry
+
+    return _make(Redis, Sentinel, Retry, address, options)
+
+
+def _make(client: Any, sentinels: Any, retry: Any, address: RedisAddress, options: dict[str, Any]) -> Any:
     from redis.backoff import NoBackoff
 
     common: dict[str, Any] = {
-        "retry": Retry(NoBackoff(), 0),
+        "retry": retry(NoBackoff(), 0),
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "protocol": 2,
         "decode_responses": False,
         "health_check_interval": 0,
-        "max_connections": 1,
         **options,
     }
     if not address.sentinels:
-        return Redis.from_url(address.url, **common)
+        return client.from_url(address.url, **common)
     credentials = {"username": address.username or None, "password": address.password or None}
-    sentinel = Sentinel(list(address.sentinels), socket_timeout=CONNECT_TIMEOUT)
-    return sentinel.master_for(address.service, db=address.database, **credentials, **common)
+    asked = sentinels(list(address.sentinels), socket_timeout=CONNECT_TIMEOUT)
+    return asked.master_for(address.service, db=address.database, **credentials, **common)
 
 
 def error_types() -> tuple[type[Exception], ...]:

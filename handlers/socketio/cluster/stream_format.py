@@ -53,36 +53,33 @@ class StreamEntry(NamedTuple):
 # -- encoding
 
 
-def encode_entry(content: Action | ServerEvent, uid: str, number: int) -> dict[str, str]:
+def encode_entry(content: Action | ServerEvent, uid: str, number: int | None = None) -> dict[str, str]:
     """Return the fields of an entry.
 
-    Raises ValueError for a namespace or room whose name has no UTF-8.
+    number: None for a sender that writes an entry once at most. Raises ValueError for a namespace or room whose name
+    has no UTF-8.
     """
     kind = SERVER_EVENT if isinstance(content, ServerEvent) else content.kind
-    return {
-        "uid": uid,
-        "nsp": content.namespace,
-        "type": str(int(kind)),
-        "data": _encode_data(content),
-        "n": str(number),
-    }
+    fields = {"uid": uid, "nsp": content.namespace, "type": str(int(kind)), "data": _encode_data(content)}
+    return fields if number is None else {**fields, "n": str(number)}
 
 
 def _encode_data(content: Action | ServerEvent) -> str:
     if isinstance(content, ServerEvent):
         return _json({"packet": [content.event, *content.args]})
-    options = _options(content)
+    options = options_of(content)
     if content.kind is ActionKind.DISCONNECT:
         return _json({"opts": options, "close": content.close})
     if content.kind is not EMIT:
         return _json({"opts": options, "rooms": list(content.names)})
     if len(content.packets) == 1:
         return f"{_PREFIX}{_arguments(content)}{_OPTIONS}{_json(options)}}}"
-    packet = {"type": 2, "data": _values(content)}
+    packet = {"type": 2, "data": event_values(content)}
     return base64.b64encode(pack({"packet": packet, "opts": options})).decode("ascii")
 
 
-def _options(action: Action) -> dict[str, Any]:
+def options_of(action: Action) -> dict[str, Any]:
+    """Return rooms and flags as Node's servers write them."""
     flags: dict[str, Any] = {}
     if action.volatile:
         flags["volatile"] = True
@@ -105,10 +102,12 @@ def _namespace_length(action: Action) -> int:
     return 0 if action.namespace == "/" else len(action.namespace) + 1
 
 
-def _values(action: Action) -> Any:
+def event_values(action: Action) -> Any:
+    """Return the name and arguments of an event, which was encoded."""
     text, *attachments = (packet.data for packet in action.packets)
     assert isinstance(text, str)
-    data = load(text, text.index("-") + 1 + _namespace_length(action), DEEP)
+    start = text.index("-") + 1 if attachments else 1
+    data = load(text, start + _namespace_length(action), DEEP)
     return merge_attachments(data, [part for part in attachments if isinstance(part, bytes)])
 
 
@@ -138,10 +137,11 @@ def _text(fields: Mapping[bytes, bytes], name: bytes, longest: int) -> str:
     raw = fields.get(name, b"")
     if len(raw) > longest:
         raise MalformedError("fields", f"{name.decode()} of {len(raw)} bytes")
-    return _utf8(raw)
+    return decode_utf8(raw)
 
 
-def _utf8(raw: bytes) -> str:
+def decode_utf8(raw: bytes) -> str:
+    """Return the text; raise MalformedError for other bytes."""
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -157,7 +157,7 @@ def _number(fields: Mapping[bytes, bytes], name: bytes) -> int:
 
 def _decode_content(kind: int, namespace: str, data: bytes) -> Action | ServerEvent | None:
     if kind == EMIT and data.startswith(b"{"):
-        emit = _decode_plain(namespace, _utf8(data))
+        emit = _decode_plain(namespace, decode_utf8(data))
         if emit is not None:
             return emit
     if kind not in (*ActionKind, SERVER_EVENT):
@@ -181,7 +181,7 @@ def _decode_plain(namespace: str, text: str) -> Action | None:
     event = check_event(args)
     head = "2" if namespace == "/" else f"2{namespace},"
     packet = Packet(MESSAGE, head + text[len(_PREFIX) : end])
-    return _with_options(Action(EMIT, namespace, packets=(packet,), event=event), options)
+    return with_options(Action(EMIT, namespace, packets=(packet,), event=event), options)
 
 
 def _decode_data(data: bytes) -> Any:
@@ -190,8 +190,13 @@ def _decode_data(data: bytes) -> Any:
             return unpack(base64.b64decode(data, validate=True))
         except ValueError as error:
             raise MalformedError("base64", str(error)) from None
+    return decode_json(data)
+
+
+def decode_json(data: bytes) -> Any:
+    """Return the value of a JSON text; raise MalformedError."""
     try:
-        return load(_utf8(data), 0, DEEP)
+        return load(decode_utf8(data), 0, DEEP)
     except ProtocolError as error:
         raise MalformedError("JSON", str(error)) from None
 
@@ -207,7 +212,7 @@ def decode_content(kind: int, namespace: str, data: Any) -> Action | ServerEvent
         action = Action(ActionKind.DISCONNECT, namespace, close=member(data, "close", bool))
     else:
         action = Action(ActionKind(kind), namespace, names=texts(member(data, "rooms", list)))
-    return _with_options(action, member(data, "opts", dict))
+    return with_options(action, member(data, "opts", dict))
 
 
 def decode_event(namespace: str, packet: dict[str, Any]) -> Action:
@@ -234,7 +239,8 @@ def check_event(args: Any) -> str:
     return name
 
 
-def _with_options(action: Action, options: Any) -> Action:
+def with_options(action: Action, options: Any) -> Action:
+    """Return the action for the clients that `opts` of Node's servers name."""
     flags = member(options, "flags", dict) if "flags" in options else {}
     keep = flags.get("keep", 0)
     if type(keep) is not int or not 0 <= keep <= MAX_NUMBER:

@@ -1,0 +1,231 @@
+"""Actions and messages of the classic adapter: recorded, generated, and malformed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_stream_format import DEEP, EVENTS, JSON, NAMES, NAMESPACES, OBJECTS, VECTORS, broadcast, read, shown
+
+from handlers.socketio.actions import Action, ActionKind
+from handlers.socketio.cluster.classic_format import ClassicMessage, decode_message, encode_message
+from handlers.socketio.cluster.errors import MalformedError
+from handlers.socketio.cluster.stream_format import ServerEvent
+from handlers.socketio.message import RESERVED_EVENTS
+
+SENDERS = ("classic 8.3.0", "redis-emitter", "socket.io-python-emitter")
+RECORDED = [
+    pytest.param(wire, vector.get("heard"), id=f"{vector['adapter']} {vector['js']}")
+    for vector in VECTORS
+    if vector["adapter"].startswith(SENDERS)
+    for wire in vector["wire"]
+    if wire.get("PUBLISH", "-response").find("-response") < 0
+]
+OTHER_FLAGS = {"compress", "expectSingleResponse", "timeout"}
+"""What only Node's servers have."""
+
+
+def payload_of(wire: dict[str, Any]) -> bytes:
+    return bytes.fromhex(wire["hex"]) if "hex" in wire else wire["text"].encode()
+
+
+def decode(channel: str, payload: Any, max_size: int = 1_000_000) -> ClassicMessage:
+    raw = payload if isinstance(payload, bytes) else msgpack.packb(payload)
+    return decode_message(channel.encode(errors="surrogateescape"), raw, "socket.io", max_size)
+
+
+def plain(payload: bytes) -> Any:
+    """A message as a value, without what only others write."""
+    if payload.startswith(b"{"):
+        return json.loads(payload)
+    uid, packet, options = msgpack.unpackb(payload, timestamp=3, strict_map_key=False)
+    flags = {key: value for key, value in dict(options["flags"] or {}).items() if key not in OTHER_FLAGS}
+    return [uid, packet, {"rooms": options["rooms"] or [], "except": options.get("except", []), "flags": flags}]
+
+
+@pytest.mark.parametrize(("wire", "heard"), RECORDED)
+def test_every_recorded_message_is_decoded_and_encoded_again(wire: dict[str, Any], heard: Any) -> None:
+    payload = payload_of(wire)
+    uid, content = decode(wire["PUBLISH"], payload)
+    if content is None:
+        kind = (json.loads(payload) if payload.startswith(b"{") else msgpack.unpackb(payload))["type"]
+        assert kind in (1, 5, 7)  # questions
+        return
+    if heard and isinstance(content, Action) and content.packets:
+        by_wire = [client[1:] for client in heard if client[0] != "ann"]
+        assert shown(read(content)) in by_wire
+    if any(value in payload for value in (b"\xcb\x7f", b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c", b"requestId")):
+        return  # NaN and dates, which JSON has not, and questions to servers
+    channel, ours = encode_message(content, uid, "socket.io")
+    several = len(content.rooms) > 1 if isinstance(content, Action) else False
+    assert channel == wire["PUBLISH"] or (several and uid == "emitter")  # the Python port sends it once for each room
+    assert plain(ours) == {"uid": "", **plain(payload)} if payload.startswith(b"{") else plain(payload)
+
+
+def test_there_are_messages_of_all_senders() -> None:
+    assert len(RECORDED) > 35
+
+
+def test_a_message_of_ours_has_the_bytes_of_Nodes() -> None:
+    assert encode_message(broadcast("/", "news", {"msg": "hi", "count": 2}), "70_UNp", "socket.io") == (
+        "socket.io#/#",
+        bytes.fromhex(
+            "93a637305f554e7083a47479706502a46461746192a46e65777382a36d7367a26869a5636f756e7402a36e7370a12f"
+            "83a5726f6f6d7390a665786365707490a5666c61677380"
+        ),
+    )
+
+
+@given(
+    namespace=NAMESPACES, event=EVENTS, args=st.lists(JSON | st.binary(max_size=9) | OBJECTS, max_size=3),
+    rooms=st.lists(NAMES, max_size=3).map(tuple), excepted=st.lists(NAMES, max_size=3).map(tuple),
+    volatile=st.booleans(), keep=st.integers(0, 100),
+)  # fmt: skip
+def test_an_event_survives_the_way_there_and_back(namespace, event, args, rooms, excepted, volatile, keep) -> None:
+    said = broadcast(namespace, event, *args, rooms=rooms, excepted=excepted, volatile=volatile, keep=keep)
+    channel, payload = encode_message(said, "abcdef", "socket.io")
+    uid, content = decode(channel, payload)
+    assert (uid, read(content)) == ("abcdef", read(said))
+    assert content._replace(packets=()) == said._replace(packets=())
+
+
+@given(
+    kind=st.sampled_from([ActionKind.ENTER, ActionKind.LEAVE, ActionKind.DISCONNECT]), namespace=NAMESPACES,
+    rooms=st.lists(NAMES, max_size=2).map(tuple), names=st.lists(NAMES, max_size=3).map(tuple), close=st.booleans(),
+)  # fmt: skip
+def test_what_is_done_with_clients_survives(kind, namespace, rooms, names, close) -> None:
+    leaving = kind is ActionKind.DISCONNECT
+    done = Action(kind, namespace, rooms=rooms, names=() if leaving else names, close=leaving and close)
+    assert decode(*encode_message(done, "abcdef", "socket.io")) == ("abcdef", done)
+
+
+@given(namespace=NAMESPACES, event=EVENTS, args=st.lists(JSON, max_size=3))
+def test_an_event_for_servers_survives(namespace: str, event: str, args: list[Any]) -> None:
+    said = ServerEvent(namespace, event, args)
+    assert decode(*encode_message(said, "abcdef", "socket.io")).content == said
+
+
+EVENT_CHANNEL, REQUEST_CHANNEL = "socket.io#/#", "socket.io-request#/#"
+
+
+def event(*args: Any, packet: Any = None, options: Any = None, uid: Any = "abcdef") -> list[Any]:
+    plain = {"rooms": [], "except": [], "flags": {}}
+    sent = {"type": 2, "data": list(args), "nsp": "/"}
+    return [uid, sent if packet is None else packet, plain if options is None else options]
+
+
+def request(**members: Any) -> bytes:
+    return json.dumps({"opts": {"rooms": [], "except": []}, **members}).encode()
+
+
+POISONS: dict[str, tuple[str, Any]] = {
+    "nothing": (EVENT_CHANNEL, b""),
+    "one bad byte": (EVENT_CHANNEL, b"\xc1"),
+    "half of a message": (EVENT_CHANNEL, b"\x93\x01"),
+    "two messages": (EVENT_CHANNEL, b"\x01\x01"),
+    "a huge length": (EVENT_CHANNEL, b"\xdd\xff\xff\xff\xff"),
+    "2,000 levels": (EVENT_CHANNEL, b"\x91" * 2000 + b"\x01"),
+    "half of a surrogate pair": (EVENT_CHANNEL, b"\x91\xa3\xed\xa0\x80"),
+    "an unknown extension": (EVENT_CHANNEL, event("news", msgpack.ExtType(9, b""))),
+    "a number": (EVENT_CHANNEL, 1),
+    "a text": (EVENT_CHANNEL, "news"),
+    "two elements, as old ports": (EVENT_CHANNEL, event("news")[1:]),
+    "four elements": (EVENT_CHANNEL, [*event("news"), 1]),
+    "a uid that is no text": (EVENT_CHANNEL, event("news", uid=1)),
+    "a long uid": (EVENT_CHANNEL, event("news", uid="x" * 65)),
+    "a packet that is an array": (EVENT_CHANNEL, event(packet=[])),
+    "a packet without data": (EVENT_CHANNEL, event(packet={"type": 2, "nsp": "/"})),
+    "a namespace that is no text": (EVENT_CHANNEL, event(packet={"type": 2, "nsp": 1, "data": ["news"]})),
+    "a namespace of another channel": (EVENT_CHANNEL, event(packet={"type": 2, "nsp": "/b", "data": ["news"]})),
+    "a namespace without slash": ("socket.io#a#", event(packet={"type": 2, "nsp": "a", "data": ["news"]})),
+    "no event": (EVENT_CHANNEL, event()),
+    "an event that is a number": (EVENT_CHANNEL, event(1)),
+    **{f"the event {name}": (EVENT_CHANNEL, event(name)) for name in RESERVED_EVENTS},
+    **{
+        f"a packet of type {kind!r}": (EVENT_CHANNEL, event(packet={"type": kind, "nsp": "/", "data": ["news"]}))
+        for kind in (0, 1, 3, 4, 6, True, "2", None)
+    },
+    "too deep": (EVENT_CHANNEL, event("news", DEEP)),
+    "too large": (EVENT_CHANNEL, event("news", "x" * 2_000_000)),
+    "eleven attachments": (EVENT_CHANNEL, event("news", *[b"v"] * 11)),
+    "a date of year 300000": (EVENT_CHANNEL, event("news", msgpack.Timestamp(10**13))),
+    "options that are an array": (EVENT_CHANNEL, event("news", options=[])),
+    "options that are a text": (EVENT_CHANNEL, event("news", options="")),
+    "rooms that are 0": (EVENT_CHANNEL, event("news", options={"rooms": 0})),
+    "rooms that are false": (EVENT_CHANNEL, event("news", options={"rooms": False})),
+    "rooms that are an object": (EVENT_CHANNEL, event("news", options={"rooms": {}})),
+    "rooms that are no texts": (EVENT_CHANNEL, event("news", options={"rooms": [1]})),
+    "exceptions that are a text": (EVENT_CHANNEL, event("news", options={"except": "a"})),
+    "flags that are an array": (EVENT_CHANNEL, event("news", options={"flags": [1]})),
+    "keep below 0": (EVENT_CHANNEL, event("news", options={"flags": {"keep": -1}})),
+    "another channel": ("socket.io", event("news")),
+    "a channel without end": ("socket.io#/", event("news")),
+    "a channel without UTF-8": ("socket.io#/#\udcff#", event("news")),
+    "a request without JSON": (REQUEST_CHANNEL, b"{"),
+    "a request with NaN": (REQUEST_CHANNEL, b'{"type":NaN}'),
+    "a request that is an array": (REQUEST_CHANNEL, [1]),
+    "a request without type": (REQUEST_CHANNEL, request()),
+    "a request whose type is true": (REQUEST_CHANNEL, request(type=True)),
+    "a request whose type is a text": (REQUEST_CHANNEL, request(type="2")),
+    "a request of a uid that is no text": (REQUEST_CHANNEL, request(type=2, rooms=["a"], uid=1)),
+    "a request without opts": (REQUEST_CHANNEL, b'{"type":2,"rooms":["a"]}'),
+    "a request without rooms": (REQUEST_CHANNEL, request(type=2)),
+    "rooms to enter that are no texts": (REQUEST_CHANNEL, request(type=2, rooms=[None])),
+    "rooms to leave that are a text": (REQUEST_CHANNEL, request(type=3, rooms="a")),
+    "close that is a number": (REQUEST_CHANNEL, request(type=4, close=1)),
+    "opts that are an array": (REQUEST_CHANNEL, b'{"type":4,"opts":[]}'),
+    "a request too deep": (REQUEST_CHANNEL, b"[" * 300 + b"]" * 300),
+    "an event for servers without name": (REQUEST_CHANNEL, request(type=6, data=[])),
+    "an event for servers named disconnect": (REQUEST_CHANNEL, request(type=6, data=["disconnect"])),
+    "a request of no namespace": ("socket.io-request#", request(type=4)),
+    "a request of a namespace without slash": ("socket.io-request#a#", request(type=4)),
+    "a request of a namespace without end": ("socket.io-request#/", request(type=4)),
+}
+
+
+@pytest.mark.parametrize(("channel", "payload"), POISONS.values(), ids=POISONS.keys())
+def test_what_nobody_sends_is_malformed(channel: str, payload: Any) -> None:
+    with pytest.raises(MalformedError):
+        decode(channel, payload)
+
+
+@given(st.binary(max_size=80), st.sampled_from([EVENT_CHANNEL, REQUEST_CHANNEL, "socket.io#/#room#", "x"]))
+def test_any_bytes_are_decoded_or_malformed(payload: bytes, channel: str) -> None:
+    with suppress(MalformedError):
+        decode(channel, payload)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-5, 9) | st.text(max_size=3) | st.sampled_from(["/", "news"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["type", "data", "nsp", "rooms", "except", "flags", "opts"]), inner)
+        ),
+    ),
+    st.sampled_from([EVENT_CHANNEL, REQUEST_CHANNEL]),
+)
+def test_any_value_is_decoded_or_malformed(value: Any, channel: str) -> None:
+    with suppress(MalformedError):
+        decode(channel, value)
+
+
+@pytest.mark.parametrize("kind", [0, 1, 5, 7, 8, 9, 100])
+def test_questions_and_answers_of_other_servers_are_ignored(kind: int) -> None:
+    assert decode(REQUEST_CHANNEL, request(type=kind)).content is None
+
+
+def test_a_message_of_a_streams_cluster_is_ignored() -> None:
+    assert decode(EVENT_CHANNEL, {"type": 3, "data": {}, "uid": "x", "nsp": "/"}).content is None
+
+
+def test_the_python_emitters_empty_texts_mean_everyone() -> None:
+    sent = ["emitter", {"data": ["news", 1], "type": 2}, {"flags": "", "rooms": ""}]
+    expected = broadcast("/", "news", 1)
+    uid, content = decode(EVENT_CHANNEL, sent)
+    assert (uid, content._replace(packets=())) == ("emitter", expected._replace(packets=()))
