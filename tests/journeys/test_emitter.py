@@ -31,7 +31,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def servers(start: Callable[[Server], Server], redis: RedisServer, node: str) -> dict[str, Server]:
-    """One of each in a streams cluster; and one with the classic adapter."""
+    """Nodes of both kinds with streams, and a classic one."""
     return {
         "ours": start(Server(sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url)),
         "theirs": start(Server(node, JS / "cluster.mjs", Path(redis.path))),
