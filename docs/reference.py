@@ -110,7 +110,7 @@ def signature(function: ast.stmt, name: str) -> str:
     if is_attribute(function):
         return f"{name}: {returns}"
     arguments = ast.unparse(function.args).replace("=_NO_DEFAULT", " = …").replace("=", " = ").replace("  =  ", " = ")
-    arguments = re.sub(r"^(self|cls)(: \w+)?(, )?|(, )?\*\*unknown: NoReturn", "", arguments)
+    arguments = re.sub(r"^(self|cls)(: \w+)?(, )?|(, )?\*(\*unknown|more): NoReturn", "", arguments)
     waits = "await " if isinstance(function, ast.AsyncFunctionDef) else ""
     return f"{waits}{name}({arguments})" + (f" -> {returns}" if returns != "None" else "")
 

@@ -13,12 +13,17 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from .actions import EMIT, Action, ActionKind, perform
 from .client import Client
-from .hints import check_room, refuse_keywords, warn_of_milliseconds
+from .engineio.declared import check_number
+from .hints import check_room, check_timeout, refuse_keywords
 from .namespace import Namespace, event_message, packets
 
 A = TypeVar("A", bound="Audience[Any]")
 H = TypeVar("H")
 """The handler class of an audience's clients."""
+
+
+MAX_KEEP = 1_000_000
+"""Events of one name that a room keeps."""
 
 
 class Done:
@@ -108,16 +113,23 @@ class Audience(Generic[H]):
         """Send an event to all clients of the audience.
 
         keep: the room keeps the last `keep` of this event for clients that enter later; the audience must be everyone,
-        or one room. Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
+        or one room. Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded, or kept.
         """
         if unknown:
             refuse_keywords("emit", unknown)
+        if keep != 0:
+            self._check_keep(keep)
         namespace = self._namespace
         encoded = packets(event_message(namespace.name, event, args), namespace.hub.json_default)
-        if keep and (self._excepted or len(self._rooms) > 1):
-            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
         self._send(Action(EMIT, namespace.name, self._rooms, self._excepted, encoded, event, self._volatile, keep))
         return DONE
+
+    def _check_keep(self, keep: int) -> None:
+        check_number("keep", keep, "events", zero=True, whole=True)
+        if keep > MAX_KEEP:
+            raise ValueError(f"keep must be {MAX_KEEP} at most, got {keep!r:.40}: the room has them in memory")
+        if self._excepted or len(self._rooms) > 1 or not self._namespace.known.keys().isdisjoint(self._rooms):
+            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send an event and return the acknowledgements that come within `timeout` seconds.
@@ -126,7 +138,7 @@ class Audience(Generic[H]):
         """
         namespace = self._namespace
         namespace.hub.home.check()
-        warn_of_milliseconds(namespace.hub.notices, namespace.handler, timeout)
+        check_timeout(namespace.hub.notices, namespace.handler, timeout)
         id_ = namespace.next_call()
         encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
         calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
@@ -157,16 +169,16 @@ class Audience(Generic[H]):
         """Names of the rooms of the namespace."""
         return frozenset(self._namespace.rooms)
 
-    def enter(self, room: str) -> None:
+    def enter(self, room: str, *more: NoReturn) -> None:
         """Add all clients to a room.
 
         Raises Refused for a client in too many rooms, after all others were added; in a cluster that is logged.
         """
-        self._send(self._action(ActionKind.ENTER)._replace(names=(check_room(room),)))
+        self._send(self._action(ActionKind.ENTER)._replace(names=(check_room(room, more),)))
 
-    def leave(self, room: str) -> None:
+    def leave(self, room: str, *more: NoReturn) -> None:
         """Remove all clients from a room."""
-        self._send(self._action(ActionKind.LEAVE)._replace(names=(check_room(room),)))
+        self._send(self._action(ActionKind.LEAVE)._replace(names=(check_room(room, more),)))
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect all clients from the namespace.

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import Disconnected
+from .home import running_loop
 from .methods import EventMethod
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Background:
 
     def _check(self, owner: Client | None) -> None:
         self._hub.home.check()
+        if running_loop() is None:
+            raise RuntimeError("no event loop runs yet: call spawn in `async def main()`, or in a method of a handler")
         if self.closed:
             raise RuntimeError("the hub is closed: nothing can be spawned that it would have to cancel at once")
         if owner is not None and _has_left(owner):

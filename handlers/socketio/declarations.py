@@ -31,7 +31,7 @@ ELSEWHERE = {
 
 def refuse_unknown(function: Callable[..., Any], given: Mapping[str, object]) -> None:
     """Raise TypeError for options that a function or class does not have."""
-    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    known = [name for name, p in inspect.signature(function).parameters.items() if p.default is not p.empty]
     for name in given:
         described = f"{function.__name__} has no option {name!r}"
         likely = get_close_matches(name.lower(), known, 1)

@@ -32,8 +32,14 @@ class Fixed(Shown[T]):
         self._name = name
 
     def __set__(self, handler: object, value: Any) -> NoReturn:
+        self._refuse(handler, "assigned")
+
+    def __delete__(self, handler: object) -> NoReturn:
+        self._refuse(handler, "deleted")
+
+    def _refuse(self, handler: object, done: str) -> NoReturn:
         name = self._name
         raise AttributeError(
-            f"{type(handler).__name__}.{name} is the library's ({self.__doc__}) and cannot be assigned: "
+            f"{type(handler).__name__}.{name} is the library's ({self.__doc__}) and cannot be {done}: "
             f"choose another name, such as self.my_{name}"
         )

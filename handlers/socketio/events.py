@@ -25,23 +25,29 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 MAX_LISTED = 10
 """How many events are listed in a message."""
+_SEVERAL = "write a method for each, of which one calls the other"
 _MARK = "_socketio_event"
 _DEFAULT = "_socketio_default"
 _BOUND_KINDS = (staticmethod, classmethod, partialmethod)
 
 
-def event(name: str) -> Callable[[Function], Function]:
+def event(name: str, *more: NoReturn) -> Callable[[Function], Function]:
     """Mark the method that answers an event: `@event("chat message")`.
 
     A method `on_<name>` needs no mark. The mark is the outermost decorator. Raises ValueError for a name that the
-    protocol reserves, TypeError for one that is no text, and for an object that cannot be marked.
+    protocol reserves, TypeError for one that is no text, for several names, and for an object that cannot be marked.
     """
+    if more:
+        raise TypeError(f"@event takes one name, got {name!r:.80} and {more!r:.80}: {_SEVERAL}")
     if not isinstance(name, str):
         raise TypeError(f'the name of an event is a text, got {name!r:.80}: write @event("…")')
     if name in RESERVED_EVENTS:
         raise ValueError(f"{name!r} is an event of the protocol's own: choose another name")
 
     def mark(function: Function) -> Function:
+        other = getattr(function, "__dict__", {}).get(_MARK, name)
+        if other != name and not hasattr(function, "__wrapped__"):
+            raise TypeError(f"{function!r:.80} answers {other!r:.80} already: {_SEVERAL}")
         try:
             setattr(function, _MARK, name)
         except AttributeError:

@@ -27,7 +27,7 @@ from .descriptors import Fixed, Shown
 from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
-from .hints import FOREIGN, add_foreign, check_room, note_absence, refuse_keywords, warn_of_milliseconds
+from .hints import FOREIGN, add_foreign, check_room, check_timeout, note_absence, refuse_keywords
 from .identity import Identity
 from .namespace import event_message
 
@@ -204,7 +204,7 @@ class SocketIOHandler(Identity):
 
     # -- rooms
 
-    def enter(self, room: str) -> None:
+    def enter(self, room: str, *more: NoReturn) -> None:
         """Add this client to a room.
 
         Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
@@ -212,14 +212,14 @@ class SocketIOHandler(Identity):
         client = self.__here
         if client.left:
             note_absence(client.namespace.hub.notices, type(self), f"enter({room!r:.80}) for", "does nothing")
-        client.enter(check_room(room))
+        client.enter(check_room(room, more))
 
-    def leave(self, room: str) -> None:
+    def leave(self, room: str, *more: NoReturn) -> None:
         """Remove this client from a room.
 
         Events that were sent to the room before still reach it.
         """
-        self.__here.leave(check_room(room))
+        self.__here.leave(check_room(room, more))
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect this client from the namespace; close: from all, with its connection.
@@ -260,7 +260,7 @@ class SocketIOHandler(Identity):
         Raises CallTimeout after `timeout` seconds, Disconnected when the client leaves before it answers.
         """
         client = self.__here
-        warn_of_milliseconds(client.namespace.hub.notices, type(self), timeout)
+        check_timeout(client.namespace.hub.notices, type(self), timeout)
         if not client.connected:
             when = "has left" if client.left or client.trail is not None else "is not admitted yet"
             raise Disconnected(f"{client.id} {when}: nobody can answer {event!r}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from .engineio.declared import MILLISECONDS
+from .engineio.declared import MILLISECONDS, check_seconds
 from .notices import Notices
 
 KEYWORDS = {
@@ -119,8 +119,10 @@ def refuse_keywords(function: str, given: Mapping[str, object], known: Mapping[s
     raise TypeError(f"{function}({name}=…) is not there: write {instead}")
 
 
-def check_room(room: str) -> str:
-    """Return the name of a room, or raise TypeError for no text."""
+def check_room(room: str, more: Sequence[object] = ()) -> str:
+    """Return the name of a room; raise TypeError for anything else."""
+    if more:
+        raise TypeError(f"one room at a time, got {room!r:.80} and {more!r:.80}: call it for each of them")
     if isinstance(room, str):
         return room
     if isinstance(room, (list, tuple, set, frozenset)):
@@ -129,8 +131,9 @@ def check_room(room: str) -> str:
     raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
 
 
-def warn_of_milliseconds(notices: Notices, handler: type[Any], timeout: float) -> None:
-    """Warn of a timeout that is probably in milliseconds, as in Node."""
+def check_timeout(notices: Notices, handler: type[Any], timeout: float) -> None:
+    """Check seconds; warn, once a class, if they look like milliseconds."""
+    check_seconds("timeout", timeout, zero=True)
     if timeout >= MILLISECONDS:
         notices.warn(
             (handler, "timeout"),

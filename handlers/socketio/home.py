@@ -22,7 +22,7 @@ class Home:
 
     def settle(self) -> None:
         """Remember the calling thread and its loop; warn after a fork."""
-        self._thread, self._loop = get_ident(), _running_loop()
+        self._thread, self._loop = get_ident(), running_loop()
         if task_id() is not None or os.getpid() != self._process:
             logger.warning(
                 "process %d serves this hub beside others, by a fork: the clients of one do not hear what is said in "
@@ -32,7 +32,7 @@ class Home:
 
     def check(self) -> None:
         """Raise RuntimeError outside the hub's thread and loop."""
-        here = _running_loop()
+        here = running_loop()
         if here is self._loop or self._thread == 0:
             return
         same_thread = get_ident() == self._thread
@@ -44,7 +44,8 @@ class Home:
             )
 
 
-def _running_loop() -> AbstractEventLoop | None:
+def running_loop() -> AbstractEventLoop | None:
+    """Return the loop that runs in this thread; None if none does."""
     try:
         return get_running_loop()
     except RuntimeError:

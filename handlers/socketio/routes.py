@@ -93,8 +93,8 @@ def event_stream(
 
 def routes(
     engine: Engine,
-    *,
     path: str = "/socket.io/",
+    *,
     origins: Iterable[str] | Origins = (),
     trust_proxy: bool = False,
     **unknown: NoReturn,

@@ -184,7 +184,7 @@ async def test_a_bigger_body_is_taken_where_the_application_says_so(capsys: Any)
 @asynccontextmanager
 async def serving(app: Application, hub: Hub, capsys: Any, **options: Any) -> AsyncIterator[Server]:
     """Run `serve` in the test's own loop; cancel it at the end."""
-    task = asyncio.ensure_future(serve(app, hub, port=0, address="127.0.0.1", **options))
+    task = asyncio.ensure_future(serve(app, hub, 0, address="127.0.0.1", **options))
     said = ""
     while not (said := said + capsys.readouterr().out).endswith("...\n"):
         assert not task.done(), task.result()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import date
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -141,6 +142,18 @@ def called(event: str, *args: Any) -> Mistake:
         return await client.call(event, *args), client.received
 
     return call
+
+
+def did(action: Callable[[Any], Any]) -> Mistake:
+    """Do something with the handler of a client that is there."""
+
+    async def run(hub: Hub) -> Any:
+        await connect(hub)
+        (handler,) = hub.of("/").clients
+        result = action(handler)
+        return await result if isawaitable(result) else result
+
+    return run
 
 
 def connected(namespace: str = "/", **auth: Any) -> Mistake:

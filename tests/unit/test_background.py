@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Coroutine
+from inspect import CORO_CLOSED, getcoroutinestate
 from typing import Any
 
 import pytest
@@ -237,6 +238,13 @@ async def test_a_task_from_before_the_start_goes_on() -> None:
     began.set()
     assert await task is True
     client.disconnect()
+
+
+def test_a_hub_spawns_nothing_before_a_loop_runs() -> None:
+    work = asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="no event loop runs yet: call spawn in `async def main"):
+        Hub({"/": Player}).spawn(work)
+    assert getcoroutinestate(work) == CORO_CLOSED
 
 
 async def test_a_closed_hub_spawns_nothing_until_it_is_started_again() -> None:

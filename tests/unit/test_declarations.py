@@ -127,6 +127,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: routes({"/": Board}), "routes needs a Hub, got {'/':"),  # type: ignore[arg-type]
     (lambda: routes(Board), 'write routes(Hub({"/": …}))'),  # type: ignore[arg-type]
     (route(path="socket.io"), "path must be a text that begins with /, got 'socket.io': write path='/socket.io'"),
+    (lambda: routes(Hub({"/": Board}), "socket.io"), "path must be a text that begins with /, got 'socket.io'"),
     (route(path=""), "path must be a text that begins with /, got ''"),
     (route(path=None), "path must be a text that begins with /, got None: write path='/socket.io/'"),
     (route(path="/"), "path='/' takes the place of the application's first page: write path='/socket.io/'"),

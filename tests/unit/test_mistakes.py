@@ -10,14 +10,19 @@ from typing import Any
 
 import mistakes as m
 import pytest
-from mistakes import Board, Mistake, called, connected, declared, handler, requested, sent, started
+from mistakes import Board, Mistake, called, connected, declared, did, handler, requested, sent, started
 
-from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio import Hub, Origins, SocketIOHandler, event, routes
 from handlers.socketio.testing import connect
 
 pytestmark = pytest.mark.gen_test
 
 BAD: Any = None
+
+
+def print_it(self: Any, *args: Any) -> None: ...
+
+
 TABLE: list[tuple[str, Mistake, str]] = [
     ("1 an argument too many", called("join", 1), "Board.on_join takes no argument, 1 came with 'join'"),
     ("1 an argument too few", called("fit"), "Board.on_fit takes 1 argument, 0 came with 'fit'"),
@@ -121,7 +126,26 @@ TABLE: list[tuple[str, Mistake, str]] = [
     ("several rooms to enter", called("enter_all"), "got ('a', 'b'): write to(*rooms), or enter each of them"),
     ("milliseconds", called("milliseconds"), "call(timeout=5000) means seconds: write timeout=5 if milliseconds"),
     ("milliseconds of all", called("milliseconds_of_all"), "call(timeout=5000) means seconds: write timeout=5"),
+    (
+        "no timeout",
+        did(lambda self: self.call("q", timeout=None)),
+        "timeout must be a number of seconds",
+    ),
+    ("a timeout as text", did(lambda self: self.call("q", timeout="5")), "got '5': write timeout=5"),
+    ("no timeout of all", did(lambda self: self.others.call("q", timeout=None)), "timeout must be a number of seconds"),
+    (
+        "two rooms",
+        did(lambda self: self.enter("a", "b")),
+        "call it for each of them",
+    ),
+    ("two rooms of all", did(lambda self: self.others.leave("a", "b")), "one room at a time"),
+    ("a deleted attribute", did(lambda self: delattr(self, "id")), "Board.id is the library's (The client's id"),
+    ("two names of an event", declared(lambda: event("a", "b")), "@event takes one name, got 'a' and ('b',)"),  # type: ignore[arg-type]
+    ("two marks", declared(lambda: event("a")(event("b")(print_it))), "answers 'b' already"),
+    ("no origins", declared(lambda: routes(Hub({"/": Board}), origins=None)), "origins must be a list, got None"),  # type: ignore[arg-type]
+    ("an origin that is a number", declared(lambda: Origins(80)), "origins must be a list, got 80"),  # type: ignore[arg-type]
 ]
+BAD_KEEPS: list[Any] = [-1, "3", True, 2.0, None, [3]]
 NUMBERS = (
     "1 1b 1c 2 3a 3b 3c 3d 3e 4 5 5b 6 7 8 8b 9 10 11 12 12b 13 14 15 16 17 17b 17c 17d 18 18b 19 20 21 22 23 24 25 26"
 )
@@ -139,6 +163,29 @@ async def test_a_mistake_is_not_silent(mistake: Mistake, line: str, caplog: pyte
     except Exception as error:
         said = f"{error}\n"
     assert line in said + caplog.text
+
+
+@pytest.mark.parametrize("keep", BAD_KEEPS, ids=repr)
+@pytest.mark.parametrize("rooms", [(), ("lobby",)])
+async def test_a_keep_that_cannot_be_leaves_nothing(keep: Any, rooms: tuple[str, ...]) -> None:
+    hub = Hub({"/": Board})
+    await connect(hub)
+    for speak in (hub.of("/").to(*rooms).emit, hub.threadsafe.of("/").to(*rooms).emit):
+        with pytest.raises((TypeError, ValueError), match="keep must be a whole number of events, 0 or more, got"):
+            speak("x", 1, keep=keep)
+    namespace = hub.namespace("/")
+    assert not namespace.kept
+    assert not namespace.rooms
+
+
+async def test_events_that_no_room_can_keep_are_refused() -> None:
+    hub = Hub({"/": Board})
+    client = await connect(hub)
+    with pytest.raises(ValueError, match="keep=… must be for everyone or one room"):
+        hub.of("/").to(client.id).emit("x", keep=1)
+    with pytest.raises(ValueError, match="keep must be 1000000 at most, got 1"):
+        hub.of("/").emit("x", keep=10**30)
+    assert not hub.namespace("/").rooms
 
 
 async def test_what_emit_returns_may_be_awaited() -> None:

@@ -30,6 +30,8 @@ class Origins:
     def __init__(self, allowed: Iterable[str] = (), option: str = "the list") -> None:
         if isinstance(allowed, str):
             raise TypeError(f"origins must be a list, got the text {allowed!r:.80}: write origins=[{allowed!r:.80}]")
+        if not isinstance(allowed, Iterable):
+            raise TypeError(f'origins must be a list, got {allowed!r:.80}: write origins=["https://…"], or nothing')
         texts = [_normalize(origin) for origin in allowed]
         self._option = option
         self._any = "*" in texts

@@ -45,7 +45,7 @@ def check_objects(app: Any, hub: Any, lifespan: Any) -> None:
 
 def refuse_unknown(serve: Callable[..., Any], given: Iterable[str]) -> None:
     """Raise TypeError for options that `serve` does not have."""
-    names = [name for name, p in signature(serve).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    names = [name for name, p in signature(serve).parameters.items() if name == "port" or p.default is not p.empty]
     for name in given:
         likely = get_close_matches(name.lower(), names, 1)
         hint = f"did you mean {likely[0]!r}?" if likely else f"it has {', '.join(names)}"

@@ -33,8 +33,8 @@ MAX_BODY_SIZE = 1 << 16
 async def serve(
     app: Application,
     hub: Hub,
-    *,
     port: int,
+    *,
     address: str = "",
     drain: float = 10,
     state: str | PathLike[str] = "",
