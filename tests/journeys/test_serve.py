@@ -33,7 +33,7 @@ from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application, RequestHandler
 
 import handlers.socketio as library
-from handlers.socketio import Hub, SocketIOHandler, operations, routes
+from handlers.socketio import Hub, SocketIOHandler, event_stream, operations, routes
 from handlers.socketio.operations import admin, serve
 
 PAGE = ROOT / "docs" / "serving.md"
@@ -223,6 +223,20 @@ async def test_handlers_and_background_tasks_have_the_settings_before_the_first_
         assert hub.settings["color"] == "blue"
 
 
+@JOURNEY
+async def test_None_is_no_file(capsys: Any) -> None:
+    hub = Hub({"/": SocketIOHandler})
+    async with serving(Application(routes(hub)), hub, capsys, state=None, certfile=None, keyfile=None) as clients:
+        await join(await clients.websocket())
+
+
+@JOURNEY
+async def test_a_hub_that_serves_event_streams_only_needs_no_other_routes(capsys: Any) -> None:
+    hub = Hub({"/": SocketIOHandler})
+    async with serving(Application(event_stream(hub)), hub, capsys):
+        pass
+
+
 # -- what its author got wrong
 
 HUB = Hub({"/": SocketIOHandler})
@@ -230,6 +244,7 @@ APP = Application(routes(HUB))
 
 BODY = "max_body_size must be a whole number of 1 or more, got"
 PORT = "port must be a whole number from 0 to 65535, got"
+WITHOUT_ROUTES = {"hub": (bare := Hub({"/": SocketIOHandler})), "app": Application([*admin(bare)])}
 DRAIN = "drain must be a number of seconds, 0 or more, got"
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -258,6 +273,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"app": HUB, "hub": APP}, "serve needs an Application, got <handlers.socketio.hub.Hub"),
     ({"hub": {"/": 1}}, "serve needs the application's Hub, got {'/': 1}: write serve(app, hub, port=3000)"),
     ({"lifespan": asynccontextmanager(str)}, "lifespan must be an asynchronous context manager, got <function "),  # type: ignore[arg-type, type-var]
+    (WITHOUT_ROUTES, "no rules lead to the hub: "),
     ({"hub": Hub({"/": SocketIOHandler})}, "no rules lead to the hub: write Application([…, *routes(hub)])"),
     ({"drian": 10}, "serve has no option 'drian': did you mean 'drain'?"),
     ({"zzz": 1}, "serve has no option 'zzz': it has port, address, drain, "),

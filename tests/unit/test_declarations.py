@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tornado.web import Application, RequestHandler
 
-from handlers.socketio import Engine, Hub, Origins, SocketIOHandler, event, event_stream, routes
+from handlers.socketio import Engine, Hub, Origins, Server, SocketIOHandler, event, event_stream, routes
 
 BAD: Any = None
 
@@ -141,6 +141,8 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (stream("events"), "path must be a text that begins with /, got 'events': write path='/events'"),
     (stream(namespace="/nope"), "no namespace '/nope': this hub has /"),
     (stream(name="x"), "event_stream has no option 'name': did you mean 'namespace'?"),
+    (lambda: Server(Hub({"/": Board})), "Server needs an Application, got <handlers.socketio.hub.Hub"),
+    (lambda: Server([*routes(Hub({"/": Board}))]), "Server needs an Application, got [(<"),
     (lambda: event_stream(Board), "event_stream needs a Hub"),  # type: ignore[arg-type]
     # origins
     (route(origins="*"), "origins must be a list, got the text '*': write origins=['*']"),

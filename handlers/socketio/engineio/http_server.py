@@ -15,7 +15,14 @@ from weakref import WeakSet
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import IOStream
 
 from .tornado_internals import LendingParameters, parameters_of
@@ -70,7 +77,12 @@ class Server(HTTPServer):
         unread: float = UNREAD_TIMEOUT,
         **options: Any,
     ) -> None:
-        """Store the timeouts and pass on Tornado's options."""
+        """Store the timeouts and pass on Tornado's options.
+
+        Raises TypeError for what cannot answer requests.
+        """
+        if not callable(application) and not isinstance(application, HTTPServerConnectionDelegate):
+            raise TypeError(f"Server needs an Application, got {application!r:.80}: write Server(Application([…]))")
         super().initialize(application, idle_connection_timeout=idle, **{"max_body_size": BODY_SIZE, **options})
         self.idle = idle
         self.lent: set[LentConnection] = set()

@@ -29,7 +29,7 @@ ELSEWHERE = {
 
 
 def check_objects(app: Any, hub: Any, lifespan: Any) -> None:
-    """Raise TypeError for objects of another kind."""
+    """Raise TypeError or ValueError for objects that cannot be served."""
     if not isinstance(app, Application):
         raise TypeError(f"serve needs an Application, got {app!r:.80}: write serve(Application([…]), hub, port=3000)")
     if not isinstance(hub, Hub):
@@ -77,9 +77,9 @@ def _check_seconds(name: str, value: Any) -> None:
 
 
 def check_texts(**values: Any) -> None:
-    """Raise TypeError for values that are neither texts nor paths."""
+    """Raise TypeError for values that are neither texts, paths nor None."""
     for name, value in values.items():
-        if not isinstance(value, (str, PathLike)):
+        if value is not None and not isinstance(value, (str, PathLike)):
             raise TypeError(f"{name} must be a text, got {value!r:.80}: write {name}={str(value)[:80]!r}")
 
 

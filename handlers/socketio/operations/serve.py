@@ -35,12 +35,12 @@ async def serve(
     hub: Hub,
     port: int,
     *,
-    address: str = "",
+    address: str | None = "",
     drain: float = 10,
-    state: str | PathLike[str] = "",
+    state: str | PathLike[str] | None = "",
     trust_proxy: bool = False,
-    certfile: str | PathLike[str] = "",
-    keyfile: str | PathLike[str] = "",
+    certfile: str | PathLike[str] | None = "",
+    keyfile: str | PathLike[str] | None = "",
     max_body_size: int = MAX_BODY_SIZE,
     lifespan: AbstractAsyncContextManager[Any] | None = None,
     **unknown: NoReturn,
@@ -52,11 +52,11 @@ async def serve(
 
     app: has the rules of `routes(hub)`.
     port: TCP port, not used for sockets of systemd; 0: any free port.
-    address: IP address or host name to listen on; "": all interfaces.
+    address: IP address or host name to listen on; "" or None: all interfaces.
     drain: seconds to disconnect clients gracefully and to wait for running handlers.
-    state: file that carries recoverable sessions over a restart; "": none.
+    state: file that carries recoverable sessions over a restart; "" or None: none.
     trust_proxy: trust X-Forwarded-For and -Proto; `routes` has an option of the same name.
-    certfile, keyfile: PEM files; SIGHUP reads them again. certfile "": no TLS; keyfile "": certfile holds the key.
+    certfile, keyfile: PEM files, read again on SIGHUP. Without certfile: no TLS; without keyfile: certfile holds the key.
     max_body_size: bytes of a request's body; POSTs of polling clients have the hub's `max_payload` instead.
     lifespan: entered before the first connection is accepted, left after the last handler, before `state` is saved.
 
@@ -68,11 +68,11 @@ async def serve(
     check_numbers(port, drain, max_body_size)
     check_texts(address=address, state=state, certfile=certfile, keyfile=keyfile)
     check_flag("trust_proxy", trust_proxy)
-    snapshot, files = _snapshot_file(hub, state), (str(certfile), str(keyfile))
+    snapshot, files = _snapshot_file(hub, state or ""), (str(certfile or ""), str(keyfile or ""))
     tls = read_certificate(*files)
     notifier = SystemdNotifier(lambda: len(hub.sessions))
     stop = shutdown_event()
-    sockets = [listening_socket(each) for each in listening_sockets(port, address)]
+    sockets = [listening_socket(each) for each in listening_sockets(port, address or "")]
     # Don't drop a client for unread data before its ping has timed out.
     unread = max(UNREAD_TIMEOUT, hub.ping_interval + hub.ping_timeout)
     server = Server(app, xheaders=trust_proxy, ssl_options=tls, unread=unread, max_body_size=max_body_size)
