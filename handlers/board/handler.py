@@ -165,7 +165,7 @@ class BoardHandler(SocketIOHandler):
     @property
     def people(self) -> list[BoardHandler]:
         """All clients of this node that are online."""
-        return self.to().clients
+        return self.everyone.clients
 
     def _changed(self) -> None:
         self.board.presence.changed(self._state)

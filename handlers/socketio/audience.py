@@ -57,7 +57,8 @@ class Audience(Generic[H]):
     def __init__(self, namespace: Namespace, speaker: str = "") -> None:
         self._namespace = namespace
         self._speaker = speaker
-        self._rooms: tuple[str, ...] = ()
+        self._rooms: tuple[str, ...] | None = None
+        """None: everyone; (): nobody."""
         self._excepted: tuple[str, ...] = ()
         self._volatile = False
         self._local = False
@@ -67,10 +68,10 @@ class Audience(Generic[H]):
     def to(self: A, *rooms: str) -> A:
         """Only clients in these rooms, and in those of earlier calls.
 
-        rooms: names of rooms, or ids of clients.
+        rooms: names of rooms, or ids of clients; none: nobody, unless an earlier call named some.
         """
         narrowed = self._copy()
-        narrowed._rooms += tuple(map(check_room, rooms))
+        narrowed._rooms = (self._rooms or ()) + tuple(map(check_room, rooms))
         return narrowed
 
     def except_(self: A, *rooms: str) -> A:
@@ -121,14 +122,17 @@ class Audience(Generic[H]):
             self._check_keep(keep)
         namespace = self._namespace
         encoded = packets(event_message(namespace.name, event, args), namespace.hub.json_default)
-        self._send(Action(EMIT, namespace.name, self._rooms, self._excepted, encoded, event, self._volatile, keep))
+        rooms = self._rooms or ()
+        self._send(Action(EMIT, namespace.name, rooms, self._excepted, encoded, event, self._volatile, keep))
         return DONE
 
     def _check_keep(self, keep: int) -> None:
         check_number("keep", keep, "events", zero=True, whole=True)
         if keep > MAX_KEEP:
             raise ValueError(f"keep must be {MAX_KEEP} at most, got {keep!r:.40}: the room has them in memory")
-        if self._excepted or len(self._rooms) > 1 or not self._namespace.known.keys().isdisjoint(self._rooms):
+        rooms = self._rooms or ()
+        is_room = self._rooms is None or (len(rooms) == 1 and rooms[0] not in self._namespace.known)
+        if self._excepted or not is_room:
             raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
@@ -189,13 +193,15 @@ class Audience(Generic[H]):
         self._send(self._action(ActionKind.DISCONNECT)._replace(close=bool(close)))
 
     def _action(self, kind: ActionKind) -> Action:
-        return Action(kind, self._namespace.name, self._rooms, self._excepted)
+        return Action(kind, self._namespace.name, self._rooms or (), self._excepted)
 
     def _send(self, action: Action) -> None:
         self._namespace.hub.home.check()
         self._send_now(action)
 
     def _send_now(self, action: Action) -> None:
+        if self._rooms == ():
+            return  # an action without rooms is for everyone
         if self._local:
             perform(self._namespace, action)
         else:
@@ -203,9 +209,11 @@ class Audience(Generic[H]):
 
     def _online(self) -> list[Client]:
         online = self._namespace.clients
-        if not self._rooms and not self._excepted:
+        if self._rooms == ():
+            return []
+        if self._rooms is None and not self._excepted:
             return list(online.values())
-        return [client for client in self._namespace.targets(self._rooms, self._excepted) if client.id in online]
+        return [client for client in self._namespace.targets(self._rooms or (), self._excepted) if client.id in online]
 
 
 class ThreadsafeAudience(Audience[H]):

@@ -285,13 +285,18 @@ class SocketIOHandler(Identity):
     def to(self: H, *rooms: str) -> Audience[H]:
         """The clients in any of these rooms, this one included.
 
-        rooms: names of rooms, or ids of clients.
+        rooms: names of rooms, or ids of clients; none: nobody.
         """
         return self.__everyone.to(*rooms)
 
     def except_(self: H, *rooms: str) -> Audience[H]:
         """Everyone but the clients in these rooms (names, or ids of clients)."""
         return self.__everyone.except_(*rooms)
+
+    @property
+    def everyone(self: H) -> Audience[H]:
+        """All clients of the namespace."""
+        return self.__everyone
 
     @property
     def others(self: H) -> Audience[H]:

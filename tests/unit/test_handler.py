@@ -59,7 +59,7 @@ class ChatHandler(SocketIOHandler):
         self.to(*rooms).emit("told", *args)
 
     def on_tell_others(self, rooms: list[str], *args: Any) -> None:
-        self.others.to(*rooms).emit("told", *args)
+        (self.others.to(*rooms) if rooms else self.others).emit("told", *args)
 
     def on_tell_all_but(self, rooms: list[str], *args: Any) -> None:
         self.except_(*rooms).emit("told", *args)
@@ -522,6 +522,32 @@ async def test_another_thread_may_speak() -> None:
     assert await ann.receive() == "from afar"
     assert await ann.call("rooms") == ["lobby"]
     assert len(errors) == 1
+
+
+async def test_no_rooms_are_nobody_not_everyone() -> None:
+    hub = Hub({"/": ChatHandler})
+    ann = await connect(hub)
+    nobody = hub.of("/").to(*[])
+    nobody.emit("told", "a secret")
+    nobody.volatile.others.except_("x").emit("told", "a secret")
+    nobody.enter("cellar")
+    nobody.disconnect()
+    hub.threadsafe.of("/").to().emit("told", "a secret")
+    await ann.call("tell", [], "a secret")
+    assert (nobody.clients, nobody.get(ann.id), await nobody.call("who", timeout=1)) == ([], None, {})
+    assert await ann.call("rooms") == []
+    hub.of("/").to().to(ann.id).emit("told", "this")
+    assert await ann.receive() == "this"
+
+
+async def test_everyone_is_who_hears_a_broadcast() -> None:
+    class Crowd(ChatHandler):
+        def on_crowd(self) -> list[str]:
+            return [one.id for one in self.everyone.clients]
+
+    hub = Hub({"/": Crowd})
+    ann, bob = await connect(hub), await connect(hub)
+    assert await ann.call("crowd") == [ann.id, bob.id]
 
 
 async def test_before_anybody_has_come_there_is_nobody_to_speak_to() -> None:

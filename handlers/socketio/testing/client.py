@@ -60,7 +60,7 @@ class TestClient:
 
     # -- what a test says
 
-    async def connect(self, timeout: float = 1) -> None:
+    async def connect(self, timeout: float = 5) -> None:
         """Connect, or reconnect after `drop`.
 
         Raises Refused if the server refuses, or what `__init__`, `authenticate` or `on_connect` of the handler raises.
@@ -82,7 +82,7 @@ class TestClient:
         self._send(Message(Kind.EVENT, self._namespace, [event, *args]))
         self._raise_failure()
 
-    async def call(self, event: str, *args: Any, timeout: float = 1) -> Any:
+    async def call(self, event: str, *args: Any, timeout: float = 5) -> Any:
         """Send an event and return its acknowledgement (several arguments: a tuple).
 
         Raises what its method raises, and AssertionError for an event that has no method, or other arguments, and if no
@@ -94,7 +94,7 @@ class TestClient:
         await self._until(answer.done, f"an acknowledgement of {event!r}", timeout)
         return answer.result()
 
-    async def receive(self, event: str | None = None, timeout: float = 1) -> Any:
+    async def receive(self, event: str | None = None, timeout: float = 5) -> Any:
         """Return the argument (several: a tuple) of the next event.
 
         event: its name; by default any event. Raises AssertionError, with the events that came instead, after `timeout`
@@ -119,7 +119,7 @@ class TestClient:
         """Answer an event of the server by a function, also by coroutine."""
         self._answering[event] = function
 
-    async def settled(self, timeout: float = 1) -> None:
+    async def settled(self, timeout: float = 5) -> None:
         """Wait until all is handled, and `received` has what was said.
 
         Raises AssertionError with the names of the methods that have not ended within `timeout` seconds.
