@@ -56,7 +56,7 @@ async def serve(
     drain: seconds to disconnect clients gracefully and to wait for running handlers.
     state: file that carries recoverable sessions over a restart; "" or None: none.
     trust_proxy: trust X-Forwarded-For and -Proto; `routes` has an option of the same name.
-    certfile, keyfile: PEM files, read again on SIGHUP. Without certfile: no TLS; without keyfile: certfile holds the key.
+    certfile, keyfile: PEM files, read again on SIGHUP. Without certfile, no TLS; without keyfile, certfile has the key.
     max_body_size: bytes of a request's body; POSTs of polling clients have the hub's `max_payload` instead.
     lifespan: entered before the first connection is accepted, left after the last handler, before `state` is saved.
 
