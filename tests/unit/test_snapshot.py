@@ -687,7 +687,7 @@ def tamper(data: dict[str, Any], draw: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_whatever_was_done_to_it_a_hub_takes_all_of_it_or_nothing(data: st.DataObject) -> None:
     async def scenario() -> None:
