@@ -598,6 +598,31 @@ def test_a_reader_that_leaves_while_others_are_served_is_still_sent_what_was_pub
     assert (lobby.pending_readers, lobby.end - lobby.start) == (0, 0)
 
 
+def test_the_listener_of_a_failed_reader_may_publish_and_move_and_close_others(harness: Harness) -> None:
+    lobby = Room("lobby")
+    failing, leaving, closing, staying = clients = [harness.connect() for _ in range(4)]
+    for client in clients:
+        client.session.enter(lobby)
+
+    def fail(*_: Any) -> bool:
+        raise OSError
+
+    def on_close(_: CloseReason) -> None:
+        harness.publish(lobby, text="2")
+        leaving.session.leave(lobby)
+        harness.publish(lobby, text="3")
+        closing.session.close("forced close")
+
+    failing.deliver = failing.end = fail  # type: ignore[assignment, method-assign]
+    failing.session.listener.on_close = on_close  # type: ignore[method-assign]
+    harness.publish(lobby, text="1")
+    harness.loop.turn()
+    harness.publish(lobby, text="4")
+    harness.loop.turn()
+    assert [client.received for client in clients[1:]] == [["1", "2"], ["1", "2", "3"], ["1", "2", "3", "4"]]
+    assert (lobby.pending_readers, lobby.end - lobby.start) == (0, 0)
+
+
 def test_a_reader_that_closes_while_others_are_served_stops_no_tick(harness: Harness) -> None:
     rooms = [Room(str(number)) for number in range(3)]
     clients = [harness.connect() for _ in rooms]

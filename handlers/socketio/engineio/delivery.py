@@ -179,7 +179,9 @@ class Delivery:
 
     def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
         """Deliver new entries to readers with nothing else unread; notify the others."""
-        published, readers, missed = room.offer(), list(room.readers), []
+        published, readers = room.offer(), list(room.readers)
+        missed: list[Reader] = []
+        failed: list[tuple[Reader, Exception]] = []
         for start in range(0, len(readers), BATCH):
             if start and self.loop.time() > until:
                 missed += readers[start:]
@@ -188,11 +190,13 @@ class Delivery:
                 try:
                     if reader in in_several or not reader.deliver_now(room, published):
                         missed.append(reader)
-                except Exception:  # noqa: PERF203 (an error of one reader must not stop the others)
-                    self._end_failed(reader)
+                except Exception as error:  # noqa: PERF203 (an error of one reader must not stop the others)
+                    failed.append((reader, error))
         if missed or room.size > self.max_backlog:
             self._notify(room, len(published.entries), missed)
         room.forget_read()
+        for reader, error in failed:  # last, because its listener may publish, and close or move other readers
+            self._end_failed(reader, error)
 
     def _deliver_direct_first(self, rooms: Sequence[Room], until: float) -> None:
         """Serve rooms with one reader first, because those entries are often answers."""
@@ -213,12 +217,12 @@ class Delivery:
     def _catch_up_one(self, reader: Reader | BacklogTrim) -> None:
         try:
             reader.catch_up()
-        except Exception:
-            self._end_failed(reader)
+        except Exception as error:
+            self._end_failed(reader, error)
 
-    def _end_failed(self, reader: Reader | BacklogTrim) -> None:
+    def _end_failed(self, reader: Reader | BacklogTrim, error: Exception) -> None:
         """Close a reader whose transport has raised; the others go on."""
-        logger.exception("the transport of %r failed", reader)
+        logger.error("the transport of %r failed", reader, exc_info=error)
         if isinstance(reader, Reader):
             attempt(reader.close, "transport error")
 
