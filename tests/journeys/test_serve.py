@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from conftest import ROOT
 from conftest import Server as Process
 from documented import run_page
@@ -33,13 +34,13 @@ from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application, RequestHandler
 
 import handlers.socketio as library
-from handlers.socketio import Hub, SocketIOHandler, event_stream, operations, routes
+from handlers.socketio import Hub, SocketIOHandler, event_stream, operations, routes, start_clock
 from handlers.socketio.operations import admin, serve
 
 PAGE = ROOT / "docs" / "serving.md"
 
 
-def own(directory: Path, code: str, *arguments: str) -> Process:
+def own(directory: Path, code: str, *arguments: str | Path) -> Process:
     """A server whose `main()` is this code."""
     path = directory / "main.py"
     path.write_text(code.replace("tornado_socketio", "handlers.socketio"))
@@ -217,6 +218,82 @@ async def test_cancelling_drains_and_leaves_the_lifespan(capsys: Any) -> None:
 
 
 @JOURNEY
+async def test_a_hub_is_served_again_after_its_end(capsys: Any) -> None:
+    hub = Hub({"/": SocketIOHandler})
+    app = Application([*admin(hub), *routes(hub)])
+    for _ in range(2):
+        async with serving(app, hub, capsys) as clients:
+            await join(await clients.websocket())
+            assert (await clients.request("GET", "/healthz")).json["status"] == "ok"
+
+
+def test_a_hub_that_was_drained_serves_on_the_next_loop() -> None:
+    hub = Hub({"/": SocketIOHandler})
+
+    async def life() -> bool:
+        start_clock(hub)
+        serves = not hub.draining
+        await operations.drain(library.Server(Application(routes(hub))), hub, 0, may_return=False)
+        assert hub.draining
+        return serves
+
+    assert [asyncio.run(life()), asyncio.run(life())] == [True, True]
+
+
+TWO = """
+import asyncio, sys
+from tornado.web import Application
+from tornado_socketio import Hub, SocketIOHandler, routes
+from tornado_socketio.operations import serve
+
+async def one(name):
+    hub = Hub({"/": SocketIOHandler})
+    await serve(Application(routes(hub)), hub, port=0, address="127.0.0.1", certfile=name)
+    print("ended", name, flush=True)
+
+async def main():
+    await asyncio.gather(*map(one, sys.argv[1:]))
+
+asyncio.run(main())
+"""
+
+
+@JOURNEY
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_one_signal_reaches_all_servers_of_a_process(tmp_path: Path, number: signal.Signals) -> None:
+    names = ["first.pem", "second.pem"]
+    for name in names:
+        trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / name)
+    process = own(tmp_path, TWO, *names)
+    await asyncio.to_thread(process.start)
+    running = process._process
+    await process.logged(rf"Listening on port (?!{process.port}\.)")
+    (tmp_path / "first.pem").rename(tmp_path / "second.pem")
+    process.send_signal(signal.SIGHUP)
+    await process.logged("not renewed.*certfile=first.pem")
+    process.send_signal(number)
+    assert await asyncio.to_thread(running.wait, WAIT) == 0
+    await asyncio.to_thread(process.stop)
+    assert sorted(line for line in process.lines if "ended" in line) == [f"ended {name}" for name in names]
+
+
+@JOURNEY
+async def test_nobody_listens_where_the_lifespan_could_not_be_entered() -> None:
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        raise OSError("no database")
+        yield
+
+    hub = Hub({"/": SocketIOHandler})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(OSError, match="no database") as raised:
+        await serve(Application(routes(hub)), hub, port=port, address="127.0.0.1", lifespan=lifespan())
+    assert not await listens(port)
+    assert raised.tb is not None, "as in a main() that keeps the error, the frames of serve are still there"
+
+
+@JOURNEY
 async def test_handlers_and_background_tasks_have_the_settings_before_the_first_request(capsys: Any) -> None:
     hub = Hub({"/": SocketIOHandler})
     async with serving(Application(routes(hub), color="blue"), hub, capsys):
@@ -320,6 +397,13 @@ def test_a_port_that_cannot_be_opened_ends_the_process_with_one_line(tmp_path: P
     said = complaint(own(tmp_path, LONG, json.dumps({"address": "192.0.2.1"})))
     assert said.startswith("main.py: port 0 cannot be opened: ")
     assert said.endswith(": check the address")
+
+
+@JOURNEY
+@pytest.mark.parametrize("address", ["999.1.1.1", "127..0.1", ".", "x" * 64, "http://[::1]", "\0"])
+async def test_an_address_that_cannot_be_opened_ends_the_process_with_one_line(address: str) -> None:
+    with pytest.raises(SystemExit, match=r"^\S+: port 0 cannot be opened: .*: check the address$"):
+        await serve(APP, HUB, port=0, address=address)
 
 
 def complaint(process: Process) -> str:

@@ -600,7 +600,7 @@ def test_a_reader_that_leaves_while_others_are_served_is_still_sent_what_was_pub
 
 def test_the_listener_of_a_failed_reader_may_publish_and_move_and_close_others(harness: Harness) -> None:
     lobby = Room("lobby")
-    failing, leaving, closing, staying = clients = [harness.connect() for _ in range(4)]
+    failing, leaving, closing, _ = clients = [harness.connect() for _ in range(4)]
     for client in clients:
         client.session.enter(lobby)
 

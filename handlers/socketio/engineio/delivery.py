@@ -195,8 +195,8 @@ class Delivery:
         if missed or room.size > self.max_backlog:
             self._notify(room, len(published.entries), missed)
         room.forget_read()
-        for reader, error in failed:  # last, because its listener may publish, and close or move other readers
-            self._end_failed(reader, error)
+        for reader, raised in failed:  # last, because its listener may publish, and close or move other readers
+            self._end_failed(reader, raised)
 
     def _deliver_direct_first(self, rooms: Sequence[Room], until: float) -> None:
         """Serve rooms with one reader first, because those entries are often answers."""

@@ -119,6 +119,7 @@ class Engine:
         """
         if self.loop is not None:
             self._reset()
+            self.draining = False
         self.delivery.start(loop, offset, self.counters)
         self._beaten = loop.time()
 

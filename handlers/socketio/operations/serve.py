@@ -6,7 +6,6 @@ Each step is a public function of `operations` as well, for a `main()` that need
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from os import PathLike
@@ -24,7 +23,7 @@ from .shutdown import shutdown_event
 from .snapshot_file import load_snapshot, save_snapshot
 from .sockets import listening_socket, listening_sockets
 from .systemd import SystemdNotifier
-from .tls import read_certificate, renew_certificate
+from .tls import read_certificate, renew_at_hangup
 
 MAX_BODY_SIZE = 1 << 16
 """Bytes of a request's body, unless the application allows more; POSTs of polling clients have `max_payload`."""
@@ -72,20 +71,31 @@ async def serve(
     tls = read_certificate(*files)
     notifier = SystemdNotifier(lambda: len(hub.sessions))
     stop = shutdown_event()
-    sockets = [listening_socket(each) for each in listening_sockets(port, address or "")]
     # Don't drop a client for unread data before its ping has timed out.
     unread = max(UNREAD_TIMEOUT, hub.ping_interval + hub.ping_timeout)
     server = Server(app, xheaders=trust_proxy, ssl_options=tls, unread=unread, max_body_size=max_body_size)
     if tls:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew_certificate, server, *files)
+        renew_at_hangup(server, *files)
     hub.adopt_settings(app.settings)
-    with _carried_over(hub, snapshot):
+    hub.draining = False  # It may have been served before.
+    with _listening(port, address or "") as sockets, _carried_over(hub, snapshot):
         async with lifespan or nullcontext():
             server.add_sockets(sockets)
             try:
                 await _announce(sockets, notifier, stop)
             finally:
                 await drain_sessions(server, hub, drain, may_return=snapshot is not None)
+
+
+@contextmanager
+def _listening(port: int, address: str) -> Iterator[list[socket]]:
+    """Return listening sockets, and close them in the end; exit on error."""
+    sockets: list[socket] = [listening_socket(each) for each in listening_sockets(port, address)]
+    try:
+        yield sockets
+    finally:
+        for each in sockets:
+            each.close()
 
 
 async def _announce(sockets: Sequence[socket], notifier: SystemdNotifier, stop: asyncio.Event) -> None:

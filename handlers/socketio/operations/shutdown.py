@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Collection
+from weakref import WeakKeyDictionary, WeakSet
 
 from tornado.httpserver import HTTPServer
 
@@ -29,26 +30,33 @@ CANCELLING = 1.0
 
 logger = logging.getLogger(__name__)
 
+_events: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakSet[asyncio.Event]] = WeakKeyDictionary()
+"""The shutdown events of each loop, because a loop has one handler of a signal."""
+
 
 def shutdown_event() -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set.
 
-    A second signal ends the process. Raises RuntimeError in a thread that gets no signals.
+    A signal sets all such events of the loop, and one after that ends the process. Raises RuntimeError in a thread that
+    gets no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("only the main thread gets signals: call asyncio.run(main()) there")
-    shutdown = asyncio.Event()
+    loop, shutdown = asyncio.get_running_loop(), asyncio.Event()
+    events = _events.setdefault(loop, WeakSet())
+    events.add(shutdown)
 
     def on_signal(number: signal.Signals) -> None:
-        if shutdown.is_set():
+        if all(event.is_set() for event in events):
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
             # For process 1, as in a container, the kernel has no default action.
             os._exit(128 + number)
-        shutdown.set()
+        for event in events:
+            event.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, on_signal, number)
     return shutdown
 
 

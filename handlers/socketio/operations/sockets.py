@@ -107,3 +107,5 @@ def bind(port: int, address: str) -> list[socket.socket]:
             errno.EACCES: "is not allowed: choose a port above 1023",
         }.get(error.errno or 0, f"cannot be opened: {error.strerror or error}: check the address")
         exit_with(f"port {port} {reason}")
+    except ValueError as error:  # a name with an empty or too long part, such as 127..0.1
+        exit_with(f"port {port} cannot be opened: {error}: check the address")

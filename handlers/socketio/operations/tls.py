@@ -6,16 +6,25 @@ that fails half way leaves the old certificate in use.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import ssl
 from pathlib import Path
 from typing import NoReturn
+from weakref import WeakKeyDictionary
 
 from tornado.httpserver import HTTPServer
 
 from .errors import exit_with
 
 logger = logging.getLogger(__name__)
+
+
+_renewed: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[HTTPServer, tuple[str, str]]] = (
+    WeakKeyDictionary()
+)
+"""The files of each loop's servers, because a loop has one handler of a signal."""
 
 
 class CertificateError(ValueError):
@@ -48,6 +57,19 @@ def renew_certificate(server: HTTPServer, certfile: str, keyfile: str) -> None:
         logger.error("certificate not renewed, the old one stays in use: %s", error)
     else:
         logger.info("loaded the new certificate from %s", certfile)
+
+
+def renew_at_hangup(server: HTTPServer, certfile: str, keyfile: str) -> None:
+    """Renew the certificates of all such servers at SIGHUP."""
+    loop = asyncio.get_running_loop()
+    servers = _renewed.setdefault(loop, WeakKeyDictionary())
+    servers[server] = (certfile, keyfile)
+
+    def renew_all() -> None:
+        for each, files in list(servers.items()):
+            renew_certificate(each, *files)
+
+    loop.add_signal_handler(signal.SIGHUP, renew_all)
 
 
 def load(certfile: str, keyfile: str) -> ssl.SSLContext:
