@@ -8,12 +8,14 @@ from typing import Any
 
 import msgpack
 import pytest
+from fake_stream import FakeNode, FakeStream, heard, settle
 from hypothesis import given
 from hypothesis import strategies as st
 from test_stream_format import DEEP, EVENTS, JSON, NAMES, NAMESPACES, OBJECTS, VECTORS, broadcast, read, shown
 
 from handlers.socketio.actions import Action, ActionKind
 from handlers.socketio.cluster.classic_format import ClassicMessage, decode_message, encode_message
+from handlers.socketio.cluster.emitted import Emitted
 from handlers.socketio.cluster.errors import MalformedError
 from handlers.socketio.cluster.stream_format import ServerEvent
 from handlers.socketio.message import RESERVED_EVENTS
@@ -229,3 +231,55 @@ def test_the_python_emitters_empty_texts_mean_everyone() -> None:
     expected = broadcast("/", "news", 1)
     uid, content = decode(EVENT_CHANNEL, sent)
     assert (uid, content._replace(packets=())) == ("emitter", expected._replace(packets=()))
+
+
+# -- what a node does with what it hears of emitters
+
+
+def hears(prefix: str = "socket.io") -> tuple[FakeNode, Emitted, list[Any]]:
+    """A node that hears emitters, with ann, and bob in a room."""
+    node = FakeNode(FakeStream())
+    ann, bob = node.client(), node.client()
+    settle(node)
+    list(node.hub.namespaces["/"].clients.values())[1].enter("room1")
+    return node, Emitted(node.cluster, prefix), [ann, bob]
+
+
+def test_emitters_reach_the_clients_that_they_mean() -> None:
+    node, emitted, (ann, bob) = hears()
+    said = [
+        ("socket.io#/#", event("said", "all", uid="emitter")),
+        ("socket.io#/#room1#", event("said", "room", options={"rooms": ["room1"], "flags": {}}, uid="emitter")),
+        ("socket.io#/#", event("said", "except", options={"except": ["room1"]}, uid="emitter")),
+        ("socket.io#/#", event("said", "a server's")),
+        ("socket.io#/elsewhere#", event(packet={"type": 2, "nsp": "/elsewhere", "data": ["said"]}, uid="emitter")),
+        ("socket.io#/#", ["emitter", {"type": 5, "data": ["said", "port"]}, {"rooms": "", "flags": ""}]),
+    ]
+    for channel, value in said:
+        emitted.hear(channel.encode(), msgpack.packb(value))
+        node.loop.turn()
+    assert (heard(ann), heard(bob)) == ([["all"], ["except"], ["port"]], [["all"], ["room"], ["port"]])
+    assert set(node.hub.namespaces) == {"/"}
+    assert not node.cluster.dropped
+    emitted.hear(b"socket.io-request#/#", b'{"type":4,"opts":{"rooms":["room1"],"except":[]},"close":true}')
+    node.loop.turn()
+    assert len(node.hub.namespaces["/"].known) == 1
+    emitted.hear(b"socket.io-request#/#", b'{"uid":"abcdef","type":4,"opts":{"rooms":[],"except":[]},"close":true}')
+    node.loop.turn()
+    assert len(node.hub.namespaces["/"].known) == 1
+
+
+@pytest.mark.parametrize(("channel", "payload"), POISONS.values(), ids=POISONS.keys())
+def test_a_poison_drops_one_message_and_nothing_else(channel: str, payload: Any) -> None:
+    node, emitted, (ann, bob) = hears()
+    raw = payload if isinstance(payload, bytes) else msgpack.packb(payload)
+    emitted.hear(channel.encode(errors="surrogateescape"), raw)
+    emitted.hear(b"socket.io#/#", msgpack.packb(event("said", 1, uid="emitter")))
+    node.loop.turn()
+    assert sum(node.cluster.dropped.values()) == 1
+    assert heard(ann) == heard(bob) == [[1]]
+    assert set(node.hub.namespaces) == {"/"}
+
+
+def test_a_prefix_with_the_signs_of_patterns_is_taken_by_its_letters() -> None:
+    assert hears("a*[b]?\\")[1].patterns == (r"a\*\[b\]\?\\#*", r"a\*\[b\]\?\\-request#*")

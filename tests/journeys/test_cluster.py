@@ -276,6 +276,7 @@ def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
         (["--redis=redis+sentinel://host:x/name"], "write redis+sentinel://"),
         (["--redis=@/no/such/file"], "the file cannot be read"),
         (["--redis=redis://:secret@localhost:port/"], "redis://***@localhost"),
+        (["--redis-emitters"], "--redis-emitters needs --redis=redis://host:6379/0"),
         (["--redis=redis://localhost", "--node=a-b"], "--node must be 1 to 8 letters and digits"),
     ],
 )
@@ -299,6 +300,11 @@ def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Pat
             assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
             assert said in ended.stderr
             assert "wrong@" not in ended.stderr
+        with redis.client(password="secret") as operator:
+            operator.acl_setuser("board", True, passwords=["+p"], keys=["*"], categories=["+@all"], channels=["a*"])
+        ended = run(f"--redis=unix://board:p@{redis.path}", "--redis-prefix=a", "--redis-emitters")
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+        assert "no permissions to" in ended.stderr
         with redis.client(password="secret") as operator:
             operator.set("socket.io", "no stream")
         ended = run(REDIS_URL=f"unix://:secret@{redis.path}")

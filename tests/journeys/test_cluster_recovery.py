@@ -12,6 +12,7 @@ import pytest
 from fake_stream import FakeNode, FakeStream, settle
 from fakes import FakeTransport
 
+from handlers.socketio.cluster.emitted import Emitted
 from handlers.socketio.cluster.sessions import PREFIX
 from handlers.socketio.message import decode_text
 
@@ -99,6 +100,26 @@ async def test_a_client_moves_with_all_it_has_and_missed(killed: bool) -> None:
     settle(one, other)
     assert one.hub.online("/") == other.hub.online("/") == 1
     assert not one.hub.namespaces["/"].known
+
+
+@pytest.mark.gen_test
+async def test_what_an_emitter_said_on_one_node_keeps_nobody_from_another() -> None:
+    one, other = cluster()
+    ann = await Guest().connect(one)
+    settle(one, other)
+    one.hub.of("/").emit("said", 1)
+    settle(one, other)
+    Emitted(one.cluster, "socket.io").hear(
+        b"socket.io#/#", msgpack.packb(["emitter", {"type": 2, "data": ["said", 2]}, {"rooms": []}])
+    )
+    one.loop.turn()
+    assert ann.said() == [1, 2]
+    one.is_connected = False
+    other.hub.of("/").emit("said", 3)
+    settle(other)
+    await ann.connect(other)
+    assert ann.recovered
+    assert ann.said() == [1, 2, 3]
 
 
 @pytest.mark.gen_test

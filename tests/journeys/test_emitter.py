@@ -14,6 +14,7 @@ import msgpack
 import pytest
 from conftest import JS, ROOT, Server
 from redis_server import RedisServer
+from test_classic_format import POISONS, VECTORS
 from test_cluster_mixed import VALUES, Guest
 
 from handlers.socketio.cluster import AsyncEmitter, ClusterError, Emitter
@@ -33,7 +34,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def servers(start: Callable[[Server], Server], redis: RedisServer, node: str) -> dict[str, Server]:
     """Nodes of both kinds with streams, and a classic one."""
     return {
-        "ours": start(Server(sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url)),
+        "ours": start(Server(sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url, "emitters")),
         "theirs": start(Server(node, JS / "cluster.mjs", Path(redis.path))),
         "classic": start(Server(node, JS / "cluster.mjs", Path(redis.path), "classic")),
     }
@@ -100,6 +101,37 @@ async def test_an_async_emitter_does_the_same(
         await ann.until(lambda: not ann.client.connected)
         assert sorted(number for (number,) in ann.said[:20]) == list(range(20))
         assert ann.said[20:] == [["red"]]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_streams_cluster_hears_Nodes_emitter(servers: dict[str, Server], redis: RedisServer, node: str) -> None:
+    async with guests(servers["ours"], servers["ours"]) as (ann, bob):
+        telling = await asyncio.create_subprocess_exec(node, JS / "emitter.mjs", redis.path, ann.id)
+        assert await telling.wait() == 0
+        await bob.until(lambda: ["end"] in bob.said)
+        await ann.until(lambda: not ann.client.connected)
+        values = [[1, "é€😀", {"a": [None, True, 1.5]}], [b"\x01\x02", {"b": b"\x03"}, "1970-01-01T00:00:00.001Z"]]
+        assert ann.said == [*values, ["to one"], ["to red"], ["to both"], ["end"]]
+        assert bob.said == [*values, ["except one"], ["end"]]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_each_node_hears_the_recorded_emitters_and_goes_on_after_poison(
+    servers: dict[str, Server], redis: RedisServer
+) -> None:
+    emitters = [vector for vector in VECTORS if "emitter" in vector["adapter"] and "isconnect" not in vector["js"]]
+    async with guests(servers["ours"]) as (ann,):
+        with redis.client() as operator, Emitter(redis.url, adapter="classic") as emitter:
+            for vector in emitters:
+                for wire in vector["wire"]:
+                    operator.publish(wire["PUBLISH"], bytes.fromhex(wire["hex"]) if "hex" in wire else wire["text"])
+            for channel, payload in POISONS.values():
+                raw = payload if isinstance(payload, bytes) else msgpack.packb(payload)
+                operator.publish(channel.encode(errors="surrogateescape"), raw)
+            emitter.emit("said", "alive")
+            await ann.until(lambda: ann.said)
+            assert ann.said == [["alive"]]
+            assert ann.client.connected
 
 
 def test_what_is_written_is_what_the_format_says(redis: RedisServer) -> None:

@@ -53,7 +53,7 @@ class Joined:
         self._hub = hub
 
     async def __aenter__(self) -> None:
-        self._node = await join_cluster(self._hub, sys.argv[1])
+        self._node = await join_cluster(self._hub, sys.argv[1], emitters="emitters" in sys.argv)
 
     async def __aexit__(self, *_: object) -> None:
         await self._node.leave()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..actions import EMIT, Action, ActionKind, perform
 from ..backplane import Backplane
 from ..engineio.errors import attempt
+from ..engineio.offsets import ALONE
 from ..entering import Joining
 from ..errors import Refused
 from .errors import MalformedError
@@ -357,7 +358,7 @@ class Cluster(Backplane):
         if isinstance(content, ServerEvent):
             self.roster.receive(content, uid)
         elif not content.elsewhere:
-            self._act(content)
+            self.act(content)
         elif uid != self.uid:
             self._move_away(content)
 
@@ -367,14 +368,16 @@ class Cluster(Backplane):
             return
         entry.performed = True
         if not isinstance(entry.content, ServerEvent) and not entry.content.elsewhere:
-            self._act(entry.content)
+            self.hub.delivery.skip_offsets_to(self.place + ALONE)
+            self.act(entry.content)
         self._release(entry.speaker, entry.number)
 
     def _record(self, content: Action | ServerEvent) -> None:
         if isinstance(content, Action) and content.kind is EMIT and not content.volatile:
             self.journal.add(self.place, content)
 
-    def _act(self, action: Action) -> None:
+    def act(self, action: Action) -> None:
+        """Perform an action on this node's clients; log what fails."""
         namespace = self.hub.live(action.namespace)
         if namespace is None:
             return

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from .cluster import Cluster, StreamState, offset_of_id
+from .emitted import Emitted
 from .errors import ClusterError
 from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
@@ -43,11 +44,13 @@ OLDEST = (6, 2)
 class Connection:
     """Reads the stream for a node, and writes what the node sends."""
 
-    def __init__(self, address: RedisAddress, prefix: str, length: int) -> None:
+    def __init__(self, address: RedisAddress, prefix: str, length: int, emitters: bool = False) -> None:
         self.cluster: Cluster
         self._address = address
         self._prefix = prefix
         self._length = length
+        self._emitters = emitters
+        self._emitted: Emitted | None = None
         self._unwritten = asyncio.Event()
         self._asking = asyncio.Lock()
         """One command at a time on the connection for questions."""
@@ -60,6 +63,8 @@ class Connection:
         """Connect a node to Redis."""
         self.cluster = cluster
         cluster.fetch_session = self._fetch_session
+        if self._emitters:
+            self._emitted = Emitted(cluster, self._prefix)
 
     def wake(self) -> None:
         """Let what waits be written in the next turn of the loop."""
@@ -131,6 +136,9 @@ class Connection:
         self._writer = self._client(socket_timeout=TIMEOUT)
         self._asker = self._client(socket_timeout=TIMEOUT)
         self._pubsub = self._client(socket_timeout=TIMEOUT).pubsub()
+        if self._emitted is not None:
+            await self._pubsub.psubscribe(*self._emitted.patterns)
+            await self._pubsub.get_message(timeout=TIMEOUT)  # raises if this user may not
         await self._pubsub.subscribe(self._private_channel, self._beats, self._name_channel)
         first_time = not self.cluster.place
         state = await self._stream_state()
@@ -267,6 +275,8 @@ class Connection:
         async for message in self._pubsub.listen():
             if message["type"] == "message" and message["channel"] == self._beats.encode():
                 self._hear_beat(message["data"])
+            elif message["type"] == "pmessage" and self._emitted is not None:
+                self._emitted.hear(message["channel"], message["data"])
 
     def _hear_beat(self, data: bytes) -> None:
         try:

@@ -34,7 +34,7 @@ class ClusterNode:
 
 
 async def join_cluster(
-    hub: Hub, redis: str, *, node: str = "", prefix: str = "socket.io", length: int = 100_000
+    hub: Hub, redis: str, *, node: str = "", prefix: str = "socket.io", length: int = 100_000, emitters: bool = False
 ) -> ClusterNode:
     """Make a hub a node of the cluster that shares a Redis.
 
@@ -43,13 +43,14 @@ async def join_cluster(
 
     redis: a URL, or `@FILE` that has one. node: a name, with which all session ids begin, for proxies.
     prefix: key of the stream, and beginning of all channels. length: entries that the stream keeps, about.
+    emitters: listen to emitters of the classic adapter, too.
     Raises ClusterError, or MissingPackageError, which say what to do.
     """
     if node and not NAME.fullmatch(node):
         raise ClusterError(f"--node must be 1 to 8 letters and digits, got {node!r:.40}")
     address = read_address(redis)
     msgpack()
-    connection = Connection(address, prefix, length)
+    connection = Connection(address, prefix, length, emitters)
     start_clock(hub)
     cluster = Cluster(hub, node or secrets.token_hex(3), connection.wake)
     connection.serve(cluster)

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from ..engineio.offsets import is_of_stream, read_offset, write_offset
+from ..engineio.offsets import place_in_stream, read_offset, write_offset
 from .binary_values import pack, unpack
 from .errors import MalformedError
 from .stream_format import member, texts
@@ -176,5 +176,4 @@ def since(record: Record, offset: object) -> int | None:
     """
     if offset is None:
         return record.at & ~0xFFFFFFFF or None
-    read = read_offset(offset)
-    return read if read and is_of_stream(read) else None
+    return place_in_stream(read_offset(offset)) or None

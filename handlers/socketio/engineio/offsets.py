@@ -13,6 +13,8 @@ import re
 SEQUENCE = 1 << 32
 """The distance of two offsets with consecutive sequence numbers: a server alone counts these."""
 _MASK = SEQUENCE - 1
+ALONE = 1 << 31
+"""The local number after which a node has published what the stream has later."""
 _TEXT = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,10})(?:-([0-9]{1,10}))?)?")
 
 
@@ -47,6 +49,10 @@ def migrate_offset(number: int) -> int:
     return number << 32
 
 
-def is_of_stream(offset: int) -> bool:
-    """Whether all nodes have the entry of an offset."""
-    return not offset & _MASK
+def place_in_stream(offset: int) -> int:
+    """Return the last entry of the stream up to an offset.
+
+    Return 0 where that entry is not all that this node has published of the stream.
+    """
+    local = offset & _MASK
+    return 0 if local > ALONE else offset - local

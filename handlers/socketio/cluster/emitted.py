@@ -1,0 +1,38 @@
+"""What emitters of the classic adapter publish, performed on this node.
+
+Each node hears it for itself, when it is published: it is in no stream, so it has no place in the common order, and
+what is published while a node is away from Redis does not reach its clients.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..actions import Action
+from .classic_format import EMITTER, decode_message
+from .errors import MalformedError
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+
+class Emitted:
+    """Hears the emitters of a prefix."""
+
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        self._cluster = cluster
+        self._prefix = prefix
+        escaped = re.sub(r"([][*?\\])", r"\\\1", prefix)
+        self.patterns = (f"{escaped}#*", f"{escaped}-request#*")
+        """Patterns of the channels to subscribe to."""
+
+    def hear(self, channel: bytes, payload: bytes) -> None:
+        """Perform a message, if an emitter has sent it."""
+        try:
+            uid, content = decode_message(channel, payload, self._prefix, self._cluster.hub.max_payload)
+        except MalformedError as error:
+            self._cluster.drop(error)
+            return
+        if isinstance(content, Action) and uid in (EMITTER, ""):  # a request of an emitter has no uid
+            self._cluster.act(content)
