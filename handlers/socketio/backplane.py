@@ -6,8 +6,8 @@ log, so that all nodes have one order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .actions import Action, perform
 from .entering import Joining
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from .client import Client
     from .engineio.codec.packet import Packet
     from .namespace import Namespace
+
+
+class Figure(NamedTuple):
+    """One number of `/metrics`."""
+
+    name: str
+    kind: str
+    """`counter` or `gauge`."""
+    help: str
+    value: float
 
 
 class Backplane:
@@ -28,6 +38,10 @@ class Backplane:
     def trouble(self) -> str | None:
         """What is wrong, as a line for `/healthz`; None if nothing is."""
         return None
+
+    def figures(self) -> Iterable[Figure]:
+        """Return what `/metrics` shows of a cluster."""
+        return ()
 
     def send(self, namespace: Namespace, action: Action, speaker: str = "") -> None:
         """Let an action happen, now or when it is its turn.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -315,6 +316,38 @@ def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Pat
         redis.kill()
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_the_rights_of_the_documentation_are_enough(
+    start: Callable[[Server], Server], tmp_path: Path, connect: Connect
+) -> None:
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    (rights,) = re.findall(r"^```\nuser board on >password (.*?)^```", page, re.MULTILINE | re.DOTALL)
+    redis = RedisServer(tmp_path)
+    redis.start()
+    try:
+        with redis.client() as operator:
+            operator.execute_command("ACL", "SETUSER", "board", "on", ">password", *rights.split())
+        url = f"unix://board:password@{redis.path}"
+        board = [sys.executable, "server.py", "--address=127.0.0.1", "--port={port}", "--database=:memory:"]
+        one, other = start(Server(*board, REDIS_URL=url)), start(Server(*board, REDIS_URL=url))
+        ann, bob = await connect(one, other)
+        await ann.post("hello")
+        await bob.until(bob.posts)
+        guest = await Returning().connect(one)
+        await guest.read()
+        await guest.drop()
+        await guest.connect(other)
+        assert guest.recovered
+        await guest.drop()
+        assert (await health(one))[1]["status"] == (await health(other))[1]["status"] == "ok"
+        answer = await AsyncHTTPClient().fetch(f"{one.url}/metrics")
+        assert b"socketio_cluster_nodes 2\n" in answer.body
+        for server in (one, other):
+            await asyncio.to_thread(server.stop)
+    finally:
+        redis.kill()
+
+
 def test_a_name_in_use_is_refused(nodes: list[Server], redis: RedisServer) -> None:
     ended = run(f"--redis={redis.url}", "--node=a")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
@@ -393,9 +426,10 @@ class Returning:
 
     async def drop(self) -> None:
         """Close the connection, and wait until it is closed."""
-        if self._socket is not None:
-            self._socket.close()
-            while await self._socket.read_message() is not None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close()
+            while await socket.read_message() is not None:
                 pass
 
 

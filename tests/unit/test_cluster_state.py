@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from fake_stream import FakeNode, FakeStream, heard, settle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handlers.socketio.cluster.errors import MalformedError
 from handlers.socketio.engineio.offsets import write_offset
 
 
@@ -386,7 +389,7 @@ def beat(nodes: list[FakeNode], seconds: float, subscribers: dict[str, int] | No
             node.loop.now += 0.5
         for node in nodes:
             for other in nodes:
-                other.cluster.roster.hear(node.cluster.uid, node.cluster.name, {})
+                other.cluster.roster.hear(node.cluster.roster.beat().encode())
             node.cluster.roster.check(subscribers or {})
         settle(*nodes)
 
@@ -441,6 +444,26 @@ def test_nobody_is_gone_because_redis_was() -> None:
     one.connect()
     beat(nodes, 3, {other.cluster.uid: 0})
     assert online(*nodes) == [1, 1]
+
+
+def test_a_heartbeat_that_no_node_publishes_is_malformed() -> None:
+    one, _ = cluster()
+    for data in (
+        b"",
+        b"{",
+        b"[]",
+        b"7",
+        b'{"uid":1,"node":"a"}',
+        b'{"uid":"u"}',
+        b'{"uid":"","node":"a"}',
+        b"[" * 9999,
+    ):
+        with pytest.raises(MalformedError):
+            one.cluster.roster.hear(data)
+    for number in range(2000):
+        with suppress(MalformedError):
+            one.cluster.roster.hear(json.dumps({"uid": f"u{number}", "node": "n"}).encode())
+    assert len(one.cluster.roster.presence.nodes) == 1000
 
 
 def test_a_client_on_two_nodes_counts_once() -> None:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actions import EMIT, Action, ActionKind, perform
-from ..backplane import Backplane
+from ..backplane import Backplane, Figure
 from ..engineio.errors import attempt
 from ..engineio.offsets import ALONE
 from ..entering import Joining
@@ -298,10 +298,6 @@ class Cluster(Backplane):
 
     # -- what an operator sees
 
-    def sample(self) -> dict[str, Any]:
-        """Return what other nodes are told of this one with each heartbeat."""
-        return {"clients": len(self.hub.sessions)}
-
     @property
     def trouble(self) -> str | None:
         """What is wrong, as a line for `/healthz`; None if nothing is."""
@@ -312,6 +308,16 @@ class Cluster(Backplane):
         if now - self._gap_at < GAP_SHOWN:
             return f"events of other nodes were lost {now - self._gap_at:.0f} s ago: clients come back as new ones"
         return None
+
+    def figures(self) -> Iterator[Figure]:
+        """Return what `/metrics` shows of the cluster."""
+        yield Figure("nodes", "gauge", "Nodes of the cluster, this one included.", len(self.roster.presence.nodes) + 1)
+        yield Figure("outbox_bytes", "gauge", "Bytes that wait for Redis.", self.outbox.size)
+        yield Figure("entries_read_total", "counter", "Entries read from the stream in Redis.", self.read)
+        yield Figure("entries_written_total", "counter", "Entries written to the stream in Redis.", self.written)
+        yield Figure("gaps_total", "counter", "Times that entries of other nodes were lost.", self.gaps)
+        ignored = "Entries ignored: doubles, malformed ones, and those that the outbox had no room for."
+        yield Figure("entries_dropped_total", "counter", ignored, self.dropped.total())
 
     # -- performing
 

@@ -10,7 +10,6 @@ The package's own retries are off, because an entry whose connection broke may b
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 from .cluster import Cluster, StreamState, offset_of_id
 from .emitted import Emitted
-from .errors import ClusterError
+from .errors import ClusterError, MalformedError
 from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
 from .sessions import PREFIX, Written
@@ -280,21 +279,16 @@ class Connection:
 
     def _hear_beat(self, data: bytes) -> None:
         try:
-            beat = json.loads(data)
-            uid, name, sample = beat["uid"], beat["node"], beat["sample"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            self.cluster.dropped["beat"] += 1
-            return
-        if isinstance(uid, str) and isinstance(name, str) and isinstance(sample, dict) and len(data) < 10_000:
-            self.cluster.roster.hear(uid, name, sample)
+            self.cluster.roster.hear(data)
+        except MalformedError as error:
+            self.cluster.drop(error)
 
     async def _beat(self) -> None:
         cluster = self.cluster
         while True:
-            beat = {"uid": cluster.uid, "node": cluster.name, "sample": cluster.sample()}
             channels = {self._channel(uid): uid for uid in cluster.roster.presence.nodes}
             async with self._asking:
-                await self._asker.publish(self._beats, json.dumps(beat))
+                await self._asker.publish(self._beats, cluster.roster.beat())
                 counted = await self._count(list(channels)) if channels else {}
             cluster.roster.check({channels[channel]: number for channel, number in counted.items()})
             if window := cluster.hub.recovery.window:

@@ -42,8 +42,6 @@ class OtherNode:
         self.heard_at = now
         """Time of its last sign of life, by the loop's clock."""
         self.part: Part = {}
-        self.sample: dict[str, Any] = {}
-        """What it has published of itself with its last heartbeat."""
 
 
 class Presence:

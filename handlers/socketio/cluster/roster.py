@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..engineio.errors import attempt
 from .errors import MalformedError
-from .presence import EVENT, Changes, OtherNode, Presence, read_clients, read_ids
-from .stream_format import ServerEvent
+from .presence import EVENT, Changes, OtherNode, Presence, is_id, read_clients, read_ids
+from .stream_format import ServerEvent, member
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -23,6 +24,8 @@ MISSED = 2
 """How often in a row a node's private channel has to have no subscriber, for the node to count as killed."""
 SETTLING = 3.5
 """Seconds after Redis is back in which no node counts as gone, because all have to connect first."""
+MAX_BEAT = 10_000
+"""Maximum bytes of a heartbeat."""
 MAX_NODES = 1000
 """Maximum number of other nodes."""
 
@@ -78,10 +81,24 @@ class Roster:
 
     # -- other nodes
 
-    def hear(self, uid: str, name: str, sample: dict[str, Any]) -> None:
-        """Handle a heartbeat of a node."""
+    def beat(self) -> str:
+        """Return a heartbeat of this node."""
+        return json.dumps({"uid": self._cluster.uid, "node": self._cluster.name})
+
+    def hear(self, data: bytes) -> None:
+        """Handle a heartbeat of a node.
+
+        Raises MalformedError for what no node publishes.
+        """
+        try:
+            beat = json.loads(data[:MAX_BEAT])
+        except (ValueError, RecursionError) as error:
+            raise MalformedError("beat", str(error)) from None
+        uid, name = member(beat, "uid", str), member(beat, "node", str)
+        if not is_id(uid):
+            raise MalformedError("beat", uid)
         if uid != self._cluster.uid:
-            self._node(uid, name).sample = sample
+            self._node(uid, name)
 
     def check(self, subscribers: Mapping[str, int]) -> None:
         """Say which nodes are gone: ended, killed, or hanging.

@@ -36,7 +36,7 @@ class Family(NamedTuple):
 
 def write_metrics(hub: Hub, lag: LoopLag) -> str:
     """Return all metrics of a server, with their current values."""
-    groups = (_clients(hub), _messages(hub), _handlers(hub), _machine(lag))
+    groups = (_clients(hub), _messages(hub), _handlers(hub), _machine(lag), _cluster(hub))
     return "".join(_write(family) for group in groups for family in group)
 
 
@@ -151,6 +151,11 @@ def _machine(lag: LoopLag) -> Iterator[Family]:
         yield _gauge("process_open_fds", "Open file descriptors of the process.", Sample(descriptors))
     yield _gauge("process_max_fds", "Maximum number of open file descriptors.", Sample(process.max_descriptors()))
     yield _counter("process_cpu_seconds_total", "CPU time that the process used.", Sample(process.cpu_seconds()))
+
+
+def _cluster(hub: Hub) -> Iterator[Family]:
+    for figure in hub.backplane.figures():
+        yield Family(f"socketio_cluster_{figure.name}", figure.kind, figure.help, [Sample(figure.value)])
 
 
 def _gauge(name: str, help_: str, *samples: Sample) -> Family:
