@@ -17,6 +17,8 @@ from conftest import PATIENCE
 from engineio.payload import Payload
 from raw_client import CLOSE, SEPARATOR, Answer, Closed, Line, Server, address
 
+from handlers.socketio.engineio.offsets import read_offset
+
 ENDS = (Closed, EOFError, ConnectionError)
 """What a guest hears of its connection's end."""
 Payload.max_decode_packets = 100_000
@@ -79,7 +81,7 @@ class Guest(ABC):
 
     def hear(self, event: str, *args: Any) -> None:
         """Record an event."""
-        stamp = int(args[1]) if len(args) > 1 else None
+        stamp = read_offset(args[1]) if len(args) > 1 else None
         if event == "news":
             self.heard.append(Heard(args[0]["msg"], args[0]["count"], stamp))
         elif event == "post":

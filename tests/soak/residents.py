@@ -16,6 +16,8 @@ from typing import Any
 from conftest import JS
 from raw_client import Server
 
+from handlers.socketio.engineio.offsets import read_offset
+
 from .guests import (
     ENDS,
     Guest,
@@ -150,4 +152,4 @@ class Script:
 
 
 def _stayer(heard: list[tuple[str, int | None, str]], **rest: Any) -> Stayer:
-    return Stayer(heard=[Heard(said, online, int(stamp)) for said, online, stamp in heard], **rest)
+    return Stayer(heard=[Heard(said, online, read_offset(stamp)) for said, online, stamp in heard], **rest)
