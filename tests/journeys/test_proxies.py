@@ -7,22 +7,18 @@ What a machine decides is replaced (names, ports, certificates, directories); th
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import trustme
-from conftest import PATIENCE, ROOT, Server, board, find_tool
+from conftest import ROOT, Server, board
+from proxies import caddy, certify, nginx, nginx_path, proxy
 from raw_client import (
     JOURNEY,
     UPGRADE,
@@ -37,7 +33,6 @@ from tornado.ioloop import IOLoop
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="`make test` has proxies for Linux only"), JOURNEY]
 
-UPSTREAM = "127.0.0.1:3000"
 FORGED = {
     "X-Forwarded-For": "203.0.113.1",
     "X-Real-Ip": "203.0.113.1",
@@ -55,90 +50,13 @@ class Chain(NamedTuple):
     trust: ssl.SSLContext
 
 
-def nginx(directory: Path, port: int, upstream: int) -> list[str]:
-    """Write the configuration; return the command that starts nginx with it."""
-    redirect = {"    listen 80;\n    listen [::]:80;\n": f"    listen 127.0.0.1:{free_port()};\n"}
-    return start_nginx(directory, port, upstream, "nginx.conf", redirect)
-
-
-def nginx_path(directory: Path, port: int, upstream: int) -> list[str]:
-    """Write the configuration below a path; return the command."""
-    return start_nginx(directory, port, upstream, "nginx-path.conf", {})
-
-
-def start_nginx(directory: Path, port: int, upstream: int, name: str, more: dict[str, str]) -> list[str]:
-    """Write a configuration; return the command."""
-    site = (ROOT / "deploy" / name).read_text()
-    site = re.sub(r"/etc/letsencrypt/live/[^/]+/fullchain.pem", f"{directory}/cert.pem", site)
-    site = re.sub(r"/etc/letsencrypt/live/[^/]+/privkey.pem", f"{directory}/key.pem", site)
-    site = replaced(
-        site,
-        {
-            "    listen 443 ssl;\n    listen [::]:443 ssl;\n": f"    listen 127.0.0.1:{port} ssl;\n",
-            UPSTREAM: f"127.0.0.1:{upstream}",
-            **more,
-        },
-    )
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in kinds)
-    user = "user root;\n" if os.getuid() == 0 else ""
-    (directory / "nginx.conf").write_text(
-        f"{user}daemon off;\npid {directory}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{places}{site}}}\n"
-    )
-    return [find_tool("nginx"), "-p", str(directory), "-e", "stderr", "-c", "nginx.conf"]
-
-
-def caddy(directory: Path, port: int, upstream: int) -> list[str]:
-    """Write the configuration; return the command that starts Caddy with it."""
-    globals_ = f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tstorage file_system {directory}\n}}\n"
-    site = f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls {directory}/cert.pem {directory}/key.pem\n"
-    replacements = {"board.example.org {\n": globals_ + site, UPSTREAM: f"127.0.0.1:{upstream}"}
-    (directory / "Caddyfile").write_text(replaced((ROOT / "deploy" / "Caddyfile").read_text(), replacements))
-    return [find_tool("caddy"), "run", "--config", str(directory / "Caddyfile"), "--adapter", "caddyfile"]
-
-
-def replaced(text: str, replacements: dict[str, str]) -> str:
-    for old, new in replacements.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
-
-
-@contextmanager
-def proxy(command: list[str], directory: Path) -> Iterator[None]:
-    """Run a proxy."""
-    with (directory / "log").open("w") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory)
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            finally:
-                process.kill()
-
-
-async def reachable(port: int) -> None:
-    """Wait until somebody listens on a port."""
-    with socket.socket() as probe:
-        while probe.connect_ex(("127.0.0.1", port)):
-            await asyncio.sleep(0.01)
-
-
 @contextmanager
 def chained(configure: Callable[[Path, int, int], list[str]], directory: Path, *more: str) -> Iterator[Chain]:
     """Run a proxy before the board."""
-    port, authority = free_port(), trustme.CA()
-    leaf, trust = authority.issue_cert("127.0.0.1"), ssl.create_default_context()
-    authority.configure_trust(trust)
-    leaf.cert_chain_pems[0].write_to_path(directory / "cert.pem")
-    leaf.private_key_pem.write_to_path(directory / "key.pem")
-    with running(board("--trust-proxy", *more)) as server, proxy(configure(directory, port, server.port), directory):
-        try:
-            asyncio.run(asyncio.wait_for(reachable(port), PATIENCE))
-        except TimeoutError:
-            pytest.fail((directory / "log").read_text())
+    port, trust = free_port(), certify(directory)
+    with ExitStack() as stack:
+        server = stack.enter_context(running(board("--trust-proxy", *more)))
+        stack.enter_context(proxy(configure(directory, port, server.port), directory, port))
         yield Chain(server, port, trust)
 
 
