@@ -271,7 +271,7 @@ def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     [
         (["--redis=localhost"], "--redis must be redis://"),
         (["--redis=http://localhost"], "--redis must be redis://"),
-        (["--redis=redis://localhost:port"], "Port could not be cast"),
+        (["--redis=redis://localhost:port"], "the port must be a number"),
         (["--redis=redis://localhost/board"], "the path must be the number of a database"),
         (["--redis=unix://"], "write the path of the socket"),
         (["--redis=redis+sentinel://host:x/name"], "write redis+sentinel://"),
@@ -301,6 +301,7 @@ def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Pat
             assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
             assert said in ended.stderr
             assert "wrong@" not in ended.stderr
+        assert "ssl_ca_certs" in run(f"--redis={redis.url}?ssl_ca_certs=x").stderr.splitlines()[-1]
         with redis.client(password="secret") as operator:
             operator.acl_setuser("board", True, passwords=["+p"], keys=["*"], categories=["+@all"], channels=["a*"])
         ended = run(f"--redis=unix://board:p@{redis.path}", "--redis-prefix=a", "--redis-emitters")

@@ -217,7 +217,7 @@ def test_a_mistake_says_what_to_write_and_sends_nothing(
     ("url", "options", "said"),
     [
         ("localhost", {}, "redis must be redis://"),
-        ("redis://:secret@localhost:port", {}, r"redis=redis://\*\*\*@localhost:port: Port could not be cast"),
+        ("redis://:secret@localhost:port", {}, r"redis=redis://\*\*\*@localhost:port: the port must be a number"),
         ("@/no/such/file", {}, "the file cannot be read"),
         ("redis://localhost", {"adapter": "sharded"}, "adapter must be 'streams' or 'classic', got 'sharded'"),
         ("redis://localhost", {"length": 0}, "length must be a whole number greater than 0, got 0"),

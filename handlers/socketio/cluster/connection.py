@@ -77,10 +77,13 @@ class Connection:
         try:
             await self._check()
             await self._open()
+        except (TypeError, ValueError) as error:  # of the package, for values in the URL's query
+            await self._close()
+            raise ClusterError(f"--redis={self._address.shown}: {self._describe(error)}") from None
         except self._errors as error:
             await self._close()
             self._refuse(error)
-            self.cluster.lost(_describe(error))
+            self.cluster.lost(self._describe(error))
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -127,7 +130,7 @@ class Connection:
         for cause in (error, error.__cause__, error.__context__):
             temporary = isinstance(cause, (known.ReadOnlyError, known.OutOfMemoryError))
             if isinstance(cause, (known.AuthenticationError, known.ResponseError)) and not temporary:
-                raise ClusterError(f"--redis={self._address.shown}: {cause}") from None
+                raise ClusterError(f"--redis={self._address.shown}: {self._describe(cause)}") from None
 
     async def _open(self) -> None:
         """Open the connections, and read the stream to its end."""
@@ -197,10 +200,10 @@ class Connection:
                 opened = False
                 await self._work()
             except self._errors as error:
-                self.cluster.lost(_describe(error))
+                self.cluster.lost(self._describe(error))
             except Exception as error:
                 logger.exception("the connection to Redis failed")
-                self.cluster.lost(_describe(error))
+                self.cluster.lost(self._describe(error))
             await self._end_works()
             pause = FIRST_PAUSE if self.cluster.read > read else min(LONGEST_PAUSE, 2 * pause)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
@@ -266,7 +269,7 @@ class Connection:
             async with self._asking:
                 raw: bytes | None = await self._asker.getdel(PREFIX + pid)
         except self._errors as error:
-            logger.warning("a session cannot be read: %s", _describe(error))
+            logger.warning("a session cannot be read: %s", self._describe(error))
             return None
         return raw
 
@@ -329,9 +332,8 @@ class Connection:
     def _channel(self, uid: str) -> str:
         return f"{self._prefix}#/#{uid}#"
 
-
-def _describe(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    def _describe(self, error: BaseException) -> str:
+        return self._address.hide(str(error)) or type(error).__name__
 
 
 def _id_of(offset: int) -> str:

@@ -11,6 +11,9 @@ from .errors import ClusterError
 
 FORMS = "redis://host:6379/0, rediss://…, unix:///path or redis+sentinel://host,host/0/name"
 SENTINEL_PORT = 26379
+_ENCODE = "; in a password, write %2F for /, %3F for ?, %23 for # and %40 for @"
+QUERY = re.compile(r"username=.*|password=.*|db=[0-9]{1,3}|ssl_[a-z_]+=.*", re.DOTALL)
+"""What the query of a URL may set; all else is decided here."""
 
 
 class RedisAddress(NamedTuple):
@@ -27,6 +30,20 @@ class RedisAddress(NamedTuple):
     username: str = ""
     password: str = ""
 
+    def hide(self, text: str) -> str:
+        """Return what Redis or its package says, without the password."""
+        # Redis repeats the arguments of a command that it does not know, such as a renamed AUTH.
+        text = re.sub(r",? with args beginning with.*", "", text, flags=re.DOTALL)
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+        return text
+
+    def _secrets(self) -> set[str]:
+        parts = urlsplit(self.url)
+        queried = [pair.partition("=")[2] for pair in parts.query.split("&") if pair.startswith("password=")]
+        given = [self.password, parts.password or "", *queried]
+        return {form for secret in given for form in (secret, unquote(secret)) if form}
+
 
 def read_address(value: str, option: str = "--redis") -> RedisAddress:
     """Return the address of a URL, or of `@FILE`.
@@ -34,30 +51,44 @@ def read_address(value: str, option: str = "--redis") -> RedisAddress:
     option: what errors call the value. Raises ClusterError, which does not show the password.
     """
     if value.startswith("@"):
-        try:
-            value = Path(value[1:]).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ClusterError(f"{option}={value}: the file cannot be read: {error}") from None
+        value = _read_file(value, option)
     shown = hide_password(value)
     if value.startswith("redis+sentinel:"):
         return _read_sentinels(value, shown, option)
     try:
         parts = urlsplit(value)
         _ = parts.port
-    except ValueError as error:
-        raise ClusterError(f"{option}={shown}: {error}: write {FORMS}") from None
+    except ValueError:
+        # The error would show parts of a password.
+        raise ClusterError(f"{option}={shown}: the port must be a number: write {FORMS}{_ENCODE}") from None
     if parts.scheme not in ("redis", "rediss", "unix") or (parts.scheme != "unix" and not parts.hostname):
         raise ClusterError(f"{option} must be {FORMS}, got {shown}")
     if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,3}", parts.path):
-        raise ClusterError(f"{option}={shown}: the path must be the number of a database, such as /0")
+        raise ClusterError(f"{option}={shown}: the path must be the number of a database, such as /0{_ENCODE}")
     if parts.scheme == "unix" and len(parts.path) < 2:
         raise ClusterError(f"{option}={shown}: write the path of the socket, unix:///run/redis/redis-server.sock")
+    if parts.fragment or not all(QUERY.fullmatch(pair) for pair in parts.query.split("&") if pair):
+        raise ClusterError(f"{option}={shown}: the query may set username, password, db and ssl_… only{_ENCODE}")
     return RedisAddress(value, shown)
 
 
+def _read_file(value: str, option: str) -> str:
+    try:
+        url = Path(value[1:]).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"{option}={value}: the file cannot be read: {error}") from None
+    if len(url.split()) != 1:
+        raise ClusterError(f"{option}={value}: the file must hold one URL: {FORMS}")
+    return url
+
+
 def hide_password(value: str) -> str:
-    """Return a URL with three asterisks for its password."""
-    return re.sub(r"//([^@/]*:)?[^@/:]*@", r"//***@", value)
+    """Return a URL with three asterisks for its password.
+
+    Also of one with a mistake: all up to the last @ may be part of a password.
+    """
+    value = re.sub(r"(password=).*", r"\1***", value, flags=re.DOTALL)
+    return re.sub(r"^([a-z+]*://|).*@", r"\1***@", value, flags=re.DOTALL)
 
 
 def _read_sentinels(value: str, shown: str, option: str) -> RedisAddress:
