@@ -24,14 +24,20 @@ FAST   := tests/unit $(QUICK:%=tests/journeys/test_%.py)
 SLOWER := cluster cluster_recovery disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
           sockets systemd tls upgrade
 
-.PHONY: help run test test-fast coverage check format tools dist soak bench profile install uninstall clean
+# The packages that a node of a cluster needs.
+CLUSTER = $(shell sed -n "s/^\(redis\|msgpack\)\([^ ]*\).*/'\1\2'/p" tests/requirements.txt)
+
+.PHONY: help run run-cluster test test-fast coverage check format tools dist soak bench profile install uninstall clean
 
 help:                      ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | \
-	  while IFS="$$(printf '\t')" read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
+	  while IFS="$$(printf '\t')" read -r name what; do printf 'make %-11s %s\n' "$$name" "$$what"; done
 
 run: $(VENV)/.run          ## serve the board on port 3000
 	$(BIN)/python server.py --port=$(PORT)
+
+run-cluster: $(VENV)/.cluster  ## serve the board by three nodes with a Redis and nginx on this machine, until Ctrl-C
+	@VENV=$(VENV) PORT=$(PORT) deploy/run-cluster
 
 test: check tools          ## install what the tests need, then run all of them
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -104,6 +110,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.cluster: requirements.txt tests/requirements.txt tests/support/install-tools | $(VENV)/bin/python
+	VENV=$(VENV) tests/support/install-tools cluster
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt $(CLUSTER)
 	touch $@
 
 $(VENV)/.test: requirements.txt tests/requirements.txt | $(VENV)/bin/python

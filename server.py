@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,6 @@ from handlers.board.page import HomeHandler
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
 from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
 from handlers.socketio.cluster import ClusterError, MissingPackageError, join_cluster
-from handlers.socketio.cluster.redis_address import hide_password
 from handlers.socketio.operations import StaticHandler, admin, exit_with, log_request, serve
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
         node = await join_cluster(hub, redis, **names, emitters=options.redis_emitters) if redis else None
     except (ClusterError, MissingPackageError) as error:
         exit_with(str(error))
-    if not options.redis.startswith("@") and hide_password(options.redis) != options.redis:
+    if re.match("[^@].*(@|password=)", options.redis):
         logger.warning("--redis: `ps` shows its password to all users of this machine: use --redis=@FILE or REDIS_URL")
     async with history.opened():
         yield
