@@ -11,7 +11,7 @@ prefix  = /usr/local
 unitdir = /etc/systemd/system
 LIB    := $(prefix)/lib/message-board
 NEW    := $(DESTDIR)$(LIB).new
-UNITS  := message-board.service message-board.socket
+UNITS  := message-board.service message-board.socket message-board@.service message-board@.socket
 
 # Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
@@ -74,12 +74,13 @@ soak: $(VENV)/.test tests/js/node_modules/.installed  ## ten minutes of clients 
 bench: $(VENV)/.run        ## the peers side by side; ARGS="--quick" in under a minute
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-install:                   ## the server with a venv of its own, and its units; nothing is started
+install:                   ## the server with a venv of its own, and its units; REDIS=yes for several nodes
 	rm -rf "$(NEW)"
 	install -d "$(NEW)" "$(DESTDIR)$(unitdir)"
 	cp -R server.py handlers static templates LICENSE "$(NEW)"
 	$(PYTHON) -m venv "$(NEW)/venv"
-	grep '^tornado' requirements.txt | "$(NEW)/venv/bin/python" -m pip install -q --disable-pip-version-check -r /dev/stdin
+	grep '^tornado' requirements.txt | "$(NEW)/venv/bin/python" -m pip install -q --disable-pip-version-check \
+	  $(if $(REDIS),$(CLUSTER)) -r /dev/stdin
 	"$(NEW)/venv/bin/python" -m pip uninstall -q -y setuptools pip
 	rm "$(NEW)"/venv/bin/[aA]ctivate*
 	cd "$(NEW)" && venv/bin/python -m compileall -q -f server.py handlers

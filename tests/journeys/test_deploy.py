@@ -5,8 +5,10 @@ It installs into another root.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,10 @@ from raw_client import (
     io_loop,  # noqa: F401 (a fixture)
 )
 from raw_client import Server as Clients
+from redis_server import RedisServer
 from service_helpers import running
 
-UNITS = ("message-board.service", "message-board.socket")
+UNITS = ("message-board.service", "message-board.socket", "message-board@.service", "message-board@.socket")
 LIB = Path("opt/lib/message-board")
 SYSTEMD = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 
@@ -49,10 +52,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @SYSTEMD
-def test_systemd_scores_the_service_as_safe() -> None:
-    judged = run(
-        find_tool("systemd-analyze"), "security", "--offline=yes", "--threshold=3", "deploy/message-board.service"
-    )
+@pytest.mark.parametrize("unit", UNITS[::2])
+def test_systemd_scores_the_service_as_safe(unit: str) -> None:
+    judged = run(find_tool("systemd-analyze"), "security", "--offline=yes", "--threshold=3", f"deploy/{unit}")
     assert judged.returncode == 0, judged.stdout  # an exposure of 0.3 at most, of 10
     assert "Overall exposure level" in judged.stdout
 
@@ -62,18 +64,20 @@ def test_systemd_finds_nothing_wrong_with_the_units(root: Path, tmp_path: Path) 
     for name in UNITS:
         unit = (root / "etc/systemd/system" / name).read_text()
         (tmp_path / name).write_text(unit.replace(f"/{LIB}", f"{root / LIB}"))
-    verified = run(find_tool("systemd-analyze"), "verify", *(tmp_path / name for name in UNITS))
+    named = [tmp_path / name.replace("@", "@2") for name in UNITS]
+    verified = run(find_tool("systemd-analyze"), "verify", *named)
     assert verified.returncode == 0, verified.stdout
     assert "message-board" not in verified.stdout
 
 
-def test_what_is_installed_is_the_server_with_a_venv_and_two_units_that_start_it(root: Path) -> None:
+def test_what_is_installed_is_the_server_with_a_venv_and_units_that_start_it(root: Path) -> None:
     served = {name for name in files(ROOT) if name.split("/")[0] in ("handlers", "static", "templates")}
     expected = {str(LIB / name) for name in {*served, "server.py", "LICENSE", "venv"}}
     assert files(root) == expected | {f"etc/systemd/system/{unit}" for unit in UNITS}
-    service = (root / "etc/systemd/system/message-board.service").read_text()
-    assert f"\nExecStart=/{LIB}/venv/bin/python /{LIB}/server.py " in service
-    assert "/usr/local" not in service
+    for unit in UNITS[::2]:
+        service = (root / "etc/systemd/system" / unit).read_text()
+        assert f"\nExecStart=/{LIB}/venv/bin/python /{LIB}/server.py " in service
+        assert "/usr/local" not in service
 
 
 def test_what_is_installed_may_be_read_by_any_user_and_changed_by_its_owner_alone(root: Path) -> None:
@@ -91,6 +95,30 @@ async def test_what_is_installed_runs_with_Tornado_alone(root: Path) -> None:
     with running(Server(root / LIB / "venv/bin/python", root / LIB / "server.py", "--port={port}")) as server:
         answer = await Clients(server.port).request("GET", "/")
         assert "Message Board" in answer.text
+
+
+def test_what_a_node_of_a_cluster_needs_is_installed_if_asked_for() -> None:
+    for option, expected in (("REDIS=yes", ["msgpack", "redis"]), ("REDIS=", [])):
+        said = run("make", "-n", "install", option).stdout
+        assert re.findall(r"'(\w+)[^']*'", said[: said.index("uninstall")]) == expected
+
+
+@JOURNEY
+async def test_the_template_starts_a_node_of_its_name(tmp_path: Path) -> None:
+    unit = (ROOT / "deploy/message-board@.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+python \S+/server.py (.*) \$OPTIONS$", unit, re.MULTILINE)
+    for specifier, value in {"%i": "2", "%d": tmp_path, "%S/message-board": tmp_path}.items():
+        line = line.replace(specifier, str(value))
+    redis = RedisServer(tmp_path)
+    redis.start()
+    (tmp_path / "redis").write_text(f"{redis.url}\n")
+    with ExitStack() as stack:
+        stack.callback(redis.kill)
+        server = stack.enter_context(running(Server(sys.executable, "server.py", "--port={port}", *line.split())))
+        clients = Clients(server.port)
+        assert str((await clients.websocket()).sid).startswith("2.")
+        await clients.hang_up()
+    assert (tmp_path / "state-2.json").exists()
 
 
 def test_an_installation_that_fails_leaves_the_last_one(root: Path) -> None:

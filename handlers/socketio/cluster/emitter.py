@@ -121,7 +121,7 @@ class EmitterBase:
         return ["XADD", self._prefix, "MAXLEN", "~", self._length, "*", *pairs]
 
     def _failed(self, error: BaseException) -> ClusterError:
-        described = f"redis={self._address.shown}: {str(error) or type(error).__name__}"
+        described = f"redis={self._address.shown}: {self._address.hide(str(error)) or type(error).__name__}"
         if re.search("unauthenticated|uthentication required", described):
             return ClusterError(f"{described}: Redis wants a password: redis://user:password@host, or @FILE")
         if "WRONGTYPE" in described:
@@ -183,7 +183,7 @@ class Emitter(EmitterBase):
         try:
             self._client.execute_command(*command)
         except self._errors as error:
-            raise self._failed(error) from error
+            raise self._failed(error) from None  # it may show the password
 
 
 class AsyncEmitter(EmitterBase):
@@ -229,4 +229,4 @@ class AsyncEmitter(EmitterBase):
         try:
             await self._client.execute_command(*command)
         except self._errors as error:
-            raise self._failed(error) from error
+            raise self._failed(error) from None  # it may show the password
