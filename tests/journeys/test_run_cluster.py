@@ -26,7 +26,7 @@ pytestmark = [
 
 
 def free_ports(number: int) -> int:
-    """Return the first of some ports in a row that nobody listens on."""
+    """Return the first of some free ports in a row."""
     while True:
         first = free_port()
         try:
@@ -39,7 +39,7 @@ def free_ports(number: int) -> int:
 
 
 def run(port: int, folder: Path) -> subprocess.Popen[str]:
-    """Start it as `make` does, in a process group as a terminal gives it."""
+    """Start it as `make` does, in a process group of its own."""
     env = {**os.environ, "PORT": str(port), "VENV": sys.prefix, "TMPDIR": str(folder)}
     return subprocess.Popen(
         [ROOT / "deploy" / "run-cluster"],
