@@ -34,8 +34,8 @@ INTERNAL = {
     "Engine": "adopt_settings beat call_soon_threadsafe counters find forget is_overdue is_routed linger lingering "
     "loop note_refusal now open open_packet path period pong sid_prefix start told",
     "ClusterNode": "cluster",
-    "Hub": "background backplane beat close_idle expect_attachments home is_routed join live namespace path "
-    "presence_grace prune running start",
+    "Hub": "background backplane beat close_idle expect_attachments home is_routed join live namespace "
+    "note_refusal path presence_grace prune running start",
     "Server": "close_all_connections handle_stream reclaim start_request",
     "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",

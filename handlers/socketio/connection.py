@@ -15,7 +15,7 @@ from .engineio.reasons import CloseReason
 from .engineio.session import Session
 from .errors import Refused
 from .inbox import Event
-from .message import ACK, CONNECT, EVENT, Decoder, Kind, Message
+from .message import ACK, CONNECT, EVENT, Decoder, InvalidAuth, Kind, Message
 from .namespace import Namespace, packets
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ class Connection:
 
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
-        message = self._decoder.add(data)
+        try:
+            message = self._decoder.add(data)
+        except InvalidAuth as error:
+            hint = f"a client cannot connect: {error}"
+            self._hub.notices.warn_of_client(InvalidAuth, lambda: hint)
+            raise
         if message is None:
             self._hub.expect_attachments(self.session)
             return

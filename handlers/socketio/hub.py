@@ -18,7 +18,7 @@ from .declarations import check_handlers, name_of, refuse_unknown
 from .engineio.declared import check_flag, check_heartbeat, check_seconds
 from .engineio.delivery import Loop
 from .engineio.engine import Engine
-from .engineio.errors import attempt
+from .engineio.errors import Forbidden, RequestRefused, UnsupportedVersion, attempt
 from .engineio.heartbeat import Deadlines
 from .engineio.reasons import CloseReason
 from .engineio.session import Session
@@ -213,6 +213,12 @@ class Hub(Engine):
             self.notices.warn_of_client(("namespace", name), lambda: f"a client asks for {self._describe_lack(name)}")
             raise Refused(self._describe_lack(name) if self.debug else INVALID_NAMESPACE)
         return namespace
+
+    def note_refusal(self, address: str, refusal: RequestRefused) -> None:
+        """Log and count a refused request; warn of what misfits."""
+        super().note_refusal(address, refusal)
+        if isinstance(refusal, (Forbidden, UnsupportedVersion)):
+            self.notices.warn_of_client(refusal.hint, lambda: f"a client cannot connect: {refusal.hint}")
 
     def prune(self, namespace: Namespace) -> None:
         """Drop an idle namespace, unless it is declared by name."""

@@ -35,6 +35,10 @@ RESERVED_EVENTS = frozenset(
 """Names of events that the protocol reserves."""
 
 
+class InvalidAuth(ProtocolError):
+    """The auth of a CONNECT is no object."""
+
+
 class Kind(IntEnum):
     """Type of a message: the first digit of its text."""
 
@@ -211,7 +215,7 @@ def check(message: Message) -> Message:
     else:
         fits = data is None
     if not fits and kind is CONNECT:
-        raise ProtocolError(f"auth must be an object, as in io({{ auth: {{ token }} }}), got {data!r:.80}")
+        raise InvalidAuth(f"auth must be an object, as in io({{ auth: {{ token }} }}), got {data!r:.80}")
     if not fits:
         raise ProtocolError(f"malformed {message}")
     return message

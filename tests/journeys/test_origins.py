@@ -76,6 +76,8 @@ def test_a_listed_origin_is_compared_with_its_default_port(listed: str) -> None:
 
 def test_an_origin_that_is_none_of_the_web_may_be_listed() -> None:
     assert Origins(["null"]).allows("null", "board.example", "http")
+    assert Origins(["https://a.example/"]).allows("https://a.example/", "board.example", "http")
+    assert not Origins(["https://a.example/"]).allows("https://a.example/page", "board.example", "http")
     assert Origins(["chrome-extension://abc"]).allows("chrome-extension://abc", "board.example", "http")
 
 

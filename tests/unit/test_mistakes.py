@@ -68,7 +68,12 @@ TABLE: list[tuple[str, Mistake, str]] = [
         requested({"Origin": "https://elsewhere.example"}),
         "Forbidden (a page of 'https://elsewhere.example' may not connect to '127.0.0.1:",
     ),
-    ("9 which option", requested({"Origin": "null"}), "add 'null' to the origins of routes(hub, origins=[…]))"),
+    (
+        "9 which option",
+        requested({"Origin": "https://elsewhere.example"}),
+        "add 'https://elsewhere.example' to the origins of routes(hub, origins=[…]))",
+    ),
+    ("9b a page of a file", requested({"Origin": "null"}), "a page without an origin (a file, or a sandboxed iframe)"),
     ("10 a client of Socket.IO 2", requested({}, EIO="3"), "the client speaks EIO=3 (Socket.IO 1 or 2), this server"),
     ("11 a port in use", started(), "is in use: "),
     ("12 a call that nobody awaits", m.forget_an_await, "coroutine 'SocketIOHandler.call' was never awaited"),
@@ -186,6 +191,24 @@ async def test_events_that_no_room_can_keep_are_refused() -> None:
     with pytest.raises(ValueError, match="keep must be 1000000 at most, got 1"):
         hub.of("/").emit("x", keep=10**30)
     assert not hub.namespace("/").rooms
+
+
+@pytest.mark.parametrize(
+    ("mistake", "line"),
+    [
+        (requested({"Origin": "https://elsewhere.example"}), "add 'https://elsewhere.example' to the origins"),
+        (requested({"Origin": "null"}), "serve the page over HTTP"),
+        (requested({}, EIO="3"), "the client speaks EIO=3"),
+        (sent('40"token"'), "auth must be an object"),
+    ],
+)
+async def test_a_client_that_cannot_connect_is_a_warning(
+    mistake: Mistake, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await mistake(Hub({"/": Board}))
+    (said,) = [record for record in caplog.records if record.name.endswith(".notices")]
+    assert (said.levelname, said.getMessage()[:25]) == ("WARNING", "a client cannot connect: ")
+    assert line in said.getMessage()
 
 
 async def test_what_emit_returns_may_be_awaited() -> None:

@@ -43,14 +43,21 @@ class Origins:
         host: the server's, as the client named it. protocol: that of the request, `http` or `https`.
         """
         if origin is not None and not self.allows(origin, host, protocol):
-            page = f"{origin[:80]!r}"
-            raise Forbidden(f"a page of {page} may not connect to {host[:80]!r}: add {page} to {self._option}")
+            raise Forbidden(self._describe(origin[:80], host[:80]))
+
+    def _describe(self, origin: str, host: str) -> str:
+        if origin.lower() == "null":  # HTML standard, "Origin"
+            return (
+                f"a page without an origin (a file, or a sandboxed iframe) may not connect to {host!r}: "
+                "serve the page over HTTP, and allow its frame same-origin"
+            )
+        return f"a page of {origin!r} may not connect to {host!r}: add {origin!r} to {self._option}"
 
     def allows(self, origin: str, host: str, protocol: str) -> bool:
         """Return whether pages of this origin may connect."""
         if self._any:
             return True
-        page = read_origin(origin.lower())
+        page = read_origin(origin.lower().removesuffix("/"))  # some clients that are no browsers write it
         if page is None:
             return origin.lower() in self._allowed
         # An untrusted proxy may have removed TLS: then believe the page's scheme.
