@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from types import FunctionType
 from typing import Any
 
 from .descriptors import Fixed
 from .engineio.declared import check_number
+from .events import mark_of
+from .methods import HOOKS, make_method
+
+logger = logging.getLogger(__name__)
 
 MAX_NAME = 200
 """How many characters the name of a namespace may have; a longer one is refused, and not remembered."""
@@ -27,6 +33,29 @@ ELSEWHERE = {
     "namespace": 'event_stream(hub, namespace="/…")',
 }
 """Where options stand that are looked for in the wrong place, some by their names in python-socketio and Node."""
+
+CONNECTED = "on_connect(self)"
+LEFT = "on_disconnect(self, reason)"
+ADMITTED = "authenticate(self, auth)"
+LIFECYCLE = {
+    "check_origin": 'routes(hub, origins=["https://…"])',
+    "connect": CONNECTED,
+    "initialize": "__init__(self)",
+    "on_auth": ADMITTED,
+    "on_authenticate": ADMITTED,
+    "on_close": LEFT,
+    "on_connected": CONNECTED,
+    "on_connection": CONNECTED,
+    "on_connection_close": LEFT,
+    "on_disconnected": LEFT,
+    "on_disconnection": LEFT,
+    "on_event": "on_any(self, event, *args)",
+    "on_finish": LEFT,
+    "on_open": CONNECTED,
+    "open": CONNECTED,
+    "prepare": ADMITTED,
+}
+"""Methods that other libraries call of themselves, Tornado and sockjs-tornado included, and what is called here."""
 
 
 def refuse_unknown(function: Callable[..., Any], given: Mapping[str, object]) -> None:
@@ -95,6 +124,8 @@ def check_class(handler: Any, base: type) -> None:
         if isinstance(fixed, Fixed) and getattr(handler, name) is not fixed:
             hidden = f"{handler.__name__}.{name} hides the library's ({fixed.__doc__})"
             raise TypeError(f"{hidden}: choose another name, such as my_{name}")
+    for name in dir(base):
+        _check_override(handler, base, name)
     if inspect.iscoroutinefunction(handler.get_current_user):
         described = f"{handler.__name__}.get_current_user is async, and self.current_user cannot wait for it"
         raise TypeError(f"{described}: set self.current_user in authenticate instead")
@@ -105,6 +136,46 @@ def check_class(handler: Any, base: type) -> None:
     if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in names):
         described = f"{handler.__name__}.remembered must be the names of attributes, got {names!r:.80}"
         raise TypeError(f'{described}: write remembered = ("name", "color")')
+
+
+def _check_override(handler: Any, base: type, name: str) -> None:
+    """Raise TypeError for a method or property that hides another kind."""
+    verb, own = inspect.getattr_static(base, name), inspect.getattr_static(handler, name)
+    if own is verb or name.startswith("_") or name in HOOKS:
+        return
+    if isinstance(verb, FunctionType):
+        fits = _may_replace(handler, name, own, make_method(base, name, verb, "").min_args)
+    else:
+        fits = not isinstance(verb, property) or verb.fset is not None or inspect.isdatadescriptor(own)
+    if not fits:
+        hint = f"; when a client leaves, {LEFT} is called" if name == "disconnect" else ""
+        described = str(verb.__doc__).partition(".")[0]
+        hidden = f"{handler.__name__}.{name} hides the library's ({described}), which is used otherwise"
+        raise TypeError(f"{hidden}: choose another name, such as my_{name}{hint}")
+
+
+def _may_replace(handler: type, name: str, own: object, number: int) -> bool:
+    """Return whether a method can be called with so many arguments."""
+    try:
+        method = make_method(handler, name, own, "")
+    except TypeError:
+        return False
+    return mark_of(own) is None and method.min_args <= number <= method.max_args
+
+
+def warn_of_lifecycle(handler: type, base: type) -> None:
+    """Warn of methods that other libraries call, and this one does not."""
+    for name, instead in LIFECYCLE.items():
+        raw = inspect.getattr_static(handler, name, None)
+        is_told = any(issubclass(each, base) and getattr(each, name, None) for each in handler.__bases__)
+        if is_told or not callable(getattr(handler, name, None)) or mark_of(raw) is not None:
+            continue
+        method, event = f"{handler.__name__}.{name}", name.removeprefix("on_")
+        if event == name:
+            logger.warning("the library never calls %s: write %s, or rename a helper of your own", method, instead)
+        else:
+            described = "only clients that send %r call %s: write %s, or @event(%r)"
+            logger.warning(described, event, method, instead, event)
 
 
 def _check_init(handler: Any) -> None:

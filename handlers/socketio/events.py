@@ -216,7 +216,7 @@ def _event_name(handler: type, attribute: str) -> str | None:
     if not _is_callable(raw):
         return None
     for base in handler.__mro__:
-        mark = _mark_of(vars(base).get(attribute))
+        mark = mark_of(vars(base).get(attribute))
         if mark is not None:
             return mark
     return attribute.removeprefix("on_") if attribute.startswith("on_") and attribute not in HOOKS else None
@@ -227,7 +227,8 @@ def _is_callable(raw: object) -> bool:
     return callable(raw) or hasattr(type(raw), "__get__")
 
 
-def _mark_of(raw: object) -> str | None:
+def mark_of(raw: object) -> str | None:
+    """Return the event that an attribute is marked for; None without mark."""
     inner = getattr(raw, "__func__", None) or getattr(raw, "func", None) if isinstance(raw, _BOUND_KINDS) else None
     for marked in (raw, inner):
         mark = inspect.getattr_static(marked, _MARK, None)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from .audience import DONE, Audience, Done
 from .client import UNKNOWN, Client
-from .declarations import check_class
+from .declarations import check_class, warn_of_lifecycle
 from .descriptors import Fixed, Shown
 from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
@@ -53,6 +53,7 @@ class SocketIOHandler(Identity):
         super().__init_subclass__(**kwargs)
         check_class(cls, SocketIOHandler)
         EventTable(cls)
+        warn_of_lifecycle(cls, SocketIOHandler)
 
     # The name is mangled, so that no attribute of an author's is the same.
     __client: Client

@@ -13,6 +13,7 @@ import pytest
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import Engine, Hub, Origins, Server, SocketIOHandler, event, event_stream, routes
+from handlers.socketio.declarations import warn_of_lifecycle
 
 BAD: Any = None
 
@@ -40,6 +41,11 @@ def route(**options: Any) -> Callable[[], Any]:
 
 def stream(*args: Any, **options: Any) -> Callable[[], Any]:
     return lambda: event_stream(Hub({"/": Board}), *args, **options)
+
+
+def mixed(**members: Any) -> Callable[[], type]:
+    """Return what declares a class with a mixin."""
+    return lambda: type("Mixed", (type("Mixin", (), members), SocketIOHandler), {})
 
 
 async def late(self: Any) -> None: ...
@@ -84,6 +90,19 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (declare("H", authenticate=lambda self: None), "write `def authenticate(self, auth)`"),
     (declare("H", before_event=lambda self, event: None), "write `def before_event(self, event, args)`"),
     (declare("H", max_rooms="many"), "H.max_rooms must be a whole number of rooms, 0 or more, got 'many'"),
+    # the library's own methods
+    (declare("H", disconnect=lambda self, sid: None), "H.disconnect hides the library's (Disconnect this client"),
+    (declare("H", disconnect=lambda self, sid: None), "such as my_disconnect; when a client leaves, on_disconnect"),
+    (declare("H", emit=lambda self: None), "H.emit hides the library's (Send this client an event)"),
+    (declare("H", leave=lambda self: None), "such as my_leave"),
+    (declare("H", spawn=lambda self, x, y: None), "such as my_spawn"),
+    (declare("H", to=None), "H.to hides the library's"),
+    (declare("H", call=property(lambda self: None)), "H.call hides the library's"),
+    (declare("H", others=[]), "H.others hides the library's (Everyone but this client)"),
+    (declare("H", volatile=lambda self: None), "H.volatile hides the library's"),
+    (declare("H", enter=event("enter")(lambda self, room: None)), "H.enter hides the library's"),
+    (declare("Heir", declare("Base")(), broadcast=lambda self: None), "Heir.broadcast hides the library's"),
+    (mixed(get_cookie=lambda self: None), "Mixed.get_cookie hides the library's"),
     # @event
     (lambda: event(lambda self: None), 'write @event("…")'),  # type: ignore[arg-type]
     (two_marks, "both answer 'hello': keep one of them"),
@@ -224,3 +243,75 @@ def test_what_is_declared_well_is_accepted() -> None:
     pages += rules
     Application([*pages, *rules, *event_stream(hub)])
     Application(rules)  # type: ignore[arg-type]
+
+
+LIFECYCLE: list[tuple[Callable[[], type], str]] = [
+    (declare("H", open=lambda self: None), "the library never calls H.open: write on_connect(self)"),
+    (declare("H", prepare=lambda self: None), "the library never calls H.prepare: write authenticate(self, auth)"),
+    (declare("H", initialize=lambda self, db: None), "the library never calls H.initialize: write __init__(self)"),
+    (declare("H", connect=late), "the library never calls H.connect: write on_connect(self)"),
+    (
+        declare("H", check_origin=lambda self, origin: True),
+        "the library never calls H.check_origin: write routes(hub, or",
+    ),
+    (
+        declare("H", on_close=lambda self: None),
+        "only clients that send 'close' call H.on_close: write on_disconnect(self, reason), or @event('close')",
+    ),
+    (declare("H", on_open=late), "only clients that send 'open' call H.on_open: write on_connect(self)"),
+    (declare("H", on_disconnected=late), "call H.on_disconnected: write "),
+    (
+        declare("H", on_authenticate=lambda self, auth: True),
+        "(self, auth), or @event('authenticate')",
+    ),
+    (declare("H", on_close=staticmethod(lambda: None)), "call H.on_close: write "),
+    (mixed(on_finish=lambda self: None), "only clients that send 'finish' call Mixed.on_finish"),
+]
+
+
+@pytest.mark.parametrize(("declares", "line"), LIFECYCLE, ids=[row[1][:30] for row in LIFECYCLE])
+def test_a_hook_of_another_library_is_told_once(
+    declares: Callable[[], type], line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    heir = type("Heir", (declares(),), {})
+    Hub({"/": heir})
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert line in record.getMessage()
+
+
+class Own(SocketIOHandler):
+    """Means what it says."""
+
+    connect = None
+    open: bool = False
+
+    @event("close")
+    def on_close(self) -> None: ...
+
+    @event("prepared")
+    def prepare(self) -> None: ...
+
+    def on_message(self, text: str) -> None: ...
+
+    def emit(self, event: str, *args: Any, **options: Any) -> Any:
+        return super().emit(event, *args, **options)
+
+    def enter(self, room: str = "lobby", *more: Any) -> Any:
+        return super().enter(room)
+
+    @property
+    def others(self) -> Any:
+        return super().others.to("lobby")
+
+    @property
+    def current_user(self) -> Any:
+        return "me"
+
+    def get_current_user(self) -> Any: ...
+
+
+def test_what_an_author_means_is_told_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    Hub({"/": type("Heir", (Own,), {})})
+    warn_of_lifecycle(Own, SocketIOHandler)
+    assert not caplog.records
