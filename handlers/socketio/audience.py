@@ -7,7 +7,7 @@ entry, encoded once, is added to the own room of each client in the audience.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -161,16 +161,19 @@ class Audience(Generic[H]):
     @property
     def clients(self) -> list[H]:
         """The handlers of clients that are online, or in their grace time."""
+        self._namespace.hub.home.check()
         return [client.handler for client in self._online()]
 
     def get(self, id_: str) -> H | None:
         """Return the handler of an online client by id, else None."""
+        self._namespace.hub.home.check()
         client = self._namespace.clients.get(id_)
         return client.handler if client is not None and client in self._online() else None
 
     @property
     def rooms(self) -> frozenset[str]:
         """Names of the rooms of the namespace."""
+        self._namespace.hub.home.check()
         return frozenset(self._namespace.rooms)
 
     def enter(self, room: str, *more: NoReturn) -> None:
@@ -219,10 +222,15 @@ class Audience(Generic[H]):
 class ThreadsafeAudience(Audience[H]):
     """An audience for other threads: it acts on the server's thread, soon.
 
-    Errors of encoding are raised at once. `call`, `clients` and `rooms` are for the server's thread only.
+    Errors of encoding are raised at once. `call`, `clients`, `get` and `rooms` raise RuntimeError in other threads.
     """
 
     __slots__ = ()
+
+    def call(self, event: str, *args: Any, timeout: float = 20) -> Coroutine[Any, Any, Acks]:
+        """Raise RuntimeError at once in a thread that would not run it."""
+        self._namespace.hub.home.check()
+        return super().call(event, *args, timeout=timeout)
 
     def _send(self, action: Action) -> None:
         self._namespace.hub.call_soon_threadsafe(partial(self._send_now, action))

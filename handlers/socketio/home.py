@@ -40,7 +40,8 @@ class Home:
             where = "on another event loop" if same_thread else f"in another thread than {current_thread().name}"
             raise RuntimeError(
                 f"the hub runs {where}: write hub.threadsafe.of(…).emit(…), .enter, .leave or .disconnect, "
-                "which may be called from anywhere"
+                "which may be called from anywhere; an answer is that of "
+                "asyncio.run_coroutine_threadsafe(…, loop).result(), whose coroutine may use all of the hub"
             )
 
 

@@ -6,6 +6,8 @@ of what goes wrong where something is declared is in test_declarations.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import mistakes as m
@@ -168,6 +170,33 @@ async def test_a_mistake_is_not_silent(mistake: Mistake, line: str, caplog: pyte
     except Exception as error:
         said = f"{error}\n"
     assert line in said + caplog.text
+
+
+THREADED: dict[str, Callable[[Any], object]] = {
+    "clients": lambda everyone: everyone.clients,
+    "get": lambda everyone: everyone.get("x"),
+    "rooms": lambda everyone: everyone.rooms,
+    "call": lambda everyone: asyncio.run(everyone.call("x")),
+}
+
+
+@pytest.mark.parametrize("use", THREADED)
+@pytest.mark.parametrize("threadsafe", [False, True])
+async def test_what_another_thread_cannot_have_is_an_error(use: str, threadsafe: bool) -> None:
+    hub = Hub({"/": Board})
+    await connect(hub)
+    everyone = (hub.threadsafe if threadsafe else hub).of("/")
+    with pytest.raises(RuntimeError, match=r"an answer is that of asyncio.run_coroutine_threadsafe\(.*, loop\).result"):
+        await asyncio.to_thread(THREADED[use], everyone)
+
+
+async def test_a_call_that_no_loop_would_run_is_an_error_at_once() -> None:
+    hub = Hub({"/": Board})
+    await connect(hub)
+    everyone = hub.threadsafe.of("/")
+    with pytest.raises(RuntimeError, match="an answer is that of"):
+        await asyncio.to_thread(everyone.call, "x")
+    assert (await everyone.call("x", timeout=0)).missing == [each.id for each in everyone.clients]
 
 
 @pytest.mark.parametrize("keep", BAD_KEEPS, ids=repr)
