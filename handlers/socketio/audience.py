@@ -14,7 +14,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from .actions import EMIT, Action, ActionKind, perform
 from .client import Client
 from .engineio.declared import check_number
-from .hints import check_room, check_timeout, refuse_keywords
+from .hints import add_foreign, check_room, check_timeout, refuse_keywords
 from .namespace import Namespace, event_message, packets
 
 A = TypeVar("A", bound="Audience[Any]")
@@ -27,7 +27,7 @@ MAX_KEEP = 1_000_000
 
 
 class Done:
-    """Result of `emit`: may be awaited, as in python-socketio."""
+    """Result of `emit`, `enter`, …: may be awaited, as in python-socketio."""
 
     __slots__ = ()
 
@@ -62,6 +62,10 @@ class Audience(Generic[H]):
         self._excepted: tuple[str, ...] = ()
         self._volatile = False
         self._local = False
+
+    def __bool__(self) -> bool:
+        """Return True: an audience of nobody is one, too; see `clients`."""
+        return True
 
     # -- narrowing
 
@@ -176,24 +180,27 @@ class Audience(Generic[H]):
         self._namespace.hub.home.check()
         return frozenset(self._namespace.rooms)
 
-    def enter(self, room: str, *more: NoReturn) -> None:
+    def enter(self, room: str, *more: NoReturn) -> Done:
         """Add all clients to a room.
 
         Raises Refused for a client in too many rooms, after all others were added; in a cluster that is logged.
         """
         self._send(self._action(ActionKind.ENTER)._replace(names=(check_room(room, more),)))
+        return DONE
 
-    def leave(self, room: str, *more: NoReturn) -> None:
+    def leave(self, room: str, *more: NoReturn) -> Done:
         """Remove all clients from a room."""
         self._send(self._action(ActionKind.LEAVE)._replace(names=(check_room(room, more),)))
+        return DONE
 
-    def disconnect(self, close: bool = False) -> None:
+    def disconnect(self, close: bool = False) -> Done:
         """Disconnect all clients from the namespace.
 
         close: close their connections, with all namespaces. Clients that are away are included. None of them can
         recover its session.
         """
         self._send(self._action(ActionKind.DISCONNECT)._replace(close=bool(close)))
+        return DONE
 
     def _action(self, kind: ActionKind) -> Action:
         return Action(kind, self._namespace.name, self._rooms or (), self._excepted)
@@ -248,3 +255,7 @@ class ThreadsafeHub:
     def of(self, namespace: str) -> ThreadsafeAudience[Any]:
         """Everyone in a namespace. Raises KeyError for one not declared."""
         return ThreadsafeAudience(self._find(namespace))
+
+
+add_foreign(Audience)
+add_foreign(ThreadsafeHub)

@@ -27,7 +27,7 @@ from .descriptors import Fixed, Shown
 from .engineio.handshake import Handshake
 from .errors import CallTimeout, Disconnected
 from .events import EventTable, default_hook
-from .hints import FOREIGN, add_foreign, check_room, check_timeout, note_absence, refuse_keywords
+from .hints import add_foreign, add_foreign_calls, check_room, check_timeout, note_absence, refuse_keywords
 from .identity import Identity
 from .namespace import event_message
 
@@ -205,7 +205,7 @@ class SocketIOHandler(Identity):
 
     # -- rooms
 
-    def enter(self, room: str, *more: NoReturn) -> None:
+    def enter(self, room: str, *more: NoReturn) -> Done:
         """Add this client to a room.
 
         Raises Refused beyond `max_rooms`, or for a name longer than `max_name`.
@@ -214,20 +214,23 @@ class SocketIOHandler(Identity):
         if client.left:
             note_absence(client.namespace.hub.notices, type(self), f"enter({room!r:.80}) for", "does nothing")
         client.enter(check_room(room, more))
+        return DONE
 
-    def leave(self, room: str, *more: NoReturn) -> None:
+    def leave(self, room: str, *more: NoReturn) -> Done:
         """Remove this client from a room.
 
         Events that were sent to the room before still reach it.
         """
         self.__here.leave(check_room(room, more))
+        return DONE
 
-    def disconnect(self, close: bool = False) -> None:
+    def disconnect(self, close: bool = False) -> Done:
         """Disconnect this client from the namespace; close: from all, with its connection.
 
         It cannot come back by recovery, only as a newcomer whom `authenticate` admits.
         """
         self.__here.send_away(close)
+        return DONE
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine in the background, at most until the client leaves.
@@ -321,4 +324,6 @@ class SocketIOHandler(Identity):
         return Audience(client.namespace, client.id)
 
 
-add_foreign(SocketIOHandler, FOREIGN)
+add_foreign(SocketIOHandler)
+add_foreign(Handshake)
+add_foreign_calls(SocketIOHandler.broadcast)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from .engineio.declared import MILLISECONDS, check_seconds
@@ -31,8 +32,15 @@ EMITTER_KEYWORDS = {
 """The same for an emitter outside of the cluster."""
 
 COOKIE = "set cookies in a RequestHandler, since a socket sends no headers"
+HEADERS = "headers of a RequestHandler, since a socket sends none"
 SESSION = "attributes of self, self.name = …"
-FOREIGN = {
+DATA = "arguments of the method, which are the event's data"
+PAGE = "self.emit(event, …), and let the page do it"
+GUARD = "return self.current_user is not None in authenticate, instead of @authenticated; it is a GET always"
+ONE = 'hub.of("/").get(id)'
+QUERY = "self.get_query_argument(name), or self.request.query_arguments"
+BODY = "arguments of events: the request that connects has no body"
+OF_HANDLER = {
     "application": "self.settings, which are the application's",
     "clear_cookie": COOKIE,
     "clients": "self.to(room).clients, or self.others.clients",
@@ -42,38 +50,52 @@ FOREIGN = {
     "emit_with_ack": "await self.call(event, …)",
     "enter_room": "self.enter(room)",
     "environ": "self.request, with .headers and .remote_ip",
+    "finish": "return …, which acknowledges the event",
+    "get_body_argument": DATA,
+    "get_body_arguments": DATA,
     "get_environ": "self.request, with .headers and .remote_ip",
     "get_session": SESSION,
     "handshake": "self.request, and self.auth",
+    "hub": 'Application(…, hub=hub), and self.settings["hub"]',
+    "in_": "self.to(room)",
     "join": "self.enter(room)",
     "join_room": "self.enter(room)",
     "leave_room": "self.leave(room)",
     "on": "a method on_<event>, or @event(name) on a method",
+    "redirect": PAGE,
+    "render": PAGE,
+    "render_string": PAGE,
+    "reverse_url": "the address itself, or one of self.settings",
     "save_session": SESSION,
     "send": 'self.emit("message", …)',
     "session": SESSION,
     "set_cookie": COOKIE,
+    "set_header": HEADERS,
     "set_signed_cookie": COOKIE,
+    "set_status": "raise Refused(message), or return …",
     "sid": "self.id",
     "sleep": "await asyncio.sleep(seconds)",
     "start_background_task": "self.spawn(coroutine)",
     "timeout": "await self.call(event, …, timeout=seconds)",
+    "write": "self.emit(event, …)",
     "write_message": "self.emit(event, …)",
 }
-"""Names that other libraries have for a client, Tornado's own included, and what is written instead."""
-
-ONE = 'hub.of("/").get(id)'
-FOREIGN_TO_HUB = {
+OF_HUB = {
     "attach": "*routes(hub) in the list of an Application",
+    "broadcast": 'hub.of("/").emit(event, …)',
     "call": f"await {ONE}.call(event, …)",
+    "clients": 'hub.of("/").clients',
     "close_room": 'hub.of("/").to(room).leave(room)',
     "disconnect": 'hub.of("/").to(id).disconnect()',
     "emit": 'hub.of("/").emit(event, …)',
+    "enter": 'hub.of("/").to(id).enter(room)',
     "enter_room": 'hub.of("/").to(id).enter(room)',
     "event": "a method on_<event> of the handler class",
     "fetch_sockets": 'hub.of("/").clients',
     "get_environ": f"{ONE}.request",
     "get_session": f"attributes of {ONE}",
+    "in_": 'hub.of("/").to(room)',
+    "leave": 'hub.of("/").to(id).leave(room)',
     "leave_room": 'hub.of("/").to(id).leave(room)',
     "listen": "await serve(application, hub, port=…)",
     "manager": 'hub.of("/").to(room).clients',
@@ -84,11 +106,72 @@ FOREIGN_TO_HUB = {
     "send": 'hub.of("/").emit("message", …)',
     "session": f"attributes of {ONE}",
     "sleep": "await asyncio.sleep(seconds)",
+    "sockets": 'hub.of("/").clients',
     "start_background_task": "hub.spawn(coroutine)",
     "to": 'hub.of("/").to(room)',
     "use": "authenticate of the handler class",
 }
-"""Names that other libraries have for a server, and what is written instead."""
+_ACTS = (
+    "broadcast",
+    "close_room",
+    "disconnect",
+    "emit",
+    "enter",
+    "enter_room",
+    "in_",
+    "leave",
+    "leave_room",
+    "send",
+    "to",
+)
+FOREIGN = {
+    "SocketIOHandler": OF_HANDLER,
+    "Hub": OF_HUB,
+    "ThreadsafeHub": {name: OF_HUB[name].replace("hub.of", "hub.threadsafe.of") for name in _ACTS},
+    "Audience": {
+        "__call__": "….emit(event, …), without parentheses before",
+        "__contains__": "….get(id), which is None if it is not there",
+        "__len__": "len(….clients)",
+        "broadcast": "….emit(event, …)",
+        "close": "….disconnect(close=True)",
+        "disconnect_sockets": "….disconnect(close=True)",
+        "emit_with_ack": "await ….call(event, …)",
+        "enter_room": "….enter(room)",
+        "fetch_sockets": "….clients",
+        "in_": "….to(room)",
+        "join": "….enter(room)",
+        "leave_room": "….leave(room)",
+        "of": "hub.of(namespace)",
+        "send": '….emit("message", …)',
+        "sockets": "….clients",
+        "sockets_join": "….enter(room)",
+        "sockets_leave": "….leave(room)",
+        "timeout": "await ….call(event, …, timeout=seconds)",
+    },
+    "Handshake": {
+        "address": "self.request.remote_ip",
+        "args": QUERY,
+        "arguments": QUERY,
+        "auth": "self.auth",
+        "body": BODY,
+        "body_arguments": BODY,
+        "environ": "self.request.headers",
+        "files": BODY,
+        "full_url": "self.request.protocol, .host and .path",
+        "get": "self.request.headers.get(name)",
+        "host_name": "self.request.host",
+        "method": GUARD,
+        "sid": "self.id",
+        "uri": "self.request.path, and .query_arguments",
+        "url": "self.request.path, and .query_arguments",
+        "__getitem__": "self.request.headers[name]",
+    },
+    "broadcast": {
+        "emit": "self.others.emit(event, …), or self.broadcast(event, …) for all",
+        "to": "self.others.to(room).emit(event, …)",
+    },
+}
+"""By class or method: names that other libraries have, Tornado included, and what is written instead."""
 
 
 class Foreign:
@@ -106,10 +189,20 @@ class Foreign:
         raise AttributeError(described, name=self._name, obj=instance)
 
 
-def add_foreign(owner: type, names: Mapping[str, str]) -> None:
+def add_foreign(owner: type) -> None:
     """Add names of other libraries to a class, unknown to mypy."""
-    for name, instead in names.items():
+    for name, instead in FOREIGN[owner.__name__].items():
         setattr(owner, name, Foreign(name, instead))
+
+
+def add_foreign_calls(method: Callable[..., object]) -> None:
+    """Add what other libraries call of a method, `broadcast.to(room)`."""
+    for name, instead in FOREIGN[method.__name__].items():
+        setattr(method, name, partial(_refuse_call, f"{method.__name__} is a method without .{name}: write {instead}"))
+
+
+def _refuse_call(described: str, *_: object, **__: object) -> NoReturn:
+    raise AttributeError(described)
 
 
 def refuse_keywords(function: str, given: Mapping[str, object], known: Mapping[str, str] = KEYWORDS) -> NoReturn:
@@ -126,7 +219,7 @@ def check_room(room: str, more: Sequence[object] = ()) -> str:
     if isinstance(room, str):
         return room
     if isinstance(room, (list, tuple, set, frozenset)):
-        raise TypeError(f"the name of a room is a text, got {room!r:.80}: write to(*rooms), or enter each of them")
+        raise TypeError(f"the name of a room is a text, got {room!r:.80}: write *rooms, or enter each of them")
     described = f"the name of a room is a text, got {room!r:.80}"
     raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
 

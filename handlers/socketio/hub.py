@@ -26,7 +26,7 @@ from .errors import Refused
 from .events import EventTable
 from .failures import Failures
 from .handler import SocketIOHandler
-from .hints import FOREIGN_TO_HUB, add_foreign
+from .hints import add_foreign
 from .home import Home
 from .json_codec import Default, check_default
 from .namespace import Namespace
@@ -311,4 +311,4 @@ class Hub(Engine):
         return None
 
 
-add_foreign(Hub, FOREIGN_TO_HUB)
+add_foreign(Hub)

@@ -17,6 +17,8 @@ HOOKS = {
     "on_disconnect": ("reason",),
 }
 """Methods that the server calls of itself, and what it calls them with; `on_any` gets the event's arguments too."""
+ACKS = ("ack", "acknowledge", "callback", "cb", "done", "fn", "reply", "respond")
+"""What Node's handlers call their last argument, a function that acknowledges."""
 _NO_METHODS = (property, cached_property, type)
 
 
@@ -45,7 +47,10 @@ class EventMethod(NamedTuple):
 
     def describe_misfit(self, event: str, number: int) -> str:
         """Return a hint for the author about a wrong number of arguments."""
-        return f"{self.name} takes {self.arity}, {number} came with {event!r:.80}"
+        last = _list_parameters(self.function)[-1:]
+        wants_ack = number < self.min_args and last and last[0] in ACKS
+        hint = f": remove `{last[0]}`, what the method returns acknowledges the event" if wants_ack else ""
+        return f"{self.name} takes {self.arity}, {number} came with {event!r:.80}{hint}"
 
     @property
     def arity(self) -> str:
@@ -120,6 +125,12 @@ def _count_arguments(function: Any, name: str, *, bound: bool) -> tuple[int, flo
         positional = positional[1:]
     min_args = sum(p.default is p.empty for p in positional)
     return min_args, float("inf") if starred else len(positional)
+
+
+def _list_parameters(function: Any) -> list[str]:
+    """Return the names of a function's parameters; none without signature."""
+    signature = _own_signature(function)
+    return [] if signature is None else list(signature.parameters)
 
 
 def _own_signature(function: Any) -> inspect.Signature | None:

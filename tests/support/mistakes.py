@@ -51,6 +51,8 @@ class Board(SocketIOHandler):
 
     def on_fit(self, data: Any) -> None: ...
 
+    def on_acked(self, data: Any, ack: Any) -> None: ...
+
     def on_set(self) -> None:
         self.emit("x", {1})
 

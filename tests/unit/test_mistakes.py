@@ -31,7 +31,7 @@ TABLE: list[tuple[str, Mistake, str]] = [
     ("1b environ", handler(on_connect=lambda self, environ: None), "write `def on_connect(self)`"),
     ("1b no reason", handler(on_disconnect=lambda self: None), "write `def on_disconnect(self, reason)`"),
     ("1c no auth", handler(authenticate=lambda self: None), "write `def authenticate(self, auth)`"),
-    ("2 an undeclared event", called("jion"), "Board has no event 'jion': did you mean 'join'? It answers assign_id, "),
+    ("2 an undeclared event", called("jion"), "Board has no event 'jion': did you mean 'join'? It answers acked, "),
     ("2 another case", called("Join"), "Board has no event 'Join': did you mean 'join'?"),
     ("2 a hyphen", called("to-list"), "Board has no event 'to-list': did you mean 'to_list'?"),
     (
@@ -128,11 +128,17 @@ TABLE: list[tuple[str, Mistake, str]] = [
     ("25 an exception, in a test", m.in_a_test("boom"), "raised ZeroDivisionError: boom"),
     ("26 a fork", m.fork, "serves this hub beside others, by a fork"),
     ("a room that is a number", called("enter_number"), "a room is a text, got 7: write str(…), or f'kind:7'"),
-    ("a list of rooms", called("to_list"), "the name of a room is a text, got ['a', 'b']: write to(*rooms)"),
+    (
+        "a list of rooms",
+        called("to_list"),
+        "the name of a room is a text, got ['a', 'b']: write *rooms, or enter",
+    ),
     ("a room that is None", called("to_none"), "the name of a room is a text, got None"),
-    ("several rooms to enter", called("enter_all"), "got ('a', 'b'): write to(*rooms), or enter each of them"),
+    ("several rooms to enter", called("enter_all"), "got ('a', 'b'): write *rooms, or enter"),
     ("milliseconds", called("milliseconds"), "call(timeout=5000) means seconds: write timeout=5 if milliseconds"),
     ("milliseconds of all", called("milliseconds_of_all"), "call(timeout=5000) means seconds: write timeout=5"),
+    ("a list of rooms to except", did(lambda self: self.except_(["b"])), "write *rooms, or"),
+    ("1 an ack", called("acked", 1), "Board.on_acked takes 2 arguments, 1 came with 'acked': remove `ack`, what the"),
     (
         "no timeout",
         did(lambda self: self.call("q", timeout=None)),

@@ -14,7 +14,7 @@ from tornado.httputil import parse_cookie
 class Handshake:
     """The request that opened a session.
 
-    Attributes with a name of Tornado's HTTPServerRequest have the same type.
+    Attributes with a name of Tornado's HTTPServerRequest have the same type, except `query`.
     """
 
     headers: Mapping[str, str]
