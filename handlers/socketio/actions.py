@@ -53,13 +53,15 @@ class Action(NamedTuple):
     """Whether only nodes other than the sender perform it: their client of this id has moved."""
 
 
-def perform(namespace: Namespace, action: Action) -> None:
+def perform(namespace: Namespace, action: Action, speaker: Client | None = None) -> None:
     """Perform an action on the clients of this node.
+
+    speaker: hears an event after the others.
 
     Raises Refused for a client in too many rooms, after all others entered; ValueError for `keep` without one room.
     """
     if action.kind is EMIT:
-        namespace.publish(action)
+        namespace.publish(action, None if speaker is None else speaker.session)
         return
     step = _step(action)
     targets = list(namespace.targets(action.rooms, action.excepted))

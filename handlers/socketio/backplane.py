@@ -49,7 +49,7 @@ class Backplane:
         speaker: id of the client whose handler acts; what is sent to it later follows. Raises what `perform` raises,
         where the action happens now.
         """
-        perform(namespace, action)
+        perform(namespace, action, namespace.known.get(speaker))
 
     def send_to(self, client: Client, packets: Sequence[Packet], is_event: bool) -> None:
         """Send a client a message.

@@ -17,6 +17,7 @@ from .watch import MethodWatch
 if TYPE_CHECKING:
     from .actions import Action
     from .client import Client
+    from .engineio.session import Session
     from .hub import Hub
 
 
@@ -171,14 +172,15 @@ class Namespace:
 
     # -- sending
 
-    def publish(self, action: Action) -> None:
-        """Publish an event to the clients that an action names."""
+    def publish(self, action: Action, sender: Session | None) -> None:
+        """Publish an event to an action's clients; serve its sender last."""
         rooms = self._resolve(action.rooms, action.excepted)
         if action.keep and not action.excepted and len(action.rooms) < 2:
             room = self.room(action.rooms[0]) if action.rooms else self.everyone
             self.keep(room, action.event, action.packets, action.keep)
-        replayable = not action.volatile
-        self.hub.delivery.publish(rooms, action.packets, volatile=action.volatile, replayable=replayable)
+        self.hub.delivery.publish(
+            rooms, action.packets, volatile=action.volatile, replayable=not action.volatile, sender=sender
+        )
 
     def targets(self, rooms: Sequence[str], excepted: Sequence[str]) -> Iterable[Client]:
         """Return the clients of rooms, also those away.

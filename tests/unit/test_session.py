@@ -523,6 +523,30 @@ def test_a_long_tick_leaves_others_their_turn(harness: Harness, rooms: int) -> N
     assert all(client.received == ["1"] * rooms for client in clients)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.004])
+def test_a_sender_is_served_after_the_others(harness: Harness, seconds: float) -> None:
+    clients, lobby, served = [harness.connect() for _ in range(40)], Room("lobby"), list[int]()
+
+    def deliver(number: int, act: Callable[..., Any], *args: Any) -> Any:
+        harness.loop.now += seconds
+        served.append(number)
+        return act(*args)
+
+    for number, client in enumerate(clients):
+        client.session.enter(lobby)
+        client.deliver = partial(deliver, number, client.deliver)
+    delivery = harness.engine.delivery
+    delivery.publish([lobby], [Packet(MESSAGE, "1")], sender=clients[3].session)
+    harness.loop.turn()
+    assert served == [*range(3), *range(4, 40), 3]
+    served.clear()
+    delivery.publish([lobby], [Packet(MESSAGE, "2")])
+    harness.loop.turn()
+    assert served == list(range(40))
+    assert all(client.received == ["1", "2"] for client in clients)
+    assert not delivery._senders
+
+
 def test_a_client_that_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness) -> None:
     clients, lobby = [harness.connect() for _ in range(1000)], Room("lobby")
     for client in clients:

@@ -99,6 +99,7 @@ class Delivery:
         self._unoffered: deque[Room] = deque()
         self._queue: deque[Reader | BacklogTrim] = deque()
         self._is_scheduled = False
+        self._senders: set[Reader] = set()
 
     @property
     def published(self) -> int:
@@ -112,9 +113,18 @@ class Delivery:
         self._first += ahead
 
     def publish(
-        self, rooms: Iterable[Room], packets: Sequence[Packet], *, volatile: bool = False, replayable: bool = False
+        self,
+        rooms: Iterable[Room],
+        packets: Sequence[Packet],
+        *,
+        volatile: bool = False,
+        replayable: bool = False,
+        sender: Reader | None = None,
     ) -> None:
         """Append one entry to rooms that have no reader in common.
+
+        sender: a reader that is served after the others. Its client may wait for its own message before it sends the
+        next, which would delay theirs.
 
         This is the only way to publish. Raises RuntimeError if the engine is not started.
         """
@@ -130,6 +140,8 @@ class Delivery:
                 self._unoffered.append(room)
         if self._unoffered:
             self._schedule_tick()
+            if sender is not None:
+                self._senders.add(sender)
 
     def schedule(self, reader: Reader) -> None:
         """Let one reader catch up in the next tick."""
@@ -164,23 +176,27 @@ class Delivery:
         self._is_scheduled = False
         until, newest = self.loop.time() + TIME_SLICE, self.offset
         rooms = list(self._unoffered)
-        in_several = readers_of_several(rooms) if len(rooms) > 1 else set()
+        later = readers_of_several(rooms) if len(rooms) > 1 else set()
+        if self._senders:
+            later |= self._senders
+            self._senders.clear()
         while self._unoffered:  # a reader that closes meanwhile has all rooms offered
             late = len(self._unoffered) % BATCH == 0 and self.loop.time() > until
             if late or self.offset != newest:
                 # Entries published meanwhile must not overtake entries that wait in another room.
                 self.offer_pending()
                 break
-            self._broadcast(self._unoffered.popleft(), in_several, until)
+            self._broadcast(self._unoffered.popleft(), later, until)
         if len(self._queue) > BATCH:
             self._deliver_direct_first(rooms, until)
         if self._queue:
             self._catch_up(until)
 
-    def _broadcast(self, room: Room, in_several: set[Reader], until: float) -> None:
+    def _broadcast(self, room: Room, later: set[Reader], until: float) -> None:
         """Deliver new entries to readers with nothing else unread; notify the others."""
         published, readers = room.offer(), list(room.readers)
         missed: list[Reader] = []
+        last: list[Reader] = []
         failed: list[tuple[Reader, Exception]] = []
         for start in range(0, len(readers), BATCH):
             if start and self.loop.time() > until:
@@ -188,12 +204,14 @@ class Delivery:
                 break
             for reader in readers[start : start + BATCH]:
                 try:
-                    if reader in in_several or not reader.deliver_now(room, published):
+                    if reader in later:
+                        last.append(reader)
+                    elif not reader.deliver_now(room, published):
                         missed.append(reader)
                 except Exception as error:  # noqa: PERF203 (an error of one reader must not stop the others)
                     failed.append((reader, error))
-        if missed or room.size > self.max_backlog:
-            self._notify(room, len(published.entries), missed)
+        if missed or last or room.size > self.max_backlog:
+            self._notify(room, len(published.entries), missed + last)
         room.forget_read()
         for reader, raised in failed:  # last, because its listener may publish, and close or move other readers
             self._end_failed(reader, raised)
