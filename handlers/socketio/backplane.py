@@ -28,6 +28,16 @@ class Figure(NamedTuple):
     value: float
 
 
+class NodeState(NamedTuple):
+    """One node of a cluster, as another one knows it."""
+
+    name: str
+    online: int
+    """Clients in the default namespace."""
+    silent: float | None
+    """Seconds since its last sign of life; None: this node."""
+
+
 class Backplane:
     """The backplane of a hub that is alone."""
 
@@ -41,6 +51,10 @@ class Backplane:
 
     def figures(self) -> Iterable[Figure]:
         """Return what `/metrics` shows of a cluster."""
+        return ()
+
+    def nodes(self) -> Iterable[NodeState]:
+        """Return the nodes of the cluster, this one first."""
         return ()
 
     def send(self, namespace: Namespace, action: Action, speaker: str = "") -> None:

@@ -105,6 +105,20 @@ async def test_sessions_stay_on_their_node_and_new_ones_go_to_all(front: Front, 
         await client.leave()
 
 
+async def test_each_node_knows_all_nodes(front: Front) -> None:
+    """For the page `/status`."""
+    for node in front.nodes:
+        status, told = AsyncClient(), asyncio.Queue[Any]()
+        status.on("now", told.put, namespace="/status")
+        await status.connect(node.url, namespaces=["/status"], transports=["websocket"])
+        while sorted(known["name"] for known in (await told.get())["nodes"]) != ["1", "2", "3"]:
+            pass
+        (here, *others) = (await told.get())["nodes"]
+        assert here["silent"] is None
+        assert all(0 <= other["silent"] < 5 and other["online"] == 0 for other in others)
+        await status.disconnect()
+
+
 async def test_clients_of_a_killed_node_come_back_to_another_and_new_ones_are_served(front: Front) -> None:
     clients = [await Client(front, kind).connect(["polling"]) for kind in KINDS for _ in range(6)]
     doomed = [client for client in clients if client.node == "3"]

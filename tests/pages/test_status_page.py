@@ -21,6 +21,7 @@ from playwright.async_api import Page, expect
 from test_page import arrival, expect_lines, settled, welcome
 from tornado.web import Application
 
+from handlers.socketio.backplane import Backplane, NodeState
 from handlers.socketio.engineio.errors import BadRequest
 from handlers.socketio.methods import EventMethod
 from handlers.socketio.operations.addresses import Addresses
@@ -340,6 +341,27 @@ def load(observed: Observed) -> None:
         observed.hub.counters.refuse("2001:db8:1234:5678:9abc:def0:1234:5678", BadRequest(f"{number} " * 100), BEGIN)
     observed.fill([round(1_000_000 * (second % 97) / 97) for second in range(TEN_MINUTES)])
     fill_handlers(observed)
+
+
+class ThreeNodes(Backplane):
+    """The backplane of a node that knows two others."""
+
+    def nodes(self) -> list[NodeState]:
+        return [NodeState("1", 1200, None), NodeState("2", 3, 0.4), NodeState("<b>3</b>", 0, 75.0)]
+
+
+async def test_the_nodes_of_a_cluster_are_shown_and_which_is_silent(observed):
+    page = await observed.open()
+    await expect_count(page, "all", "1")
+    await expect(page.locator("#nodes")).to_be_hidden()
+    observed.hub.backplane = ThreeNodes()
+    observed.fill([1])
+    observed.tell()
+    cells = page.locator("#nodes tbody :is(th, td)")
+    await expect(cells).to_have_text(["1", "1,200", "this node", "2", "3", "now", "<b>3</b>", "0", "1 min 15 s ago"])
+    await expect(page.locator("#nodes .failed")).to_have_text("1 min 15 s ago")
+    await page.evaluate((JS / "node_modules/axe-core/axe.min.js").read_text())
+    assert await page.evaluate(RUN_AXE) == []
 
 
 @pytest.mark.parametrize("width", [1600, 800, 320])

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..actions import EMIT, Action, ActionKind, perform
-from ..backplane import Backplane, Figure
+from ..backplane import Backplane, Figure, NodeState
 from ..engineio.errors import attempt
 from ..engineio.offsets import ALONE
 from ..entering import Joining
@@ -318,6 +318,14 @@ class Cluster(Backplane):
         yield Figure("gaps_total", "counter", "Times that entries of other nodes were lost.", self.gaps)
         ignored = "Entries ignored: doubles, malformed ones, and those that the outbox had no room for."
         yield Figure("entries_dropped_total", "counter", ignored, self.dropped.total())
+
+    def nodes(self) -> Iterator[NodeState]:
+        """Return the nodes of the cluster, this one first."""
+        namespace = self.hub.live("/")
+        yield NodeState(self.name, len(namespace.clients) if namespace else 0, None)
+        now = self.hub.now()
+        for node in sorted(self.roster.presence.nodes.values(), key=lambda node: node.name):
+            yield NodeState(node.name, len(node.part.get("/", ())), now - node.heard_at)
 
     # -- performing
 

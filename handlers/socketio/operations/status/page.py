@@ -125,7 +125,7 @@ class Status:
         return [sample._asdict() for sample in self.samples]
 
     def now(self) -> dict[str, Any]:
-        """Return the last sample, counts of connections, handlers, and the last refusals."""
+        """Return the last sample, counts, nodes, handlers and refusals."""
         counters, gauges, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
         return {
             "sample": sample and sample._asdict(),
@@ -134,6 +134,7 @@ class Status:
             "behind": gauges.behind,
             "backlog": gauges.backlog,
             "closed": counters.closed,
+            "nodes": [node._asdict() for node in self._hub.backplane.nodes()],
             "handlers": worst(self._hub, hidden=STATUS),
             "refused": sum(counters.refused.values()),
             "refusals": [

@@ -5,6 +5,7 @@
 const SPAN = 600; // seconds, and the width of a plot in units of its viewBox
 const HEIGHT = 100;
 const GAP = 3; // seconds without a sample after which a line is interrupted
+const LATE = 2; // seconds without a sign of life after which a node is shown as silent
 const SILENCE = 3000; // milliseconds without a message after which the server is shown as silent
 
 const find = (selector, root = document) => root.querySelector(selector);
@@ -152,6 +153,7 @@ function draw() {
     write(find("#uptime"), `Running for ${span((newest()?.at ?? now.began) - now.began)}`);
     showCounts();
     showHandlers();
+    showNodes();
     showRefusals();
   }
 }
@@ -175,12 +177,35 @@ function showCounts() {
 }
 
 function showHandlers() {
-  const body = find("#handlers tbody");
   find("#handlers .none").hidden = now.handlers.length > 0;
   find("#handlers table").hidden = now.handlers.length === 0;
-  while (body.rows.length > now.handlers.length) body.deleteRow(-1);
-  while (body.rows.length < now.handlers.length) body.append(handlerRow());
-  now.handlers.forEach((handler, index) => writeHandler(body.rows[index], handler));
+  showRows(find("#handlers tbody"), now.handlers, handlerRow, writeHandler);
+}
+
+/** Show a list in a table, with as many rows as it has elements. */
+function showRows(body, list, makeRow, writeRow) {
+  while (body.rows.length > list.length) body.deleteRow(-1);
+  while (body.rows.length < list.length) body.append(makeRow());
+  list.forEach((element, index) => writeRow(body.rows[index], element));
+}
+
+function showNodes() {
+  find("#nodes").hidden = now.nodes.length === 0;
+  showRows(find("#nodes tbody"), now.nodes, nodeRow, writeNode);
+}
+
+function nodeRow() {
+  const row = document.createElement("tr");
+  row.append(Object.assign(document.createElement("th"), { scope: "row" }));
+  row.append(document.createElement("td"), document.createElement("td"));
+  return row;
+}
+
+function writeNode(row, { name, online, silent }) {
+  const isSilent = silent > LATE;
+  const heard = silent === null ? "this node" : isSilent ? `${span(silent)} ago` : "now";
+  [name, count(online), heard].forEach((text, index) => write(row.cells[index], text));
+  row.cells[2].className = isSilent ? "failed" : "";
 }
 
 function handlerRow() {
