@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import sys
 import warnings
 from collections.abc import Callable
@@ -185,6 +186,24 @@ async def test_a_handshake_that_does_not_come_or_does_not_end_closes_the_connect
         line = await server.connect()
         line.write(begun)
         await line.ended()
+
+
+@JOURNEY
+@pytest.mark.parametrize("sent", [b"", b"hello", b"\x16\x03\x01"])
+async def test_who_is_gone_before_the_server_has_accepted_is_no_error(
+    files: Files, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = load(str(files.certfile), str(files.keyfile))
+    async with serve(make_app(), kind=http_server.Server, ssl_options=tls) as server:
+        for _ in range(3):
+            line = socket.create_connection(("127.0.0.1", server.port))
+            line.sendall(sent)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+            line.close()
+        clients = Clients(server.port, tls=files.trust)
+        await join(await clients.websocket())
+        await clients.hang_up()
+    assert "Traceback" not in caplog.text
 
 
 @JOURNEY

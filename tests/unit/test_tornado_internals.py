@@ -22,6 +22,7 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol13, websocket_c
 from handlers.socketio.engineio.tornado_internals import (
     HandshakeOnly,
     LendingParameters,
+    ResetSafeServer,
     address_of,
     bytes_read_ahead,
     forget_request,
@@ -152,6 +153,17 @@ async def test_a_connection_carries_the_parameters_of_its_server_and_its_address
     (lender, address), (nobody, _) = seen
     assert (type(lender), address[0], nobody) == (Lender, "127.0.0.1", None)
     assert set(vars(HTTP1ConnectionParameters())) <= set(parameters_of(lender)), "the arguments are the attributes"
+
+
+@pytest.mark.gen_test
+async def test_the_server_takes_connections_by_the_method_that_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr(HTTPServer, "handle_stream", lambda _, stream, address: taken.append((stream.socket, address)))
+    one, other = socket.socketpair()
+    ResetSafeServer(lambda _: None)._handle_connection(one, "address")
+    assert taken == [(one, "address")]
+    one.close()
+    other.close()
 
 
 @pytest.mark.gen_test

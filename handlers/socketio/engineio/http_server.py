@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -25,7 +24,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream
 
-from .tornado_internals import LendingParameters, parameters_of
+from .tornado_internals import LendingParameters, ResetSafeServer, parameters_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class LentConnection(Protocol):
         """Close the connection at once."""
 
 
-class Server(HTTPServer):
+class Server(ResetSafeServer):
     """Tornado's HTTPServer with timeouts, and a fast path for polls.
 
     `head`, `idle`, `body` and `unread` are in seconds; other options are Tornado's.

@@ -6,6 +6,7 @@ if a Tornado changes one of them, the test of that name fails.
 
 from __future__ import annotations
 
+import logging
 import math
 import socket
 from copy import copy
@@ -17,6 +18,8 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
+
+logger = logging.getLogger(__name__)
 
 NO_ARGUMENTS: dict[str, list[bytes]] = {}
 NO_HEADERS = HTTPHeaders()
@@ -82,6 +85,23 @@ def address_of(connection: HTTP1Connection) -> Any:
 
 
 # -- the HTTP server
+
+
+class ResetSafeServer(HTTPServer):
+    """Closes TLS connections that were reset before they were accepted.
+
+    A check of a load balancer or a scanner does that. Python's ssl raises for them, and Tornado's server would log a
+    traceback.
+    """
+
+    def _handle_connection(self, connection: socket.socket, address: Any) -> None:
+        try:
+            if self.ssl_options is not None:
+                connection.getpeername()  # here already, because ssl would lose the socket that it has taken
+            super()._handle_connection(connection, address)
+        except OSError as error:
+            logger.debug("%s was gone before TLS began: %s", address, error)
+            connection.close()
 
 
 class LendingParameters(HTTP1ConnectionParameters):
