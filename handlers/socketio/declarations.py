@@ -75,11 +75,14 @@ def check_handlers(handlers: Any, base: type) -> None:
     if not isinstance(handlers, Mapping):
         name = getattr(handlers, "__name__", "BoardHandler")
         raise TypeError(f'Hub needs handler classes by namespace, got {handlers!r:.80}: write Hub({{"/": {name}}})')
+    if not handlers:
+        raise ValueError('Hub needs a namespace: write Hub({"/": BoardHandler})')
     for name, handler in handlers.items():
         if isinstance(name, re.Pattern):
             _check_pattern(name)
         else:
             check_name(name)
+            _refuse_expression(name)
         if not isinstance(handler, type) or not issubclass(handler, base):
             called = handler.__name__ if isinstance(handler, type) else "BoardHandler"
             raise TypeError(
@@ -100,6 +103,13 @@ def check_name(name: Any) -> None:
     for character in ",?":
         if character in name:
             raise ValueError(f"no client can join {name!r:.80}: leave out the {character!r}")
+
+
+def _refuse_expression(name: str) -> None:
+    """Raise ValueError for a name that was meant as an expression."""
+    if re.search(r"[][\\(){}<>*^$|]", name):
+        meant = re.sub(r"<[^>]*>|\{\D[^}]*\}", "([^/]+)", name)
+        raise ValueError(f"the namespace {name!r:.80} fits only itself: write re.compile(r'{meant:.80}')")
 
 
 def _check_pattern(pattern: re.Pattern[Any]) -> None:

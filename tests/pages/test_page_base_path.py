@@ -147,6 +147,6 @@ class GuestHandler(RequestHandler):
 async def test_a_page_of_another_origin_reaches_the_server_of_its_script(behind, serve, visit) -> None:
     hub = Hub({"/": WhereHandler})
     _, url = behind(Application(routes(hub, path="/live", origins=["*"]), hub=hub), "/app", False)
-    elsewhere = serve(Application([("/", GuestHandler)], hub=Hub({})))
+    elsewhere = serve(Application([("/", GuestHandler)], hub=Hub({"/": WhereHandler})))
     page = await visit(f"{elsewhere}/?server={url.removesuffix('/app')}", ordinary=False)
     assert await page.evaluate("io().emitWithAck('where')") == "here"
