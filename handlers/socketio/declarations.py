@@ -30,6 +30,7 @@ ELSEWHERE = {
     "max_http_buffer_size": "Hub(max_payload=…)",
     "async_mode": "Hub(…) without it, and routes(hub) in a Tornado application",
     "client_manager": "Hub(…) without it: one process serves a hub",
+    "cookies": 'headers={"Cookie": "name=value"}, where a test connects',
     "namespace": 'event_stream(hub, namespace="/…")',
 }
 """Where options stand that are looked for in the wrong place, some by their names in python-socketio and Node."""

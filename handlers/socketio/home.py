@@ -30,6 +30,11 @@ class Home:
                 "a number): several need a backplane, which shares what is said", os.getpid(),
             )  # fmt: skip
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another loop runs here than the hub was started on."""
+        return self._loop is not None and running_loop() is not self._loop
+
     def check(self) -> None:
         """Raise RuntimeError outside the hub's thread and loop."""
         here = running_loop()

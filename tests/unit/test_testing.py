@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -239,3 +240,40 @@ async def test_what_does_not_settle_is_named() -> None:
 async def test_the_case_of_headers_does_not_count(change: Callable[[str], str]) -> None:
     client = await connect(Hub({"/": Shop}), headers={change("cookie"): "user=ann", change("x-tenant"): "one"})
     assert await client.call("cookie") == ["ann", "one", "one"]
+
+
+# -- mistakes in tests
+
+WRONG: list[tuple[Callable[[Hub], Any], str]] = [
+    (lambda _: connect(Shop), "connect needs a Hub, got <class "),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, {"token": "x"}), "namespace of connect must be a text such as"),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, auth="x"), "auth of connect must be an object such as"),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, headers="x"), "headers of connect must be an object such as"),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, query={"a": "1"}), "query of connect must be a text such as"),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, cookies={"a": "1"}), "write headers={"),  # type: ignore[arg-type]
+    (lambda hub: connect(hub, "/x"), "no namespace '/x': this hub has /"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), WRONG)
+async def test_connect_says_what_to_write_instead(wrong: Callable[[Hub], Any], said: str) -> None:
+    with pytest.raises((TypeError, KeyError), match=re.escape(said)):
+        await wrong(Hub({"/": Shop}))
+
+
+async def test_what_a_client_says_may_be_awaited() -> None:
+    client = await shop()
+    await client.emit("buy", "tea")
+    await client.drop()
+    await client.connect()
+    await client.disconnect()
+
+
+def test_a_hub_of_a_module_serves_each_test_on_its_own_loop() -> None:
+    hub = Hub({"/": Shop})
+
+    async def buy() -> Any:
+        return await (await connect(hub)).call("buy", "tea")
+
+    assert [asyncio.run(buy()) for _ in range(3)] == ["bought tea"] * 3
+    assert len(hub.sessions) == 1

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
 
+from ..audience import DONE, Done
 from ..client import Client
 from ..engineio.codec.packet import Packet, PacketType
 from ..engineio.handshake import Handshake
@@ -74,13 +75,14 @@ class TestClient:
         if self._refusal is not None:
             raise Refused(self._refusal["message"], self._refusal.get("data"))
 
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event without acknowledgement.
+    def emit(self, event: str, *args: Any) -> Done:
+        """Send an event without acknowledgement; it may be awaited.
 
         Raises what its method raises at once; what it raises later is raised by what the test awaits next.
         """
         self._send(Message(Kind.EVENT, self._namespace, [event, *args]))
         self._raise_failure()
+        return DONE
 
     async def call(self, event: str, *args: Any, timeout: float = 5) -> Any:
         """Send an event and return its acknowledgement (several arguments: a tuple).
@@ -138,15 +140,17 @@ class TestClient:
                     raise AssertionError(f"{names} did not end within {timeout:g} s")
         self._raise_failure()
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> Done:
         """Leave the namespace with a DISCONNECT packet."""
         self._send(Message(Kind.DISCONNECT, self._namespace))
         self._raise_failure()
+        return DONE
 
-    def drop(self) -> None:
+    def drop(self) -> Done:
         """Lose the connection without a DISCONNECT packet."""
         self.session.lost(self, "transport close")
         self._raise_failure()
+        return DONE
 
     def brings(self, data: str | bytes) -> None:
         """Send an Engine.IO message unchecked, valid or not."""
