@@ -234,10 +234,23 @@ def test_a_redis_that_hangs_is_noticed_within_a_second() -> None:
     one, _ = cluster()
     one.hub.of("/").emit("said", 1)
     one.cluster.take_unwritten()
-    one.loop.now += 0.9
+    one.loop.now += 0.7
     assert not one.cluster.is_stalled
     one.loop.now += 0.2
     assert one.cluster.is_stalled
+
+
+def test_a_node_that_reads_and_is_behind_waits_for_its_turn() -> None:
+    one, other = cluster()
+    for _ in range(9):
+        other.hub.of("/").emit("said", 1)
+    other.write()
+    one.hub.of("/").emit("said", 2)
+    one.write()
+    for _ in range(9):
+        one.loop.now += 0.7
+        one.read(1)
+        assert not one.cluster.is_stalled
 
 
 def test_the_outbox_is_bounded_and_what_is_dropped_is_counted() -> None:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 1.0
-"""Seconds after which an entry that was written and not read means that Redis hangs."""
+PATIENCE = 0.8
+"""Seconds without reading after which an entry that was written and not read means that Redis hangs."""
 MAX_SENDERS = 1000
 """Maximum number of nodes whose last number is remembered."""
 GAP_SHOWN = 600.0
@@ -93,6 +93,7 @@ class Cluster(Backplane):
         """When Redis went away, by the loop's clock; None while it is there."""
         self.why_away = ""
         """Why it went away; "" before it was there."""
+        self.patience = PATIENCE
         self.read = self.written = self.gaps = 0
         """Number of entries read and written, and of gaps."""
         self.dropped: Counter[str] = Counter()
@@ -109,7 +110,7 @@ class Cluster(Backplane):
         self._numbers: OrderedDict[str, int] = OrderedDict()
         self._held: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
         self._last_sent: dict[str, int] = {}
-        self._gap_at = float("-inf")
+        self._gap_at = self._read_at = float("-inf")
         hub.delivery.step = 1
 
     # -- sending
@@ -276,9 +277,13 @@ class Cluster(Backplane):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether an entry was written long ago and not read."""
+        """Whether an entry was written long ago, and nothing was read since.
+
+        A node that reads, but is behind because it has much to do, waits for its turn.
+        """
         oldest = self.outbox.oldest_written_at
-        return self.away_since is None and oldest is not None and self.hub.now() - oldest > PATIENCE
+        waiting = self.away_since is None and oldest is not None
+        return waiting and self.hub.now() - max(oldest or 0, self._read_at) > self.patience
 
     # -- the journal, at the start
 
@@ -436,5 +441,6 @@ class Cluster(Backplane):
 
     def receive_all(self, entries: Iterable[tuple[bytes, Fields]]) -> None:
         """Perform entries in the order of the stream."""
+        self._read_at = self.hub.now()
         for id_, fields in entries:
             self.receive(id_, fields or {})

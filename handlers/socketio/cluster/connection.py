@@ -34,6 +34,8 @@ TIMEOUT = 2.0
 BEAT = 0.5
 """Seconds between two signs of life."""
 STALL_CHECK = 0.1
+STALLED = 2
+"""In how many checks in a row an entry has to be unread: after the first, a loop that was busy has read."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds before Redis is tried again: the first time, and at most."""
 OLDEST = (6, 2)
@@ -300,11 +302,11 @@ class Connection:
             await asyncio.sleep(BEAT)
 
     async def _watch(self) -> None:
-        while True:
+        stalled = 0
+        while stalled < STALLED:
             await asyncio.sleep(STALL_CHECK)
-            if self.cluster.is_stalled:
-                break
-        raise asyncio.TimeoutError("what was written more than a second ago cannot be read")
+            stalled = stalled + 1 if self.cluster.is_stalled else 0
+        raise asyncio.TimeoutError("what was written a second ago cannot be read")
 
     async def _count(self, channels: list[str]) -> dict[str, int]:
         """Return the number of subscribers of channels."""
