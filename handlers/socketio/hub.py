@@ -15,7 +15,7 @@ from .client import Client
 from .connection import Connection
 from .counters import HubCounters
 from .declarations import check_handlers, name_of, refuse_unknown
-from .engineio.declared import check_flag, check_heartbeat, check_seconds
+from .engineio.declared import MILLISECONDS, check_flag, check_heartbeat
 from .engineio.delivery import Loop
 from .engineio.engine import Engine
 from .engineio.errors import Forbidden, RequestRefused, UnsupportedVersion, attempt
@@ -86,8 +86,8 @@ class Hub(Engine):
         refuse_unknown(type(self), unknown)
         check_handlers(handlers, SocketIOHandler)
         check_heartbeat("connect_timeout", connect_timeout)
-        check_seconds("recovery", recovery, zero=True)
-        check_seconds("presence_grace", presence_grace, zero=True)
+        check_heartbeat("recovery", recovery, zero=True, plausible=30 * MILLISECONDS)  # half a minute, or eight hours
+        check_heartbeat("presence_grace", presence_grace, zero=True)
         check_flag("recovery_skips_authenticate", recovery_skips_authenticate)
         self.background = Background(self)
         """What was spawned, by clients and by the hub."""

@@ -205,10 +205,17 @@ def test_a_mistake_is_refused_where_it_is_written(mistake: Callable[[], Any], li
     assert len(message) < 400
 
 
-@pytest.mark.parametrize("name", ["ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout"])
+@pytest.mark.parametrize(
+    "name", ["ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout", "recovery", "presence_grace"]
+)
 def test_milliseconds_are_named(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    hub(**{name: 25000})()
-    assert caplog.messages == [f"{name}=25000 means seconds: write {name}=25 if milliseconds were meant"]
+    hub(**{name: 60000})()
+    assert caplog.messages == [f"{name}=60000 means seconds: write {name}=60 if milliseconds were meant"]
+
+
+def test_hours_of_recovery_are_plausible(caplog: pytest.LogCaptureFixture) -> None:
+    hub(recovery=4 * 3600, presence_grace=0)()
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(

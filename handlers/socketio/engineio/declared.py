@@ -31,10 +31,13 @@ def check_seconds(name: str, value: Any, *, zero: bool = False) -> None:
     check_number(name, value, "seconds", zero=zero)
 
 
-def check_heartbeat(name: str, value: Any) -> None:
-    """Check seconds; warn if they look like milliseconds, as in Node."""
-    check_seconds(name, value)
-    if value >= MILLISECONDS:
+def check_heartbeat(name: str, value: Any, *, zero: bool = False, plausible: float = MILLISECONDS) -> None:
+    """Check seconds; warn if they look like milliseconds, as in Node.
+
+    plausible: the seconds from which on they do.
+    """
+    check_seconds(name, value, zero=zero)
+    if value >= plausible:
         logger.warning("%s=%g means seconds: write %s=%g if milliseconds were meant", name, value, name, value / 1000)
 
 
