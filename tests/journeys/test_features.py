@@ -335,7 +335,7 @@ async def test_an_unknown_event_is_counted_and_logged(connect, caplog):
 async def test_what_cannot_be_encoded_reaches_no_python_client(connect):
     ann, bob = await connect(2)
     told = [client.record("told") for client in (ann, bob)]
-    assert "args[1]['list'][1] is nan" in await ann.call("say_nan", "not a number", [["to"]])
+    assert "args[1]['list'][1] is nan" in await ann.call("say_nan", "not a number", [["everyone"]])
     assert "args[1] is -inf" in await ann.call("say_nan", "infinite", [])
     await settled(ann, bob)
     assert told == [[], []]
@@ -344,7 +344,7 @@ async def test_what_cannot_be_encoded_reaches_no_python_client(connect):
 async def test_python_clients_never_see_an_offset(connect):
     ann, bob = await connect(2)
     told = [client.record("told") for client in (ann, bob)]
-    await ann.call("say", [["to"]], "told", 1)
+    await ann.call("say", [["everyone"]], "told", 1)
     await settled(ann, bob)
     assert told == [[1], [1]]
 
@@ -565,7 +565,7 @@ async def test_the_stream_hears_clients_like_any_other_listener(serve):
     async with listening(served) as listener:
         ann = Client("/")
         await ann.connect(served.url)
-        await ann.call("say", [["to"]], "told", {"n": 1})
+        await ann.call("say", [["everyone"]], "told", {"n": 1})
         assert json.loads((await listener.event())["data"]) == {"n": 1}
         id_ = ann.id
         await ann.sio.disconnect()

@@ -55,7 +55,7 @@ export const features = {
     const told = [ann, bob].map((socket) => record(socket, "told"));
     await answer(ann, "say", [], "told", "me");
     await answer(ann, "say", [["others"]], "told", "others");
-    await answer(ann, "say", [["to"]], "told", "everyone");
+    await answer(ann, "say", [["everyone"]], "told", "everyone");
     await settled(ann, bob);
     same(told, [["me", "everyone"], ["others", "everyone"]]);
   },
@@ -227,7 +227,7 @@ export const features = {
     same(await answer(ann, "get"), ["Ann's"]);
     await answer(ann, "say", [["to", "lobby"]], "told", 1);
     await answer(ann, "say", [["to", other.id]], "told", 2);
-    await answer(ann, "say", [["to"]], "told", 3);
+    await answer(ann, "say", [["everyone"]], "told", 3);
     await settled(other);
     same(told, []);
     is(ann.io, other.io);
@@ -507,7 +507,7 @@ export const features = {
     const [plain] = await visitors(context, 1, nsp, { auth: {}, recovery: false });
     const [recovering] = await visitors(context, 1, nsp, { auth: { recovery: true } });
     const told = [plain, recovering].map((socket) => heard(socket, "told"));
-    await answer(plain, "say", [["to"]], "told", 1, "two");
+    await answer(plain, "say", [["everyone"]], "told", 1, "two");
     const [without, withOffset] = await Promise.all(told);
     same(without, [1, "two"]);
     same(withOffset.slice(0, 2), [1, "two"]);
@@ -588,7 +588,7 @@ export const apiChecks = {
       ann.connect();
       await connected(ann);
       same([ann.recovered, ann.id], [true, id]);
-      await say([["to"]], 6);
+      await say([["everyone"]], 6);
       await settled(ann);
     }
     same(told, [0, 1, 2].flatMap((round) => [1, 2, 3, 4, 5, 6].map((n) => [round, n])));
