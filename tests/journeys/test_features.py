@@ -449,8 +449,9 @@ async def test_a_client_of_version_2_is_told_which_releases_fit(serve, caplog, t
     body = json.loads(response.body)
     assert (body["code"], body["message"]) == (5, "Unsupported protocol version")
     assert set(body) == {"code", "message", "hint"}
-    (line,) = [r for r in caplog.records if r.name.startswith("handlers") and r.levelno >= logging.INFO]
-    assert line.levelno == logging.INFO
+    line, warning = (r for r in caplog.records if r.name.startswith("handlers") and r.levelno >= logging.INFO)
+    assert (line.levelno, warning.levelno) == (logging.INFO, logging.WARNING)
+    assert spoken in warning.getMessage()
     for words in [spoken, "this server EIO=4", *FITTING]:
         assert words in body["hint"]
         assert words in line.getMessage()
