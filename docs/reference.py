@@ -35,7 +35,7 @@ INTERNAL = {
     "loop note_refusal now open open_packet path period pong sid_prefix start told",
     "ClusterNode": "cluster",
     "Hub": "background backplane beat close_idle expect_attachments home is_routed join live namespace "
-    "note_refusal path presence_grace prune running start",
+    "note_refusal path presence_grace prune running served start",
     "Server": "close_all_connections handle_stream reclaim start_request",
     "Rules": "name",
     "StaticHandler": "get set_headers validate_absolute_path",

@@ -7,7 +7,7 @@
 `operations` has what a process needs to serve a hub, `testing` a client for tests; docs/reference.md lists all names.
 """
 
-from .audience import Acks, Audience
+from .audience import Audience
 from .engineio.endpoint import start_clock
 from .engineio.engine import Engine
 from .engineio.http_server import UNREAD_TIMEOUT, Server
@@ -19,6 +19,7 @@ from .events import event
 from .gauges import Gauges, read_gauges
 from .handler import SocketIOHandler
 from .hub import Hub
+from .questions import Acks, FetchedClient, FetchedClients
 from .routes import Rules, event_stream, routes
 
 __version__ = "1.0.0"
@@ -31,6 +32,8 @@ __all__ = [
     "CallTimeout",
     "Disconnected",
     "Engine",
+    "FetchedClient",
+    "FetchedClients",
     "Gauges",
     "Hub",
     "Origins",

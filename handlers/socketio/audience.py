@@ -6,7 +6,6 @@ entry, encoded once, is added to the own room of each client in the audience.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar
@@ -16,6 +15,7 @@ from .client import Client
 from .engineio.declared import check_number
 from .hints import add_foreign, check_room, check_timeout, refuse_keywords
 from .namespace import Namespace, event_message, packets
+from .questions import ALONE, Acks, FetchedClients, Questions, online_clients
 
 A = TypeVar("A", bound="Audience[Any]")
 H = TypeVar("H")
@@ -36,14 +36,6 @@ class Done:
 
 
 DONE = Done()
-
-
-class Acks(dict[str, Any]):
-    """Acknowledgements by client id; `missing` lists clients without one."""
-
-    def __init__(self, answers: dict[str, Any], missing: list[str]) -> None:
-        super().__init__(answers)
-        self.missing = missing
 
 
 class Audience(Generic[H]):
@@ -142,6 +134,7 @@ class Audience(Generic[H]):
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send an event and return the acknowledgements that come within `timeout` seconds.
 
+        In a cluster the clients of all nodes are asked; `missing` names clients, and nodes, that did not answer.
         Raises TypeError or ValueError, and sends nothing, if the arguments cannot be encoded.
         """
         namespace = self._namespace
@@ -149,16 +142,27 @@ class Audience(Generic[H]):
         check_timeout(namespace.hub.notices, namespace.handler, timeout)
         id_ = namespace.next_call()
         encoded = packets(event_message(namespace.name, event, args, id_), namespace.hub.json_default)
-        calls = {client: client.create_ack(id_) for client in self._online() if client.connected}
-        namespace.hub.delivery.publish([client.room for client in calls], encoded)
-        try:
-            if calls:
-                await asyncio.wait(calls.values(), timeout=timeout)
-        finally:
-            for client in calls:
-                client.drop_ack(id_)
-        answers = {c.id: answer.result() for c, answer in calls.items() if answer.done() and not answer.exception()}
-        return Acks(answers, [client.id for client in calls if client.id not in answers])
+        if self._rooms == ():
+            return Acks({}, [])
+        question = Action(EMIT, namespace.name, self._rooms or (), self._excepted, encoded, event)
+        return await self._questions.call(namespace, question, id_, timeout)
+
+    async def fetch(self, timeout: float = 5) -> FetchedClients:
+        """Return the clients online, of all nodes that answer.
+
+        timeout: seconds within which they have to answer.
+        The answers show what this node did before. Alone, a hub has its own clients at once.
+        """
+        namespace = self._namespace
+        namespace.hub.home.check()
+        check_timeout(namespace.hub.notices, namespace.handler, timeout, "fetch")
+        if self._rooms == ():
+            return FetchedClients([], [])
+        return await self._questions.fetch(namespace, self._rooms or (), self._excepted, timeout)
+
+    @property
+    def _questions(self) -> Questions:
+        return ALONE if self._local else self._namespace.hub.backplane.questions
 
     # -- managing
 
@@ -218,18 +222,14 @@ class Audience(Generic[H]):
             self._namespace.hub.backplane.send(self._namespace, action, self._speaker)
 
     def _online(self) -> list[Client]:
-        online = self._namespace.clients
-        if self._rooms == ():
-            return []
-        if self._rooms is None and not self._excepted:
-            return list(online.values())
-        return [client for client in self._namespace.targets(self._rooms or (), self._excepted) if client.id in online]
+        return [] if self._rooms == () else online_clients(self._namespace, self._rooms or (), self._excepted)
 
 
 class ThreadsafeAudience(Audience[H]):
     """An audience for other threads: it acts on the server's thread, soon.
 
-    Errors of encoding are raised at once. `call`, `clients`, `get` and `rooms` raise RuntimeError in other threads.
+    Errors of encoding are raised at once. `call`, `fetch`, `clients`, `get` and `rooms` raise RuntimeError in other
+    threads.
     """
 
     __slots__ = ()
@@ -238,6 +238,11 @@ class ThreadsafeAudience(Audience[H]):
         """Raise RuntimeError at once in a thread that would not run it."""
         self._namespace.hub.home.check()
         return super().call(event, *args, timeout=timeout)
+
+    def fetch(self, timeout: float = 5) -> Coroutine[Any, Any, FetchedClients]:
+        """Raise RuntimeError at once in a thread that would not run it."""
+        self._namespace.hub.home.check()
+        return super().fetch(timeout)
 
     def _send(self, action: Action) -> None:
         self._namespace.hub.call_soon_threadsafe(partial(self._send_now, action))

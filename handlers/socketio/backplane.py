@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .actions import Action, perform
 from .entering import Joining
+from .questions import ALONE, Questions
 
 if TYPE_CHECKING:
     from .client import Client
@@ -43,6 +44,9 @@ class Backplane:
 
     local_offsets = True
     """Whether what only this node publishes has an offset that a client can come back with."""
+
+    questions: Questions = ALONE
+    """What asks clients and nodes, and returns their answers."""
 
     @property
     def trouble(self) -> str | None:

@@ -117,6 +117,14 @@ class SocketIOHandler(Identity):
     def others_changed(cls, hub: Hub, namespace: str) -> None:
         """Override to act when clients of other nodes have changed."""
 
+    @classmethod
+    def node_event(cls, hub: Hub, namespace: str, event: str, *args: Any) -> Any:
+        """Override to answer an event of another node.
+
+        It comes from `Hub.call_nodes`, `Hub.emit_to_nodes`, or `serverSideEmit` of Node's servers.
+        What it returns is the answer; it may be `async`. What it raises is logged, and nothing is answered.
+        """
+
     # -- who the client is
 
     @Fixed

@@ -91,7 +91,7 @@ OF_HUB = {
     "enter": 'hub.of("/").to(id).enter(room)',
     "enter_room": 'hub.of("/").to(id).enter(room)',
     "event": "a method on_<event> of the handler class",
-    "fetch_sockets": 'hub.of("/").clients',
+    "fetch_sockets": 'await hub.of("/").fetch()',
     "get_environ": f"{ONE}.request",
     "get_session": f"attributes of {ONE}",
     "in_": 'hub.of("/").to(room)',
@@ -137,7 +137,7 @@ FOREIGN = {
         "disconnect_sockets": "….disconnect(close=True)",
         "emit_with_ack": "await ….call(event, …)",
         "enter_room": "….enter(room)",
-        "fetch_sockets": "….clients",
+        "fetch_sockets": "await ….fetch()",
         "in_": "….to(room)",
         "join": "….enter(room)",
         "leave_room": "….leave(room)",
@@ -224,13 +224,13 @@ def check_room(room: str, more: Sequence[object] = ()) -> str:
     raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
 
 
-def check_timeout(notices: Notices, handler: type[Any], timeout: float) -> None:
+def check_timeout(notices: Notices, handler: type[Any], timeout: float, method: str = "call") -> None:
     """Check seconds; warn, once a class, if they look like milliseconds."""
     check_seconds("timeout", timeout, zero=True)
     if timeout >= MILLISECONDS:
         notices.warn(
             (handler, "timeout"),
-            f"{handler.__name__}: call(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
+            f"{handler.__name__}: {method}(timeout={timeout:g}) means seconds: write timeout={timeout / 1000:g} "
             "if milliseconds were meant",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from asyncio import Future, Task
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
@@ -26,11 +26,12 @@ from .errors import Refused
 from .events import EventTable
 from .failures import Failures
 from .handler import SocketIOHandler
-from .hints import add_foreign
+from .hints import add_foreign, check_timeout
 from .home import Home
 from .json_codec import Default, check_default
-from .namespace import Namespace
+from .namespace import Namespace, event_message, packets
 from .notices import Notices
+from .questions import Acks, plain_arguments
 from .recovery.recovery import Recovery
 from .recovery.snapshot import restore, snapshot
 from .serial_queue import SerialQueue
@@ -202,6 +203,34 @@ class Hub(Engine):
     def present(self, namespace: str) -> dict[str, Any]:
         """Return what each client online shows, by id, on all nodes."""
         return dict(self.backplane.present(self._declared(namespace)))
+
+    @property
+    def served(self) -> set[str]:
+        """Names of the namespaces that are declared by name, or in use."""
+        return {name for name in self._handlers if isinstance(name, str)} | self.namespaces.keys()
+
+    def emit_to_nodes(self, namespace: str, event: str, *args: Any) -> None:
+        """Send an event to the other nodes.
+
+        Each calls `node_event` of its handler class. Alone, a hub has no other nodes. Raises TypeError or ValueError,
+        and sends nothing, if the arguments cannot be encoded; KeyError for a namespace that is not declared.
+        """
+        self.home.check()
+        self.backplane.questions.emit_to_nodes(self._declared(namespace), self._plain(event, args))
+
+    async def call_nodes(self, namespace: str, event: str, *args: Any, timeout: float = 5) -> Acks:
+        """Send the other nodes an event, and return their answers by name.
+
+        timeout: seconds within which they have to answer. `missing` has the names of those that did not answer. Raises
+        what `emit_to_nodes` raises.
+        """
+        self.home.check()
+        found = self._declared(namespace)
+        check_timeout(self.notices, found.handler, timeout, "call_nodes")
+        return await self.backplane.questions.call_nodes(found, self._plain(event, args), timeout)
+
+    def _plain(self, event: str, args: Sequence[Any]) -> list[Any]:
+        return plain_arguments(packets(event_message("/", event, args), self.json_default))
 
     def join(self, name: str) -> Namespace:
         """Return a namespace that a client requests.

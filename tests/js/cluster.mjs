@@ -17,7 +17,12 @@ const io = new Server(
   process.argv[3] === "classic" ? { adapter: createClassic(redis, await connect(), { key: "classic" }) } : streams,
 );
 
+const heard = [];
+io.on("sum", (a, b, answer) => answer(a + b));
+io.on("note", (...args) => heard.push(args));
+
 io.on("connection", (socket) => {
+  socket.data.name = socket.handshake.auth?.name;
   socket.on("shout", (...args) => io.emit("said", ...args));
   socket.on("others", (...args) => socket.broadcast.emit("said", ...args));
   socket.on("tell", (room, ...args) => io.to(room).emit("said", ...args));
@@ -27,6 +32,14 @@ io.on("connection", (socket) => {
   socket.on("leave", (who, room) => io.in(who).socketsLeave(room));
   socket.on("kick", (who) => io.in(who).disconnectSockets());
   socket.on("ask", async (answer) => answer(await io.timeout(5000).emitWithAck("question", "x")));
+  socket.on("ask one", async (id, answer) => {
+    const [one] = await io.in(id).fetchSockets();
+    answer(await one.timeout(5000).emitWithAck("question", "one"));
+  });
+  socket.on("fetch auth", async (id, answer) => answer((await io.in(id).fetchSockets())[0].handshake.auth));
+  socket.on("sum", async (answer) => answer(await io.serverSideEmitWithAck("sum", 1, 2)));
+  socket.on("note", (...args) => io.serverSideEmit("note", ...args));
+  socket.on("noted", (answer) => answer(heard));
   socket.on("fetch", async (answer) => answer((await io.fetchSockets()).map(({ id, rooms, data }) => [id, [...rooms], data])));
 });
 http.listen(0, "127.0.0.1", () => console.log(`Listening on port ${http.address().port}...`));

@@ -1,4 +1,4 @@
-"""A node that does what its clients say: `python cluster_server.py URL`."""
+"""A node that does what its clients say: `python cluster_server.py URL [NAME]`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tornado.web import Application
 
-from handlers.socketio import Hub, SocketIOHandler, routes
+from handlers.socketio import Hub, SocketIOHandler, event, routes
 from handlers.socketio.cluster import join_cluster
 from handlers.socketio.operations import serve
+
+NAME = "".join(argument for argument in sys.argv[2:] if argument not in ("emitters", "patient"))
 
 
 class Told(SocketIOHandler):
     """Does what its client says."""
 
     remembered = ("color",)
+
+    def authenticate(self, auth: dict[str, Any]) -> None:
+        if "name" in auth:
+            self.shown = {"name": auth["name"]}
 
     def on_shout(self, *args: Any) -> None:
         self.broadcast("said", *args)
@@ -45,6 +51,42 @@ class Told(SocketIOHandler):
     def on_kick(self, who: str) -> None:
         self.to(who).disconnect()
 
+    async def on_ask(self) -> list[Any]:
+        return [*(await self.everyone.call("question", "x", timeout=5)).values()]
+
+    @event("ask one")
+    async def on_ask_one(self, id_: str) -> Any:
+        return (await self.to(id_).call("question", "one", timeout=5)).popitem()[1]
+
+    async def on_fetch(self) -> list[Any]:
+        return [[client.id, [client.id, *client.rooms], client.shown] for client in await self.everyone.fetch()]
+
+    @event("fetch auth")
+    async def on_fetch_auth(self, id_: str) -> Any:
+        return (await self.to(id_).fetch())[0].auth
+
+    async def on_sum(self) -> list[Any]:
+        return [*(await self.settings["hub"].call_nodes("/", "sum", 1, 2)).values()]
+
+    def on_note(self, *args: Any) -> None:
+        self.settings["hub"].emit_to_nodes("/", "note", *args)
+
+    def on_noted(self) -> list[Any]:
+        return self.settings["noted"]
+
+    async def on_missing(self, seconds: float) -> list[Any]:
+        everyone = self.everyone
+        fetched, acks = await everyone.fetch(seconds), await everyone.call("question", "x", timeout=seconds)
+        answers = await self.settings["hub"].call_nodes("/", "sum", 1, 2, timeout=seconds)
+        return [fetched.missing, acks.missing, answers.missing, len(fetched), len(acks), len(answers)]
+
+    @classmethod
+    def node_event(cls, hub: Hub, namespace: str, event: str, *args: Any) -> Any:
+        if event == "sum":
+            return sum(args)
+        hub.settings["noted"].append(args)
+        return None
+
 
 class Joined:
     """Keeps a hub in its cluster."""
@@ -53,7 +95,7 @@ class Joined:
         self._hub = hub
 
     async def __aenter__(self) -> None:
-        self._node = await join_cluster(self._hub, sys.argv[1], emitters="emitters" in sys.argv)
+        self._node = await join_cluster(self._hub, sys.argv[1], node=NAME, emitters="emitters" in sys.argv)
         if "patient" in sys.argv:  # however busy the machine of the tests is, Redis counts as there
             self._node.cluster.patience = 60
 
@@ -63,7 +105,9 @@ class Joined:
 
 async def main() -> None:
     hub = Hub({"/": Told})
-    await serve(Application(routes(hub)), hub, port=0, address="127.0.0.1", lifespan=Joined(hub), drain=1)
+    await serve(
+        Application(routes(hub), hub=hub, noted=[]), hub, port=0, address="127.0.0.1", lifespan=Joined(hub), drain=1
+    )
 
 
 asyncio.run(main())

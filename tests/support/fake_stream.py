@@ -8,7 +8,9 @@ from typing import Any
 from fakes import FakeLoop, FakeTransport, connect, started
 
 from handlers.socketio import Hub, SocketIOHandler
+from handlers.socketio.cluster.binary_values import unpack
 from handlers.socketio.cluster.cluster import Cluster, Fields, StreamState, offset_of_id
+from handlers.socketio.cluster.requests import Unpublished
 from handlers.socketio.cluster.sessions import PREFIX
 
 
@@ -20,6 +22,11 @@ class FakeStream:
         self.last = 1_000_000
         self.sessions: dict[str, bytes] = {}
         """Records by their key."""
+        self.nodes: list[FakeNode] = []
+        self.strangers: list[str] = []
+        """Ids of servers of another kind, which hear what is published."""
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        """Each message, and the id of the server that it is for; "": all."""
 
     def add(self, fields: dict[str, str], ms: int = 1) -> None:
         self.last += ms
@@ -31,6 +38,15 @@ class FakeStream:
 
     def trim(self, kept: int) -> None:
         self.entries = self.entries[len(self.entries) - kept :] if kept else []
+
+    def publish(self, sender: FakeNode, message: Unpublished) -> None:
+        self.published.append((message.uid, unpack(message.payload)))
+        hearing = [node for node in self.nodes if node.is_connected]
+        if message.request is not None:
+            message.request.published({node.cluster.uid for node in hearing if node is not sender}, len(self.strangers))
+        for node in hearing:
+            if message.uid in ("", node.cluster.uid) and not node.hangs:
+                node.cluster.questions.hear(message.payload)
 
     @property
     def state(self) -> StreamState:
@@ -57,9 +73,11 @@ class Talker(SocketIOHandler):
 class FakeNode:
     """A hub with a line to the stream, and a clock."""
 
-    def __init__(self, stream: FakeStream, name: str = "a", **options: Any) -> None:
+    def __init__(
+        self, stream: FakeStream, name: str = "a", handler: type[SocketIOHandler] = Talker, **options: Any
+    ) -> None:
         self.stream = stream
-        self.hub = Hub({"/": Talker}, **options)
+        self.hub = Hub({"/": handler}, **options)
         self.loop: FakeLoop = started(self.hub)
         self.cluster = Cluster(self.hub, name, lambda: None)
         self.hub.backplane = self.cluster
@@ -67,6 +85,9 @@ class FakeNode:
         self.limbo: list[dict[str, str]] = []
         """What a Redis that hangs will still write."""
         self.is_connected = False
+        self.hangs = False
+        """Whether it is subscribed, and does nothing."""
+        stream.nodes.append(self)
         self.connect()
 
     def connect(self) -> None:
@@ -92,6 +113,8 @@ class FakeNode:
                     del self.stream.sessions[key]
         for fields in self.cluster.take_unwritten():
             self.stream.add(fields)
+        for message in self.cluster.questions.take_unpublished():
+            self.stream.publish(self, message)
 
     def fail(self, written: int = 0, late: bool = False) -> None:
         """Break the line while it writes.

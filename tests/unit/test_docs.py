@@ -12,12 +12,12 @@ import pytest
 import handlers.socketio as api
 from handlers.board import handler
 from handlers.board.handler import BoardHandler
-from handlers.socketio.audience import Acks, Audience
+from handlers.socketio.audience import Audience
 from handlers.socketio.engineio.engine import Engine
 from handlers.socketio.testing import TestClient
 
 ROOT = Path(__file__).parents[2]
-NAMES = {**{name: getattr(api, name) for name in api.__all__}, "Audience": Audience, "Acks": Acks}
+NAMES = {**{name: getattr(api, name) for name in api.__all__}, "Audience": Audience}
 
 
 def rows(page: str) -> list[tuple[str, str]]:

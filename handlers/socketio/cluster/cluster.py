@@ -28,7 +28,8 @@ from .errors import MalformedError
 from .journal import Journal
 from .moving import Moving
 from .outbox import Outbox, Unread
-from .presence import is_id
+from .presence import EVENT, is_id
+from .requests import Requests
 from .roster import Roster
 from .sessions import Sessions
 from .stream_format import ServerEvent, StreamEntry, decode_entry, encode_entry
@@ -81,6 +82,7 @@ class Cluster(Backplane):
     """
 
     local_offsets = False
+    questions: Requests
 
     def __init__(self, hub: Hub, name: str, wake: Callable[[], None]) -> None:
         self.hub = hub
@@ -104,8 +106,10 @@ class Cluster(Backplane):
         self.fetch_session: Callable[[str], Awaitable[bytes | None]] = _fetch_nothing
         """Takes a record out of Redis, so that no other node has it."""
         self.roster = Roster(self)
+        self.questions = Requests(self, wake)
         self._wake = wake
-        self._number = 0
+        self.number = 0
+        """Number of the last entry of this node."""
         self._uid = self.uid.encode()
         self._numbers: OrderedDict[str, int] = OrderedDict()
         self._held: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
@@ -133,9 +137,9 @@ class Cluster(Backplane):
     def put(self, content: Action | ServerEvent, speaker: str = "") -> None:
         """Put an entry into the outbox, after changes of presence."""
         self.roster.put_changes()
-        fields = encode_entry(content, self.uid, self._number + 1)
-        self._number += 1
-        entry = Unread(self._number, content, fields, speaker)
+        fields = encode_entry(content, self.uid, self.number + 1)
+        self.number += 1
+        entry = Unread(self.number, content, fields, speaker)
         for dropped in self.outbox.add(entry):
             self.dropped["outbox full"] += 1
             self._perform_alone(dropped)
@@ -144,12 +148,12 @@ class Cluster(Backplane):
             return
         if speaker:
             self._held.setdefault(speaker, deque())
-            self._last_sent[speaker] = self._number
+            self._last_sent[speaker] = self.number
         self._wake()
 
     def suspending(self, client: Client) -> None:
         """Send a client what waits for its turn; save its session."""
-        self._release(client.id, self._number)
+        self._release(client.id, self.number)
         self.moved(client)
 
     def _release(self, speaker: str, number: int) -> None:
@@ -274,6 +278,12 @@ class Cluster(Backplane):
         self.why_away = why
         for entry in list(self.outbox):
             self._perform_alone(entry)
+        self.questions.lost()
+
+    def has_read(self, number: int) -> bool:
+        """Whether all entries of this node up to this number have happened."""
+        oldest = next(iter(self.outbox), None)
+        return oldest is None or oldest.number > number or self.away_since is not None
 
     @property
     def is_stalled(self) -> bool:
@@ -374,8 +384,10 @@ class Cluster(Backplane):
         is_event = not isinstance(content, ServerEvent) and content.kind is EMIT
         self.hub.delivery.skip_offsets_to(self.place - 1 if is_event else self.place)
         self._record(content)
-        if isinstance(content, ServerEvent):
+        if isinstance(content, ServerEvent) and content.event == EVENT:
             self.roster.receive(content, uid)
+        elif isinstance(content, ServerEvent):
+            self.questions.receive_event(content)
         elif not content.elsewhere:
             self.act(content)
         elif uid != self.uid:
@@ -444,3 +456,4 @@ class Cluster(Backplane):
         self._read_at = self.hub.now()
         for id_, fields in entries:
             self.receive(id_, fields or {})
+        self.questions.advance()

@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..engineio.errors import attempt
+from .channels import Channels
 from .cluster import Cluster, StreamState, offset_of_id
 from .emitted import Emitted
 from .errors import ClusterError, MalformedError
@@ -52,6 +54,7 @@ class Connection:
         self._length = length
         self._emitters = emitters
         self._emitted: Emitted | None = None
+        self._channels = Channels(prefix)
         self._unwritten = asyncio.Event()
         self._asking = asyncio.Lock()
         """One command at a time on the connection for questions."""
@@ -122,7 +125,8 @@ class Connection:
                 f"--redis={self._address.shown}: the key {self._prefix!r} is a {kind} and no stream: "
                 "delete it, or choose another --redis-prefix"
             )
-        if self.cluster.name and (await self._count([self._name_channel]))[self._name_channel]:
+        channel = self._channels.of_name(self.cluster.name)
+        if self.cluster.name and (await self._count([channel]))[channel]:
             raise ClusterError(f"--node={self.cluster.name}: a node of this name is running: choose another name")
 
     def _refuse(self, error: BaseException) -> None:
@@ -143,7 +147,7 @@ class Connection:
         if self._emitted is not None:
             await self._pubsub.psubscribe(*self._emitted.patterns)
             await self._pubsub.get_message(timeout=TIMEOUT)  # raises if this user may not
-        await self._pubsub.subscribe(self._private_channel, self._beats, self._name_channel)
+        await self._channels.begin(self._pubsub, self.cluster.uid, self.cluster.name, self.cluster.hub.served)
         first_time = not self.cluster.place
         state = await self._stream_state()
         self.cluster.connected(state)
@@ -243,6 +247,8 @@ class Connection:
         while True:
             await self._unwritten.wait()
             self._unwritten.clear()
+            if not self._channels.has(self.cluster.hub.namespaces):
+                await self._channels.hear(self.cluster.hub.served)
             await self._write_rest()
 
     async def _write_rest(self) -> None:
@@ -254,6 +260,10 @@ class Connection:
             for fields in unwritten[start : start + BATCH]:
                 pipeline.xadd(self._prefix, dict(fields), maxlen=self._length, approximate=True)
             await pipeline.execute()
+        unpublished = self.cluster.questions.take_unpublished()
+        for start in range(0, len(unpublished), BATCH):
+            nodes = self.cluster.roster.presence.nodes
+            await self._channels.publish(self._writer, unpublished[start : start + BATCH], nodes)
 
     async def _write_sessions(self, written: Sequence[Written]) -> None:
         for start in range(0, len(written), BATCH):
@@ -276,11 +286,22 @@ class Connection:
         return raw
 
     async def _hear(self) -> None:
-        async for message in self._pubsub.listen():
-            if message["type"] == "message" and message["channel"] == self._beats.encode():
-                self._hear_beat(message["data"])
-            elif message["type"] == "pmessage" and self._emitted is not None:
-                self._emitted.hear(message["channel"], message["data"])
+        pubsub = self._pubsub
+        try:
+            async for message in pubsub.listen():
+                if message["type"] == "message":
+                    self._hear_message(message["channel"], message["data"])
+                elif message["type"] == "pmessage" and self._emitted is not None:
+                    self._emitted.hear(message["channel"], message["data"])
+        finally:
+            # The package opens its connection again, whatever the number of retries.
+            await pubsub.aclose()
+
+    def _hear_message(self, channel: bytes, data: bytes) -> None:
+        if channel == self._channels.beats.encode():
+            self._hear_beat(data)
+        else:
+            attempt(self.cluster.questions.hear, data)
 
     def _hear_beat(self, data: bytes) -> None:
         try:
@@ -291,11 +312,12 @@ class Connection:
     async def _beat(self) -> None:
         cluster = self.cluster
         while True:
-            channels = {self._channel(uid): uid for uid in cluster.roster.presence.nodes}
+            channels = {self._channels.of_server(uid): uid for uid in cluster.roster.presence.nodes}
             async with self._asking:
-                await self._asker.publish(self._beats, cluster.roster.beat())
+                await self._asker.publish(self._channels.beats, cluster.roster.beat())
                 counted = await self._count(list(channels)) if channels else {}
             cluster.roster.check({channels[channel]: number for channel, number in counted.items()})
+            await self._channels.hear(cluster.hub.served)
             if window := cluster.hub.recovery.window:
                 cluster.renew_sessions(BEAT / window)
                 self.wake()
@@ -318,21 +340,6 @@ class Connection:
     @property
     def _place(self) -> str:
         return _id_of(self.cluster.place)
-
-    @property
-    def _beats(self) -> str:
-        return f"{self._prefix}-nodes"
-
-    @property
-    def _name_channel(self) -> str:
-        return f"{self._prefix}-node#{self.cluster.name}#"
-
-    @property
-    def _private_channel(self) -> str:
-        return self._channel(self.cluster.uid)
-
-    def _channel(self, uid: str) -> str:
-        return f"{self._prefix}#/#{uid}#"
 
     def _describe(self, error: BaseException) -> str:
         return self._address.hide(str(error)) or type(error).__name__

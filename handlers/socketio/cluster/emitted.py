@@ -16,6 +16,9 @@ from .errors import MalformedError
 if TYPE_CHECKING:
     from .cluster import Cluster
 
+_REQUEST = b"\x84"
+"""How a request of a streams cluster begins: a map of four; what an emitter sends to these channels is an array."""
+
 
 class Emitted:
     """Hears the emitters of a prefix."""
@@ -29,6 +32,8 @@ class Emitted:
 
     def hear(self, channel: bytes, payload: bytes) -> None:
         """Perform a message, if an emitter has sent it."""
+        if payload[:1] == _REQUEST and channel.startswith(f"{self._prefix}#".encode()):
+            return
         try:
             uid, content = decode_message(channel, payload, self._prefix, self._cluster.hub.max_payload)
         except MalformedError as error:

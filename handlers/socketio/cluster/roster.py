@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engineio.errors import attempt
 from .errors import MalformedError
-from .presence import EVENT, Changes, OtherNode, Presence, is_id, read_clients, read_ids
+from .presence import Changes, OtherNode, Presence, is_id, read_clients, read_ids
 from .stream_format import ServerEvent, member
 
 if TYPE_CHECKING:
@@ -121,8 +121,6 @@ class Roster:
 
         Raises MalformedError for what no node writes.
         """
-        if event.event != EVENT:
-            return
         said = event.args[0] if event.args else None
         if not isinstance(said, dict) or not isinstance(said.get("node"), str):
             raise MalformedError("presence", repr(said))
@@ -175,6 +173,7 @@ class Roster:
     def _forget(self, uid: str) -> dict[str, list[str]]:
         self._missed.pop(uid, None)
         self._ended.pop(uid, None)
+        self._cluster.questions.gone(uid)
         lost = self.presence.forget(uid)
         for name, ids in lost.items():
             self._changed(name, ids)
