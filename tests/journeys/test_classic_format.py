@@ -147,7 +147,7 @@ POISONS: dict[str, tuple[str, Any]] = {
     "a namespace without slash": ("socket.io#a#", event(packet={"type": 2, "nsp": "a", "data": ["news"]})),
     "no event": (EVENT_CHANNEL, event()),
     "an event that is a number": (EVENT_CHANNEL, event(1)),
-    **{f"the event {name}": (EVENT_CHANNEL, event(name)) for name in RESERVED_EVENTS},
+    **{f"the event {name}": (EVENT_CHANNEL, event(name)) for name in sorted(RESERVED_EVENTS)},
     **{
         f"a packet of type {kind!r}": (EVENT_CHANNEL, event(packet={"type": kind, "nsp": "/", "data": ["news"]}))
         for kind in (0, 1, 3, 4, 6, True, "2", None)

@@ -184,7 +184,7 @@ POISONS = {
     "an event without text": entry(packet(1)),
     "an event that is an object": entry(packet({})),
     "data that is an object": entry(data(packet={"type": 2, "data": {}})),
-    **{f"the event {name}": entry(packet(name)) for name in RESERVED_EVENTS},
+    **{f"the event {name}": entry(packet(name)) for name in sorted(RESERVED_EVENTS)},
     "a CONNECT": entry(packet("news", type=0)),
     "a DISCONNECT": entry(packet("news", type=1)),
     "a type that is true": entry(packet("news", type=True)),
