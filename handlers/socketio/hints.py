@@ -130,7 +130,6 @@ FOREIGN = {
     "ThreadsafeHub": {name: OF_HUB[name].replace("hub.of", "hub.threadsafe.of") for name in _ACTS},
     "Audience": {
         "__call__": "….emit(event, …), without parentheses before",
-        "__contains__": "….get(id), which is None if it is not there",
         "__len__": "len(….clients)",
         "broadcast": "….emit(event, …)",
         "close": "….disconnect(close=True)",

@@ -19,7 +19,9 @@ STEPS = {"One more person is online": 1, "Someone went home": -1}
 COUNTED = r"disconnects|rate_lim|upgrades|recoveries|refusals|lag_seconds_bucket.*le=\"(0\.1|1|5|\+Inf)\""
 """What happened: names of `/metrics`."""
 LOUD = re.compile(r"^\[[WEC] |Traceback|^Exception")
-MISUSE = re.compile(r"\] (\S+ has no event|\S+ takes .+ came with|a client asks for no namespace) ")
+MISUSE = re.compile(
+    r"\] (\S+ has no event|\S+ takes .+ came with|a client asks for no namespace|a client cannot connect:) "
+)
 """What the server is right to say once: the guests do all that a client must not."""
 
 

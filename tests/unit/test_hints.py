@@ -79,7 +79,6 @@ async def test_what_is_to_be_written_of_an_audience_is_there(hint: str) -> None:
 
 USES: dict[str, Callable[[Any], object]] = {
     "write len(….clients)": lambda self: len(self.others),
-    "write ….get(id)": lambda self: "id" in self.others,
     "write ….emit(event, …), without parentheses": lambda self: self.others().emit("x"),
     "write self.others.to(room).emit(event, …)": lambda self: self.broadcast.to("r").emit("x"),
     "write self.others.emit(event, …), or self.broadcast": lambda self: self.broadcast.emit("x"),
