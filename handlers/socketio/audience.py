@@ -12,18 +12,13 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from .actions import EMIT, Action, ActionKind, perform
 from .client import Client
-from .engineio.declared import check_number
-from .hints import add_foreign, check_room, check_timeout, refuse_keywords
+from .hints import add_foreign, check_keep, check_room, check_timeout, refuse_keywords
 from .namespace import Namespace, event_message, packets
 from .questions import ALONE, Acks, FetchedClients, Questions, online_clients
 
 A = TypeVar("A", bound="Audience[Any]")
 H = TypeVar("H")
 """The handler class of an audience's clients."""
-
-
-MAX_KEEP = 1_000_000
-"""Events of one name that a room keeps."""
 
 
 class Done:
@@ -114,22 +109,13 @@ class Audience(Generic[H]):
         """
         if unknown:
             refuse_keywords("emit", unknown)
+        namespace, rooms = self._namespace, self._rooms or ()
         if keep != 0:
-            self._check_keep(keep)
-        namespace = self._namespace
+            is_room = len(rooms) == 1 and rooms[0] not in namespace.known
+            check_keep(keep, not self._excepted and (self._rooms is None or is_room))
         encoded = packets(event_message(namespace.name, event, args), namespace.hub.json_default)
-        rooms = self._rooms or ()
         self._send(Action(EMIT, namespace.name, rooms, self._excepted, encoded, event, self._volatile, keep))
         return DONE
-
-    def _check_keep(self, keep: int) -> None:
-        check_number("keep", keep, "events", zero=True, whole=True)
-        if keep > MAX_KEEP:
-            raise ValueError(f"keep must be {MAX_KEEP} at most, got {keep!r:.40}: the room has them in memory")
-        rooms = self._rooms or ()
-        is_room = self._rooms is None or (len(rooms) == 1 and rooms[0] not in self._namespace.known)
-        if self._excepted or not is_room:
-            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
 
     async def call(self, event: str, *args: Any, timeout: float = 20) -> Acks:
         """Send an event and return the acknowledgements that come within `timeout` seconds.

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from .engineio.declared import MILLISECONDS, check_seconds
+from .engineio.declared import MILLISECONDS, check_number, check_seconds
 from .notices import Notices
+
+MAX_KEEP = 1_000_000
+"""Events of one name that a room keeps."""
 
 KEYWORDS = {
     "callback": "await self.call(event, …), which returns the acknowledgement",
@@ -221,6 +224,18 @@ def check_room(room: str, more: Sequence[object] = ()) -> str:
         raise TypeError(f"the name of a room is a text, got {room!r:.80}: write *rooms, or enter each of them")
     described = f"the name of a room is a text, got {room!r:.80}"
     raise TypeError(described if room is None else f"{described}: write str(…), or f'kind:{room!s:.40}'")
+
+
+def check_keep(keep: int, fits: bool) -> None:
+    """Raise TypeError or ValueError for a `keep` that cannot be.
+
+    fits: whether the audience is everyone, or one room.
+    """
+    check_number("keep", keep, "events", zero=True, whole=True)
+    if keep > MAX_KEEP:
+        raise ValueError(f"keep must be {MAX_KEEP} at most, got {keep!r:.40}: the room has them in memory")
+    if not fits:
+        raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
 
 
 def check_timeout(notices: Notices, handler: type[Any], timeout: float, method: str = "call") -> None:

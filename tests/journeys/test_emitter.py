@@ -147,6 +147,29 @@ def test_what_is_written_is_what_the_format_says(redis: RedisServer) -> None:
         }
 
 
+@pytest.mark.parametrize("adapter", ["streams", "classic"])
+@pytest.mark.gen_test
+async def test_no_rooms_are_nobody_not_everyone(redis: RedisServer, adapter: str) -> None:
+    with redis.client() as reader, reader.pubsub() as heard:
+        heard.psubscribe("nobody*")
+        assert heard.get_message(timeout=5)
+        with Emitter(redis.url, adapter=adapter, prefix="nobody") as emitter:
+            nobody = emitter.to(*[])
+            nobody.emit("news", "a secret")
+            nobody.volatile.except_("a").emit("news", "a secret")
+            nobody.enter("a")
+            nobody.leave("a")
+            nobody.disconnect()
+        async with AsyncEmitter(redis.url, adapter=adapter, prefix="nobody") as emitter:
+            await emitter.to().emit("news", "a secret")
+        with Emitter(redis.url, adapter="classic", prefix="nobody") as emitter:
+            emitter.to().to("a").emit("news", "this")
+        message = heard.get_message(timeout=5)
+        assert message is not None
+        assert b"this" in message["data"]
+        assert reader.exists("nobody") == 0
+
+
 def test_a_classic_emitter_publishes_and_leaves_nothing(redis: RedisServer) -> None:
     with redis.client() as reader, reader.pubsub() as heard, Emitter(redis.url, adapter="classic", prefix="p") as out:
         heard.psubscribe("p*")
@@ -192,6 +215,10 @@ with ThreadPoolExecutor(8) as pool:
         (lambda one: one.emit("news", callback=print), "an emitter receives no acknowledgements"),
         (lambda one: one.emit("news", to="a"), r"write emitter.to\(room\)"),
         (lambda one: one.to("a", "b").emit("news", keep=1), "keep=… must be for everyone or one room"),
+        (lambda one: one.to(*[]).emit("news", keep=1), "keep=… must be for everyone or one room"),
+        (lambda one: one.emit("news", keep=-1), "keep must be a whole number of events, 0 or more"),
+        (lambda one: one.emit("news", keep="3"), "keep must be a whole number of events, 0 or more"),
+        (lambda one: one.emit("news", keep=10**7), "keep must be 1000000 at most"),
         (lambda one: one.to(["a"]), "the name of a room is a text"),
         (lambda one: one.except_(1), "the name of a room is a text"),
         (lambda one: one.enter(None), "the name of a room is a text"),

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ..actions import EMIT, Action, ActionKind
 from ..declarations import check_name
-from ..hints import EMITTER_KEYWORDS, check_room, refuse_keywords
+from ..hints import EMITTER_KEYWORDS, check_keep, check_room, refuse_keywords
 from ..json_codec import Default, check_default
 from ..namespace import event_message, packets
 from .binary_values import msgpack
@@ -53,7 +53,8 @@ class EmitterBase:
         self._prefix, self._length = prefix, length
         self._uid = secrets.token_hex(8) if adapter == "streams" else EMITTER
         self._namespace = "/"
-        self._rooms: tuple[str, ...] = ()
+        self._rooms: tuple[str, ...] | None = None
+        """None: everyone; (): nobody."""
         self._excepted: tuple[str, ...] = ()
         self._volatile = False
         self._client = self._connect()
@@ -77,10 +78,10 @@ class EmitterBase:
     def to(self: E, *rooms: str) -> E:
         """Only clients in these rooms, and in those of earlier calls.
 
-        rooms: names of rooms, or ids of clients.
+        rooms: names of rooms, or ids of clients; none: nobody, unless an earlier call named some.
         """
         narrowed = copy(self)
-        narrowed._rooms += tuple(map(check_room, rooms))
+        narrowed._rooms = (self._rooms or ()) + tuple(map(check_room, rooms))
         return narrowed
 
     def except_(self: E, *rooms: str) -> E:
@@ -101,19 +102,24 @@ class EmitterBase:
     def _event(self, event: str, args: tuple[Any, ...], keep: int, unknown: dict[str, NoReturn]) -> Action:
         if unknown:
             refuse_keywords("emit", unknown, EMITTER_KEYWORDS)
-        if keep and (self._excepted or len(self._rooms) > 1):
-            raise ValueError("keep=… must be for everyone or one room: the room sends the events to later clients")
+        if keep != 0:
+            check_keep(keep, not self._excepted and (self._rooms is None or len(self._rooms) == 1))
         encoded = packets(event_message(self._namespace, event, args), self._default)
         return self._action(EMIT)._replace(packets=encoded, event=event, volatile=self._volatile, keep=keep)
 
     def _action(self, kind: ActionKind) -> Action:
-        return Action(kind, self._namespace, self._rooms, self._excepted)
+        return Action(kind, self._namespace, self._rooms or (), self._excepted)
 
     def _move(self, kind: ActionKind, room: str) -> Action:
         return self._action(kind)._replace(names=(check_room(room),))
 
-    def _command(self, action: Action) -> list[str | bytes | int]:
-        """Return the command of Redis that tells an action."""
+    def _command(self, action: Action) -> list[str | bytes | int] | None:
+        """Return the command of Redis that tells an action.
+
+        None for nobody: in the format an action without rooms is for everyone.
+        """
+        if self._rooms == ():
+            return None
         if self._uid == EMITTER:
             return ["PUBLISH", *encode_message(action, self._uid, self._prefix)]
         fields = encode_entry(action, self._uid)
@@ -180,6 +186,8 @@ class Emitter(EmitterBase):
 
     def _write(self, action: Action) -> None:
         command = self._command(action)
+        if command is None:
+            return
         try:
             self._client.execute_command(*command)
         except self._errors as error:
@@ -226,6 +234,8 @@ class AsyncEmitter(EmitterBase):
 
     async def _write(self, action: Action) -> None:
         command = self._command(action)
+        if command is None:
+            return
         try:
             await self._client.execute_command(*command)
         except self._errors as error:
