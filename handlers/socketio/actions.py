@@ -56,9 +56,7 @@ class Action(NamedTuple):
 def perform(namespace: Namespace, action: Action, speaker: Client | None = None) -> None:
     """Perform an action on the clients of this node.
 
-    speaker: hears an event after the others.
-
-    Raises Refused for a client in too many rooms, after all others entered; ValueError for `keep` without one room.
+    speaker: hears an event after the others. Raises Refused for a client in too many rooms, after all others entered.
     """
     if action.kind is EMIT:
         namespace.publish(action, None if speaker is None else speaker.session)

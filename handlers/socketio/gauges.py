@@ -47,7 +47,4 @@ def _rooms(hub: Hub) -> Iterator[Room]:
     for session in hub.sessions.values():
         yield session.room
     for namespace in hub.namespaces.values():
-        yield namespace.everyone
-        yield from namespace.rooms.values()
-        for client in namespace.known.values():
-            yield client.room
+        yield from namespace.logs

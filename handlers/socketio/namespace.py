@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .engineio.codec.packet import MESSAGE, Packet, make
@@ -73,6 +73,13 @@ class Namespace:
         self.kept: dict[Room, dict[str, deque[Sequence[Packet]]]] = {}
         """Events that rooms keep for later clients, by name."""
         self._last_call = 0
+
+    @property
+    def logs(self) -> Iterator[Room]:
+        """All rooms of the namespace, those of its clients included."""
+        yield self.everyone
+        yield from self.rooms.values()
+        yield from (client.room for client in self.known.values())
 
     # -- coming and going
 

@@ -440,16 +440,11 @@ class Cluster(Backplane):
         self._gap_at = self.hub.now()
         logger.error("events of other nodes are lost: %s", why)
         self.hub.delivery.skip_offsets_to(self.hub.delivery.offset + 1)
-        for room in self._rooms():
-            room.forgotten = self.hub.delivery.offset
+        for namespace in self.hub.namespaces.values():
+            for room in namespace.logs:
+                room.forgotten = self.hub.delivery.offset
         self.journal.restart(self.hub.delivery.offset)
         self.roster.ask()
-
-    def _rooms(self) -> Iterator[Any]:
-        for namespace in self.hub.namespaces.values():
-            yield namespace.everyone
-            yield from namespace.rooms.values()
-            yield from (client.room for client in namespace.known.values())
 
     def receive_all(self, entries: Iterable[tuple[bytes, Fields]]) -> None:
         """Perform entries in the order of the stream."""
