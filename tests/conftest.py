@@ -30,6 +30,7 @@ from handlers.socketio.engineio import http_server
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Playwright
+    from redis_server import RedisServer
 
 # Of Tornado's own test cases; those of pytest-tornado have theirs in pyproject.toml.
 os.environ.setdefault("ASYNC_TEST_TIMEOUT", "60")
@@ -276,6 +277,17 @@ def find_tool(name: str) -> str:
     if path is None:
         pytest.fail(f"{name} is missing: on Debian and Ubuntu `make test` installs it")
     return path
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that the tests of a file share."""
+    from redis_server import RedisServer
+
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
 
 
 def find_chromium(playwright: Playwright) -> str:

@@ -24,14 +24,6 @@ KINDS = ["ours", "other", "theirs"]
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
 def servers(start: Callable[[Server], Server], redis: RedisServer, node: str) -> list[Server]:
     """Two nodes of ours, `a` and `b`, and a server of Node's."""
     ours = [sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url]

@@ -407,13 +407,18 @@ def beat(nodes: list[FakeNode], seconds: float, subscribers: dict[str, int] | No
         settle(*nodes)
 
 
+def introduce(nodes: list[FakeNode]) -> None:
+    """Let each node hear of the others' clients, and of their beats."""
+    settle(*nodes)
+    beat(nodes, 4)
+
+
 def test_a_killed_node_is_gone_within_two_seconds_and_each_client_told_of_once() -> None:
     nodes = cluster(3)
     one, other, killed = nodes
     for _ in range(3):
         killed.client()
-    settle(*nodes)
-    beat(nodes, 4)
+    introduce(nodes)
     ids = list(killed.hub.namespaces["/"].clients)
     beat([one, other], 1.5, {killed.cluster.uid: 0})
     assert online(one, other) == [0, 0]
@@ -425,8 +430,7 @@ def test_a_node_that_hangs_is_gone_after_its_beats_are_missed_and_comes_back() -
     nodes = cluster(2)
     one, hanging = nodes
     hanging.client()
-    settle(*nodes)
-    beat(nodes, 4)
+    introduce(nodes)
     beat([one], 3)
     assert online(one) == [1]
     beat([one], 1.5)
@@ -439,8 +443,7 @@ def test_a_cut_line_of_a_moment_is_no_death() -> None:
     nodes = cluster(2)
     _, other = nodes
     other.client()
-    settle(*nodes)
-    beat(nodes, 4)
+    introduce(nodes)
     beat(nodes, 0.5, {other.cluster.uid: 0})
     beat(nodes, 2)
     assert online(*nodes) == [1, 1]
@@ -450,8 +453,7 @@ def test_nobody_is_gone_because_redis_was() -> None:
     nodes = cluster(2)
     one, other = nodes
     other.client()
-    settle(*nodes)
-    beat(nodes, 4)
+    introduce(nodes)
     one.lose()
     one.loop.now += 60
     one.connect()
