@@ -9,9 +9,10 @@ from fakes import FakeLoop, FakeTransport, connect, started
 
 from handlers.socketio import Hub, SocketIOHandler
 from handlers.socketio.cluster.binary_values import unpack
-from handlers.socketio.cluster.cluster import Cluster, Fields, StreamState, offset_of_id
+from handlers.socketio.cluster.cluster import Cluster
 from handlers.socketio.cluster.requests import Unpublished
 from handlers.socketio.cluster.sessions import PREFIX
+from handlers.socketio.cluster.stream_place import Fields, StreamState, offset_of_id
 
 
 class FakeStream:
@@ -81,7 +82,7 @@ class FakeNode:
         self.loop: FakeLoop = started(self.hub)
         self.cluster = Cluster(self.hub, name, lambda: None)
         self.hub.backplane = self.cluster
-        self.cluster.fetch_session = self.fetch_session
+        self.cluster.sessions.fetch = self.fetch_session
         self.limbo: list[dict[str, str]] = []
         """What a Redis that hangs will still write."""
         self.is_connected = False

@@ -18,12 +18,13 @@ from typing import Any
 
 from ..engineio.errors import attempt
 from .channels import Channels
-from .cluster import Cluster, StreamState, offset_of_id
+from .cluster import Cluster
 from .emitted import Emitted
 from .errors import ClusterError, MalformedError
 from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
 from .sessions import PREFIX, Written
+from .stream_place import StreamState, offset_of_id
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Connection:
     def serve(self, cluster: Cluster) -> None:
         """Connect a node to Redis."""
         self.cluster = cluster
-        cluster.fetch_session = self._fetch_session
+        cluster.sessions.fetch = self._fetch_session
         if self._emitters:
             self._emitted = Emitted(cluster, self._prefix)
 
@@ -184,7 +185,7 @@ class Connection:
         """Read recent events, for clients that come from other nodes."""
         oldest = max(0, (state.last >> 64) - int(self.cluster.hub.recovery.window * 1000))
         start = f"{oldest}"
-        self.cluster.begin_journal(max(state.first - 1, oldest << 64))
+        self.cluster.journal.complete_after = max(state.first - 1, oldest << 64)
         while state.last:
             entries = await self._asker.xrange(self._prefix, start, _id_of(state.last), BATCH)
             for id_, fields in entries:

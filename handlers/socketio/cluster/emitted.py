@@ -14,7 +14,7 @@ from .classic_format import EMITTER, decode_message
 from .errors import MalformedError
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
+    from .node import Node
 
 _REQUEST = b"\x84"
 """How a request of a streams cluster begins: a map of four; what an emitter sends to these channels is an array."""
@@ -23,8 +23,8 @@ _REQUEST = b"\x84"
 class Emitted:
     """Hears the emitters of a prefix."""
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
-        self._cluster = cluster
+    def __init__(self, node: Node, prefix: str) -> None:
+        self._node = node
         self._prefix = prefix
         escaped = re.sub(r"([][*?\\])", r"\\\1", prefix)
         self.patterns = (f"{escaped}#*", f"{escaped}-request#*")
@@ -35,9 +35,9 @@ class Emitted:
         if payload[:1] == _REQUEST and channel.startswith(f"{self._prefix}#".encode()):
             return
         try:
-            uid, content = decode_message(channel, payload, self._prefix, self._cluster.hub.max_payload)
+            uid, content = decode_message(channel, payload, self._prefix, self._node.hub.max_payload)
         except MalformedError as error:
-            self._cluster.drop(error)
+            self._node.drop(error)
             return
         if isinstance(content, Action) and uid in (EMITTER, ""):  # a request of an emitter has no uid
-            self._cluster.act(content)
+            self._node.act(content)

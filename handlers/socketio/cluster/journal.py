@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 
-from ..actions import Action
+from ..actions import EMIT, Action
 from ..engineio.room import ENTRY_OVERHEAD
+from .stream_format import ServerEvent
 
 MAX_BYTES = 64 << 20
 """Bytes of events that a node keeps."""
@@ -32,8 +33,13 @@ class Journal:
     def __len__(self) -> int:
         return len(self._offsets) - self._start
 
-    def add(self, offset: int, event: Action) -> None:
-        """Add the newest event, and forget those that are too old."""
+    def add(self, offset: int, event: Action | ServerEvent | None) -> None:
+        """Add the newest event, and forget those that are too old.
+
+        What no client can miss is ignored.
+        """
+        if not isinstance(event, Action) or event.kind is not EMIT or event.volatile:
+            return
         if not self._window or (self._offsets and offset <= self._offsets[-1]):
             return
         self._offsets.append(offset)

@@ -57,7 +57,7 @@ class Moving(Joining):
         super()._give_up()
 
     async def _look_up(self) -> None:
-        raw = await self._cluster.fetch_session(self._pid)
+        raw = await self._cluster.sessions.fetch(self._pid)
         if raw is not None and self._client.left:
             self._cluster.sessions.put_back(self._pid, raw)
         elif raw is not None:

@@ -14,7 +14,7 @@ from .stream_format import ServerEvent, member
 
 if TYPE_CHECKING:
     from ..client import Client
-    from .cluster import Cluster
+    from .node import Node
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ MAX_NODES = 1000
 class Roster:
     """The clients of all nodes, as this node knows them."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, node: Node) -> None:
         self.presence = Presence()
-        self._cluster = cluster
-        self._changes = Changes(cluster.name)
+        self._this = node
+        self._changes = Changes(node.name)
         self._missed: dict[str, int] = {}
         self._ended: dict[str, float] = {}
         self._connected_at = float("inf")
@@ -53,20 +53,20 @@ class Roster:
         """Put what has changed into the outbox."""
         if self._changes:
             for event in self._changes.take():
-                self._cluster.put(event)
+                self._this.put(event)
 
     def ask(self) -> None:
         """Let all nodes say who is there, this one too."""
-        self._cluster.put(self._changes.say(ask=True))
+        self._this.put(self._changes.say(ask=True))
         self._put_all()
 
     def end(self) -> None:
         """Say that this node ends."""
-        self._cluster.put(self._changes.say(bye=True))
+        self._this.put(self._changes.say(bye=True))
 
     def connected(self) -> None:
         """Handle that Redis is there: ask, the first time."""
-        self._connected_at = self._cluster.hub.now()
+        self._connected_at = self._this.hub.now()
         self._missed = {}
         for node in self.presence.nodes.values():
             node.heard_at = self._connected_at
@@ -76,14 +76,14 @@ class Roster:
 
     def _put_all(self) -> None:
         self.put_changes()
-        for event in self._changes.whole(self._cluster.hub.namespaces.values()):
-            self._cluster.put(event)
+        for event in self._changes.whole(self._this.hub.namespaces.values()):
+            self._this.put(event)
 
     # -- other nodes
 
     def beat(self) -> str:
         """Return a heartbeat of this node."""
-        return json.dumps({"uid": self._cluster.uid, "node": self._cluster.name})
+        return json.dumps({"uid": self._this.uid, "node": self._this.name})
 
     def hear(self, data: bytes) -> None:
         """Handle a heartbeat of a node.
@@ -97,7 +97,7 @@ class Roster:
         uid, name = member(beat, "uid", str), member(beat, "node", str)
         if not is_id(uid):
             raise MalformedError("beat", uid)
-        if uid != self._cluster.uid:
+        if uid != self._this.uid:
             self._node(uid, name)
 
     def check(self, subscribers: Mapping[str, int]) -> None:
@@ -105,7 +105,7 @@ class Roster:
 
         subscribers: number of subscribers of the private channel of each node.
         """
-        now = self._cluster.hub.now()
+        now = self._this.hub.now()
         if now - self._connected_at < SETTLING:
             return
         for uid, node in list(self.presence.nodes.items()):
@@ -113,7 +113,7 @@ class Roster:
             ended = now - self._ended[uid] > self._grace if uid in self._ended else False
             hanging = now - node.heard_at > SILENCE and uid not in self._ended
             if ended or hanging or (self._missed[uid] >= MISSED and uid not in self._ended):
-                self._cluster.put(self._changes.say(gone=uid))
+                self._this.put(self._changes.say(gone=uid))
                 node.heard_at, self._missed[uid] = now, 0
 
     def receive(self, event: ServerEvent, uid: str) -> None:
@@ -126,17 +126,17 @@ class Roster:
             raise MalformedError("presence", repr(said))
         if isinstance(said.get("gone"), str):
             self._receive_gone(said["gone"], uid)
-        elif uid != self._cluster.uid:
+        elif uid != self._this.uid:
             self._receive_part(event.namespace, said, self._node(uid, said["node"]), uid)
 
     @property
     def _grace(self) -> float:
-        return self._cluster.hub.presence_grace
+        return self._this.hub.presence_grace
 
     def _node(self, uid: str, name: str) -> OtherNode:
         if len(self.presence.nodes) >= MAX_NODES and uid not in self.presence.nodes:
             raise MalformedError("nodes", f"{uid} is one more than {MAX_NODES}")
-        return self.presence.node(uid, name, self._cluster.hub.now())
+        return self.presence.node(uid, name, self._this.hub.now())
 
     def _receive_part(self, name: str, said: Mapping[str, Any], node: OtherNode, uid: str) -> None:
         joined, left = read_clients(said), read_ids(said)
@@ -153,34 +153,34 @@ class Roster:
 
     def _receive_bye(self, node: OtherNode, uid: str) -> None:
         if any(node.part.values()):
-            self._ended[uid] = self._cluster.hub.now()
+            self._ended[uid] = self._this.hub.now()
         else:
             self._forget(uid)
 
     def _receive_gone(self, uid: str, teller: str) -> None:
         """Forget a node; its first accuser tells of its clients."""
-        if uid == self._cluster.uid:
+        if uid == self._this.uid:
             logger.warning("the other nodes took this one for gone: its clients are announced again")
             self._put_all()
             return
         for name, ids in self._forget(uid).items():
-            namespace = self._cluster.hub.live(name)
+            namespace = self._this.hub.live(name)
             here = namespace.clients if namespace is not None else {}
             lost = [id_ for id_ in ids if id_ not in here]
-            if namespace is not None and lost and teller == self._cluster.uid:
-                attempt(namespace.handler.clients_lost, self._cluster.hub, name, lost)
+            if namespace is not None and lost and teller == self._this.uid:
+                attempt(namespace.handler.clients_lost, self._this.hub, name, lost)
 
     def _forget(self, uid: str) -> dict[str, list[str]]:
         self._missed.pop(uid, None)
         self._ended.pop(uid, None)
-        self._cluster.questions.gone(uid)
+        self._this.gone(uid)
         lost = self.presence.forget(uid)
         for name, ids in lost.items():
             self._changed(name, ids)
         return lost
 
     def _changed(self, name: str, ids: list[str]) -> None:
-        namespace = self._cluster.hub.live(name)
+        namespace = self._this.hub.live(name)
         if namespace is not None and ids:
             self.presence.compare(namespace, ids)
-            attempt(namespace.handler.others_changed, self._cluster.hub, name)
+            attempt(namespace.handler.others_changed, self._this.hub, name)

@@ -13,6 +13,7 @@ import base64
 import json
 import re
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -56,6 +57,10 @@ class Written(NamedTuple):
     milliseconds: int
 
 
+async def _fetch_nothing(_: str) -> bytes | None:
+    return None
+
+
 class Sessions:
     """The records of one node's clients.
 
@@ -68,6 +73,8 @@ class Sessions:
         self._ended: list[str] = []
         self._to_renew: deque[Client] = deque()
         self._kept: list[Written] = []
+        self.fetch: Callable[[str], Awaitable[bytes | None]] = _fetch_nothing
+        """Takes a record out of Redis, so that no other node has it."""
         self._entered: WeakKeyDictionary[Client, dict[str, int]] = WeakKeyDictionary()
 
     def put_back(self, pid: str, raw: bytes) -> None:
