@@ -524,7 +524,7 @@ def test_a_long_tick_leaves_others_their_turn(harness: Harness, rooms: int) -> N
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.004])
-def test_a_sender_is_served_after_the_others(harness: Harness, seconds: float) -> None:
+def test_the_sender_of_the_only_entry_is_served_after_the_others(harness: Harness, seconds: float) -> None:
     clients, lobby, served = [harness.connect() for _ in range(40)], Room("lobby"), list[int]()
 
     def deliver(number: int, act: Callable[..., Any], *args: Any) -> Any:
@@ -539,12 +539,13 @@ def test_a_sender_is_served_after_the_others(harness: Harness, seconds: float) -
     delivery.publish([lobby], [Packet(MESSAGE, "1")], sender=clients[3].session)
     harness.loop.turn()
     assert served == [*range(3), *range(4, 40), 3]
-    served.clear()
-    delivery.publish([lobby], [Packet(MESSAGE, "2")])
-    harness.loop.turn()
-    assert served == list(range(40))
-    assert all(client.received == ["1", "2"] for client in clients)
-    assert not delivery._senders
+    for senders in ([None], [clients[3], clients[5]], [clients[3], None]):
+        served.clear()
+        for sender in senders:
+            delivery.publish([lobby], [Packet(MESSAGE, "2")], sender=sender and sender.session)
+        harness.loop.turn()
+        assert served == list(range(40))
+    assert all(client.received == ["1", *"22222"] for client in clients)
 
 
 def test_a_client_that_alone_is_spoken_to_does_not_wait_for_everybody(harness: Harness) -> None:

@@ -99,7 +99,7 @@ class Delivery:
         self._unoffered: deque[Room] = deque()
         self._queue: deque[Reader | BacklogTrim] = deque()
         self._is_scheduled = False
-        self._senders: set[Reader] = set()
+        self._sender: Reader | None = None
 
     @property
     def published(self) -> int:
@@ -123,13 +123,15 @@ class Delivery:
     ) -> None:
         """Append one entry to rooms that have no reader in common.
 
-        sender: a reader that is served after the others. Its client may wait for its own message before it sends the
-        next, which would delay theirs.
+        sender: a reader that is served after the others if no other entry waits. Its client may wait for its own
+        message before it sends the next, which would delay theirs. Where several wait, it has sent more already: the
+        sooner it is served, the more entries the next round joins.
 
         This is the only way to publish. Raises RuntimeError if the engine is not started.
         """
         self.offset += self.step
         entry = Entry(self.offset, packets, volatile, replayable)
+        self._sender = None if self._unoffered else sender
         for room in rooms:
             if not (room.readers or room.retain_count):
                 continue
@@ -140,8 +142,6 @@ class Delivery:
                 self._unoffered.append(room)
         if self._unoffered:
             self._schedule_tick()
-            if sender is not None:
-                self._senders.add(sender)
 
     def schedule(self, reader: Reader) -> None:
         """Let one reader catch up in the next tick."""
@@ -177,9 +177,9 @@ class Delivery:
         until, newest = self.loop.time() + TIME_SLICE, self.offset
         rooms = list(self._unoffered)
         later = readers_of_several(rooms) if len(rooms) > 1 else set()
-        if self._senders:
-            later |= self._senders
-            self._senders.clear()
+        if self._sender is not None:
+            later.add(self._sender)
+            self._sender = None
         while self._unoffered:  # a reader that closes meanwhile has all rooms offered
             late = len(self._unoffered) % BATCH == 0 and self.loop.time() > until
             if late or self.offset != newest:
