@@ -15,20 +15,20 @@ class Channels:
     """
 
     def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
         self.beats = f"{prefix}-nodes"
         """Signs of life of all nodes."""
-        self._prefix = prefix
         self._pubsub: Any = None
         self._uid = ""
         self._heard: set[str] = set()
 
     def of_name(self, node: str) -> str:
         """Return the channel of a running node's name."""
-        return f"{self._prefix}-node#{node}#"
+        return f"{self.prefix}-node#{node}#"
 
     def of_server(self, uid: str, namespace: str = "/") -> str:
         """Return the channel of a server, or of all without a uid."""
-        return f"{self._prefix}#{namespace}#{uid}#" if uid else f"{self._prefix}#{namespace}#"
+        return f"{self.prefix}#{namespace}#{uid}#" if uid else f"{self.prefix}#{namespace}#"
 
     async def begin(self, pubsub: Any, uid: str, node: str, namespaces: set[str]) -> None:
         """Hear, by a new connection, what is published for this server."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from .cluster import Cluster
 from .connection import Connection
 from .errors import ClusterError
 from .redis_address import read_address
+from .stream_connection import StreamConnection
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -50,10 +52,10 @@ async def join_cluster(
         raise ClusterError(f"--node must be 1 to 8 letters and digits, got {node!r:.40}")
     address = read_address(redis)
     msgpack()
-    connection = Connection(address, prefix, length, emitters)
     start_clock(hub)
-    cluster = Cluster(hub, node or secrets.token_hex(3), connection.wake)
-    connection.serve(cluster)
+    unwritten = asyncio.Event()
+    cluster = Cluster(hub, node or secrets.token_hex(3), unwritten.set)
+    connection = StreamConnection(cluster, address, unwritten, prefix=prefix, length=length, emitters=emitters)
     hub.backplane = cluster
     hub.sid_prefix = f"{node}." if node else ""
     await connection.start()

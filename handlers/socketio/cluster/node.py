@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..hub import Hub
     from ..namespace import Namespace
+    from .requests import Requests
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class Node(Backplane, ABC):
 
     wake: called when there is something to write.
     """
+
+    questions: Requests
 
     def __init__(self, hub: Hub, name: str, wake: Callable[[], None]) -> None:
         self.hub = hub
