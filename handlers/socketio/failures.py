@@ -10,14 +10,25 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from .engineio.limits import RateLimit
 from .methods import EventMethod
 
 logger = logging.getLogger(__name__)
 
 MAX_A_MINUTE = 10
-"""How often the same failure is logged: the same exception, raised at the same line."""
+"""How often the same failure is logged, at once and on average: the same exception, raised at the same line."""
 MAX_KNOWN = 1000
 """Failures that are counted; beyond, the oldest is forgotten."""
+
+
+class Repeats(RateLimit):
+    """How often one failure may be logged, and how often it was not."""
+
+    __slots__ = ("left_out",)
+
+    def __init__(self) -> None:
+        super().__init__(MAX_A_MINUTE, 60)
+        self.left_out = 0
 
 
 class Failures:
@@ -25,7 +36,7 @@ class Failures:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._counts: dict[Hashable, tuple[float, int]] = {}
+        self._known: dict[Hashable, Repeats] = {}
         self.tell: Callable[[Any, BaseException], None] | None = None
         """Called with each failure for a client: the test kit raises it in the test."""
 
@@ -36,11 +47,14 @@ class Failures:
         """
         if self.tell is not None and client is not None:
             self.tell(client, error)
-        number, left_out = self._count((method.name, type(error), _place_of(error)))
-        if number > MAX_A_MINUTE:
+        repeats, now = self._repeats_of((method.name, type(error), _place_of(error))), self._clock()
+        if repeats.take(now):
+            repeats.left_out += 1
             return
-        more = "" if number < MAX_A_MINUTE else "; more of this minute are left out"
-        more += f"; {left_out} of earlier minutes were left out" if left_out else ""
+        more = f"; {repeats.left_out} more were left out" if repeats.left_out else ""
+        wait = repeats.wait(now)
+        more += f"; more of the next {wait:.0f} s are left out" if wait else ""
+        repeats.left_out = 0
         about = "" if client is None else f" for {client!r}"
         about += "" if method.event is None else f" on {method.event!r:.80}"
         if isinstance(error, asyncio.CancelledError):
@@ -53,17 +67,12 @@ class Failures:
         if self.tell is not None:
             self.tell(client, AssertionError(describe()))
 
-    def _count(self, failure: Hashable) -> tuple[int, int]:
-        """Return the number of this minute, and those left out before."""
-        now = self._clock()
-        began, number = self._counts.pop(failure, (now, 0))
-        left_out = 0
-        if now - began >= 60:
-            began, number, left_out = now, 0, max(0, number - MAX_A_MINUTE)
-        if len(self._counts) >= MAX_KNOWN:
-            del self._counts[next(iter(self._counts))]
-        self._counts[failure] = began, number + 1
-        return number + 1, left_out
+    def _repeats_of(self, failure: Hashable) -> Repeats:
+        repeats = self._known.pop(failure, None) or Repeats()
+        if len(self._known) >= MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[failure] = repeats
+        return repeats
 
 
 def _place_of(error: BaseException) -> tuple[str, int]:

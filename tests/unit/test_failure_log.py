@@ -79,13 +79,13 @@ async def test_strangers_do_not_fill_the_log(lines: Lines, caplog: pytest.LogCap
     for _ in range(50):
         await refused(hub, need=1)
     assert len(lines()) == MAX_A_MINUTE
-    assert lines()[-1].endswith("; more of this minute are left out")
+    assert lines()[-1].endswith("; more of the next 6 s are left out")
     assert hub.watches[0].events["authenticate"].errors == 50
     await refused(hub, user=None)  # another failure is not hidden by it
     assert len(lines()) == MAX_A_MINUTE + 1
     await hub.loop.advance(61)  # type: ignore[union-attr]
     await refused(hub, need=1)
-    assert lines()[-1].endswith(f"; {50 - MAX_A_MINUTE} of earlier minutes were left out")
+    assert lines()[-1].endswith(f"; {50 - MAX_A_MINUTE} more were left out")
     assert all(record.exc_info for record in caplog.records if record.name.endswith(".failures"))
     await refused(hub, need=1)
     assert "left out" not in lines()[-1]
@@ -114,7 +114,7 @@ def test_what_is_counted_has_an_end(lines: Lines) -> None:
     failures = Failures(lambda: 0.0)
     for number in range(MAX_KNOWN + 1):
         failures.log(EventMethod(f"Board.on_{number}", print), "a client", KeyError())
-    assert len(failures._counts) == MAX_KNOWN
+    assert len(failures._known) == MAX_KNOWN
 
 
 class Asking(SocketIOHandler):

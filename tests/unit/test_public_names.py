@@ -125,7 +125,7 @@ def test_the_library_imports_only_Tornado_and_the_standard_library(file: Path) -
         ("handlers/socketio/__init__.py", "from .operations import drain"),
         ("handlers/socketio/operations/admin.py", "from ..hub import Hub"),
         ("handlers/socketio/operations/admin.py", "from .. import hub"),
-        ("handlers/socketio/operations/admin.py", "from ..engineio.limits import TokenBucket"),
+        ("handlers/socketio/operations/admin.py", "from ..engineio.limits import Throttle"),
         ("handlers/board/handler.py", "from ..socketio.client import Client"),
         ("handlers/board/handler.py", "from ..socketio.operations.lag import LoopLag"),
         ("handlers/options.py", "from .socketio import client"),

@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers.socketio.engineio.errors import ServerFull, TooManyRequests
-from handlers.socketio.engineio.limits import MAX_TRACKED, Admission, RateLimit, TokenBucket, address_key
+from handlers.socketio.engineio.limits import MAX_TRACKED, Admission, RateLimit, Throttle, address_key
 
 
 class Clock:
@@ -18,61 +20,99 @@ class Clock:
         return self.now
 
 
-def flood(allowance: TokenBucket, clock: Clock, seconds: float, per_second: float) -> int:
+def flood(throttle: Throttle, clock: Clock, seconds: float, per_second: float) -> int:
     """Ask at this rate and wait as told; return the count."""
     asked, end = 0, clock.now + seconds
-    while clock.now < end and not allowance.exhausted:
-        clock.now += max(1 / per_second, allowance.spend(clock))
+    while clock.now < end and not throttle.exhausted:
+        clock.now += max(1 / per_second, throttle.spend(clock.now))
         asked += 1
     return asked
 
 
 def test_two_seconds_worth_may_come_at_once() -> None:
     clock = Clock()
-    allowance = TokenBucket(100, clock.now)
-    assert [allowance.spend(clock) for _ in range(200)] == [0.0] * 200
-    assert allowance.spend(clock) > 0
+    throttle = Throttle(100, clock.now)
+    assert [throttle.spend(clock.now) for _ in range(200)] == [0.0] * 200
+    assert throttle.spend(clock.now) > 0
 
 
 def test_a_client_that_keeps_to_the_rate_never_waits() -> None:
     clock = Clock()
-    allowance = TokenBucket(100, clock.now)
+    throttle = Throttle(100, clock.now)
     for _ in range(10_000):
         clock.now += 1 / 99
-        assert allowance.spend(clock) == 0
-    assert not allowance.exhausted
+        assert throttle.spend(clock.now) == 0
+    assert not throttle.exhausted
 
 
 def test_a_client_that_asks_more_gets_the_rate() -> None:
     clock = Clock()
-    assert flood(TokenBucket(100, clock.now), clock, seconds=8, per_second=10_000) == pytest.approx(
+    assert flood(Throttle(100, clock.now), clock, seconds=8, per_second=10_000) == pytest.approx(
         200 + 8 * 100, rel=0.05
     )
 
 
 def test_ten_seconds_of_too_much_are_too_much() -> None:
     clock = Clock()
-    allowance = TokenBucket(100, clock.now)
-    flood(allowance, clock, seconds=9, per_second=1000)
-    assert not allowance.exhausted
-    flood(allowance, clock, seconds=9, per_second=1000)
-    assert allowance.exhausted
+    throttle = Throttle(100, clock.now)
+    flood(throttle, clock, seconds=9, per_second=1000)
+    assert not throttle.exhausted
+    flood(throttle, clock, seconds=9, per_second=1000)
+    assert throttle.exhausted
 
 
 def test_a_second_without_a_pause_begins_the_ten_again() -> None:
     clock = Clock()
-    allowance = TokenBucket(100, clock.now)
+    throttle = Throttle(100, clock.now)
     for _ in range(5):
-        flood(allowance, clock, seconds=6, per_second=1000)
+        flood(throttle, clock, seconds=6, per_second=1000)
         clock.now += 3
-        assert allowance.spend(clock) == 0
-    assert not allowance.exhausted
+        assert throttle.spend(clock.now) == 0
+    assert not throttle.exhausted
 
 
-def test_a_rate_limit_is_kept_over_any_span_and_a_refusal_does_not_count() -> None:
+def test_a_rate_limit_allows_a_burst_then_its_rate_and_a_refusal_does_not_count() -> None:
     limit = RateLimit(2, 10)
-    assert [limit.take(now) for now in (0, 4, 9, 10, 13, 14)] == [0, 0, 1, 0, 1, 0]
-    assert [limit.wait(now) for now in (14, 19, 20, 99)] == [6, 1, 0, 0]
+    assert [limit.take(now) for now in (0, 0, 0, 4, 5, 9, 10, 10, 19, 20, 20, 20)] == [
+        *(0, 0, 5, 1, 0, 1, 0, 5, 0, 0, 5, 5),
+    ]
+    assert [limit.wait(now) for now in (21, 24, 25, 99)] == [4, 1, 0, 0]
+    assert [limit.take(now) for now in (99, 99, 99)] == [0, 0, 5]
+
+
+@given(st.integers(1, 50), st.floats(0.01, 1000), st.lists(st.floats(0, 100), max_size=60))
+def test_no_span_sees_more_than_the_burst_and_the_rate(times: int, seconds: float, steps: list[float]) -> None:
+    limit, now, taken = RateLimit(times, seconds), 0.0, list[float]()
+    for step in steps:
+        now += step * seconds / times
+        wait = limit.take(now)
+        if wait:
+            assert not limit.wait(now + wait)
+        else:
+            taken.append(now)
+    for number, start in enumerate(taken):
+        for count, end in enumerate(taken[number:], 1):
+            assert count <= times + (end - start + 1e-5) * times / seconds
+
+
+def test_a_burst_is_whole_though_its_fractions_do_not_sum_up() -> None:
+    for times in range(1, 200):
+        limit = RateLimit(times, 10)
+        assert [limit.take(1e6 + 0.1) for _ in range(times)] == [0] * times
+        assert limit.take(1e6 + 0.1) == pytest.approx(10 / times)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1, 1.5, 30])
+def test_any_rate_is_kept(rate: float) -> None:
+    clock = Clock()
+    seconds = 40 / rate
+    asked = 0
+    throttle = Throttle(rate, clock.now)
+    end = clock.now + seconds
+    while clock.now < end:
+        clock.now += throttle.spend(clock.now) or 0.001
+        asked += 1
+    assert asked == pytest.approx(40 + 2 * rate, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +176,7 @@ def test_the_addresses_that_are_remembered_are_bounded() -> None:
     clock, admission = Clock(), Admission(handshakes=1)
     for n in range(MAX_TRACKED + 10):
         admission.check(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", clock)
-    assert len(admission._allowances) == MAX_TRACKED
+    assert len(admission._limits) == MAX_TRACKED
 
 
 @pytest.mark.parametrize(

@@ -1,57 +1,82 @@
 """Limits of rates, and of the number of clients.
 
-A TokenBucket slows a client down to a rate, in constant memory. A RateLimit refuses what would exceed a number in any
-span of time; it remembers each use. A client behind a proxy has the proxy's address, unless the server trusts what the
-proxy forwards.
+A client behind a proxy has the proxy's address, unless the server trusts what the proxy forwards.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
+from math import ceil
 
 from .declared import check_number, check_seconds
 from .errors import ServerFull, TooManyRequests
 
 BURST = 2
-"""Seconds' worth of packets that a bucket holds."""
+"""Seconds' worth of packets or handshakes that may come at once."""
 MIN_PAUSE = 0.05
 """Minimum seconds of a pause in reading, because each pause costs time, too."""
 RECOVERY = 1.0
 """Seconds without a pause after which a client counts as within its rate again."""
 GRACE = 10.0
 """Seconds for which a client may exceed its rate."""
+ROUNDING = 1e-6
+"""Seconds to wait that are none, because sums of fractions are not exact."""
 
 
-class TokenBucket:
-    """Token bucket of one client; `rate`: packets a second."""
+class RateLimit:
+    """Allows a burst of uses, then a steady rate: a token bucket.
 
-    __slots__ = ("_at", "_paused_until", "_rate", "_since", "_tokens")
+    times: how many at once. seconds: in which as many may follow, one by one.
+    """
+
+    __slots__ = ("_full_at", "seconds", "times")
+
+    def __init__(self, times: int, seconds: float) -> None:
+        check_number("times", times, "uses", zero=False, whole=True)
+        check_seconds("seconds", seconds)
+        self.times = times
+        self.seconds = seconds
+        self._full_at = float("-inf")
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next use is allowed; 0: now.
+
+        now: seconds on a monotonic clock.
+        """
+        wait = self._full_at + self.seconds / self.times - self.seconds - now
+        return wait if wait > ROUNDING else 0.0
+
+    def take(self, now: float) -> float:
+        """Count one use and return 0, or return the seconds to wait."""
+        wait = self.wait(now)
+        if not wait:
+            self._full_at = max(self._full_at, now) + self.seconds / self.times
+        return wait
+
+
+class Throttle(RateLimit):
+    """Slows one client down to a rate; `rate`: packets a second."""
+
+    __slots__ = ("_paused_until", "_since")
 
     def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
-        self._tokens = BURST * rate
-        self._at = self._since = now
+        times = ceil(BURST * rate)
+        super().__init__(times, times / rate)
+        self._since = now
         self._paused_until = now - RECOVERY
 
-    def spend(self, clock: Callable[[], float]) -> float:
-        """Count one packet; return the seconds to pause before the next.
-
-        The clock is read only when the bucket is empty.
-        """
-        self._tokens -= 1
-        if self._tokens >= 0:
-            return 0.0
-        now = clock()
+    def spend(self, now: float) -> float:
+        """Count a received packet; return the seconds to pause before the next."""
         # Packets that arrive during a pause do not lengthen it.
-        self._tokens = max(-1.0, min(BURST * self._rate, self._tokens + (now - self._at) * self._rate))
-        self._at = now
-        if self._tokens >= 0:
+        wait = min(self.take(now), self.seconds / self.times)
+        if not wait:
             return 0.0
+        self._full_at = now + self.seconds + wait
         if now - self._paused_until >= RECOVERY:
             self._since = now
-        pause = max(MIN_PAUSE, -self._tokens / self._rate)
+        pause = max(MIN_PAUSE, wait)
         self._paused_until = now + pause
         return pause
 
@@ -61,33 +86,8 @@ class TokenBucket:
         return self._paused_until - self._since > GRACE
 
 
-class RateLimit:
-    """Allows so many times within any span of so many seconds."""
-
-    def __init__(self, times: int, seconds: float) -> None:
-        check_number("times", times, "uses", zero=False, whole=True)
-        check_seconds("seconds", seconds)
-        self.times = times
-        self.seconds = seconds
-        self._taken: deque[float] = deque(maxlen=times)
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until the next use is allowed; 0: now.
-
-        now: seconds on a monotonic clock.
-        """
-        return max(0.0, self._taken[0] + self.seconds - now) if len(self._taken) == self.times else 0.0
-
-    def take(self, now: float) -> float:
-        """Count one use and return 0, or return the seconds to wait."""
-        wait = self.wait(now)
-        if not wait:
-            self._taken.append(now)
-        return wait
-
-
 MAX_TRACKED = 10_000
-"""Maximum number of addresses with a handshake bucket; beyond it the oldest is forgotten."""
+"""Maximum number of addresses whose handshakes are counted; beyond it the oldest is forgotten."""
 
 
 class Admission:
@@ -102,7 +102,7 @@ class Admission:
         self._handshakes = handshakes
         self._number = 0
         self._inside: Counter[str] = Counter()
-        self._allowances: dict[str, TokenBucket] = {}
+        self._limits: dict[str, RateLimit] = {}
 
     def check(self, address: str, clock: Callable[[], float]) -> None:
         """Raise RequestRefused if one more client of this address exceeds a limit."""
@@ -111,7 +111,7 @@ class Admission:
             raise ServerFull(f"max_clients={self._clients} reached")
         if self._per_address and self._inside[place] >= self._per_address:
             raise TooManyRequests(f"max_per_address={self._per_address} reached by {place}")
-        if self._handshakes and self._allowance(place, clock).spend(clock):
+        if self._handshakes and self._limit_of(place).take(clock()):
             raise TooManyRequests(f"handshake_rate={self._handshakes:g} a second exceeded by {place}")
 
     def enter(self, address: str) -> None:
@@ -129,12 +129,13 @@ class Admission:
             if not self._inside[place]:
                 del self._inside[place]
 
-    def _allowance(self, place: str, clock: Callable[[], float]) -> TokenBucket:
-        if place not in self._allowances:
-            if len(self._allowances) >= MAX_TRACKED:
-                self._allowances.pop(next(iter(self._allowances)))
-            self._allowances[place] = TokenBucket(self._handshakes, clock())
-        return self._allowances[place]
+    def _limit_of(self, place: str) -> RateLimit:
+        if place not in self._limits:
+            if len(self._limits) >= MAX_TRACKED:
+                self._limits.pop(next(iter(self._limits)))
+            times = ceil(BURST * self._handshakes)
+            self._limits[place] = RateLimit(times, times / self._handshakes)
+        return self._limits[place]
 
 
 def address_key(address: str) -> str:

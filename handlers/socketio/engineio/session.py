@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from .codec.packet import MESSAGE, Packet, PacketType
 from .errors import BadRequest, ProtocolError, attempt
 from .handshake import Handshake
-from .limits import GRACE, TokenBucket
+from .limits import GRACE, Throttle
 from .reader import Reader, Sender
 from .reasons import CloseReason
 from .room import EMPTY, Room, Slice
@@ -74,8 +74,8 @@ class Session(Reader):
     """One client of the engine, on any transport."""
 
     __slots__ = (
-        "_allowance",
         "_candidate",
+        "_throttle",
         "closed_by_client",
         "engine",
         "fault",
@@ -102,7 +102,7 @@ class Session(Reader):
         self.closed_by_client = False
         """Whether the client sent CLOSE, so its network was not the reason."""
         self._candidate: Candidate | None = None
-        self._allowance = TokenBucket(engine.rate, now) if engine.rate else None
+        self._throttle = Throttle(engine.rate, now) if engine.rate else None
         self.room = Room(sid)
         """The room of this session alone."""
         self.enter(self.room)
@@ -127,12 +127,12 @@ class Session(Reader):
 
     def spend(self) -> float:
         """Count a received packet; return the seconds to pause reading."""
-        if self._allowance is None:
+        if self._throttle is None:
             return 0.0
-        pause = self._allowance.spend(self.engine.now)
+        pause = self._throttle.spend(self.engine.now())
         if pause:
             self.engine.counters.rate_limited += 1
-            if self._allowance.exhausted:
+            if self._throttle.exhausted:
                 self.fault = f"rate={self.engine.rate:g} packets a second exceeded for {GRACE:g} s"
                 self.close("rate limited")
         return pause
