@@ -22,6 +22,7 @@ from handlers.board.base_path import BelowPath, read_base_path
 from handlers.board.handler import BoardHandler
 from handlers.board.history import History
 from handlers.board.page import HomeHandler
+from handlers.board.schema import NewerDatabase
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
 from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
 from handlers.socketio.cluster import ClusterError, MissingPackageError, join_cluster
@@ -74,8 +75,11 @@ async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
         exit_with(str(error))
     if re.match("[^@].*(@|password=)", options.redis):
         logger.warning("--redis: `ps` shows its password to all users of this machine: use --redis=@FILE or REDIS_URL")
-    async with history.opened():
-        yield
+    try:
+        async with history.opened():
+            yield
+    except NewerDatabase as error:
+        exit_with(f"--database={options.database}: {error}")
     if node is not None:
         await node.leave()
 

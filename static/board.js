@@ -6,6 +6,7 @@ import { socket } from "./board/connection.js";
 import * as history from "./board/history.js";
 import { log } from "./board/lines.js";
 import * as outbox from "./board/outbox.js";
+import { pause } from "./board/page.js";
 import * as people from "./board/people.js";
 
 socket.on("news", ({ msg, count }) => {
@@ -20,19 +21,24 @@ socket.on("private", ({ msg }) => {
 socket.on("post", (post) => {
   const key = outbox.keyOf(post);
   log.addPost(post, key);
-  people.stopTyping(post.name);
+  people.stopTyping(post.person);
   if (!key) notify();
 });
 
 socket.on("here", people.show);
-socket.on("typing", ({ name }) => people.startTyping(name));
+socket.on("typing", people.startTyping);
 
 /** Send `here` with the person's name or, if that is refused, without a name. */
 async function announcePresence() {
-  let answer = await socket.emitWithAck("here", { name: name() });
+  const { secret } = people;
+  let answer = await socket.emitWithAck("here", { name: name(), secret });
+  if (answer.wait) {
+    await pause(answer.wait);
+    return announcePresence();
+  }
   if (answer.error) {
     showProblem(answer.error);
-    answer = await socket.emitWithAck("here", {});
+    answer = await socket.emitWithAck("here", { secret });
   }
   people.show(answer);
 }
@@ -53,7 +59,7 @@ function unlessLost(error) {
 socket.on("connect", arrive);
 socket.on("disconnect", () => {
   log.markAway("connection");
-  people.forget();
+  people.doubt();
 });
 
 document.addEventListener("visibilitychange", () => {

@@ -1,4 +1,4 @@
-"""Posts in an SQLite file.
+"""Posts and names in an SQLite file.
 
 Each call may block on the disk and raise sqlite3.Error; `history` handles both.
 """
@@ -6,11 +6,19 @@ Each call may block on the disk and raise sqlite3.Error; `history` handles both.
 from __future__ import annotations
 
 import sqlite3
+import time
 import weakref
+from collections.abc import Collection
 from typing import Any, NamedTuple
+
+from .people import fold, numbered
+from .schema import migrate
 
 LOCK_TIMEOUT = 1.0
 """Seconds to wait for another process that has locked the file."""
+DAY = 24 * 3600
+NAME_KEPT = 90 * DAY
+"""Seconds until a name that its person does not use is free again."""
 
 
 class Post(NamedTuple):
@@ -25,11 +33,13 @@ class Post(NamedTuple):
     at: int
     key: str | None = None
     """The client's name for this post, so that a post that is sent again is kept once."""
+    person: str = ""
+    """Public id of the person who wrote it; "" in posts of older servers."""
 
     @property
     def public(self) -> dict[str, Any]:
-        """The fields that all clients are sent: `{id, text, name, at}`."""
-        return {"id": self.id, "text": self.text, "name": self.name, "at": self.at}
+        """The fields that all clients are sent: `{id, text, name, at, person}`."""
+        return {"id": self.id, "text": self.text, "name": self.name, "at": self.at, "person": self.person}
 
 
 class SQLiteFile:
@@ -43,17 +53,21 @@ class SQLiteFile:
         self._keep = keep
         self._database = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
         self.close = weakref.finalize(self, self._database.close)
+        try:
+            self._prepare()
+        except sqlite3.Error:
+            self.close()
+            raise
+        self._version: int | None = None
+
+    def _prepare(self) -> None:
         self._execute("PRAGMA journal_mode = WAL")
         self._execute("PRAGMA synchronous = NORMAL")
         self._check()
         self._execute("BEGIN IMMEDIATE")
-        self._execute(
-            "CREATE TABLE IF NOT EXISTS posts"
-            " (id INTEGER PRIMARY KEY, text TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, key TEXT UNIQUE)"
-        )
+        migrate(self._database)
         self._trim()
         self._execute("COMMIT")
-        self._version: int | None = None
 
     def has_changed(self) -> bool:
         """Return whether another process has written since the last call."""
@@ -73,7 +87,7 @@ class SQLiteFile:
         self._execute("BEGIN IMMEDIATE")
         ((last,),) = self._execute("SELECT ifnull(max(id), 0) FROM posts")
         post = post._replace(id=max(post.id, last + 1))
-        self._execute("INSERT INTO posts (id, text, name, at, key) VALUES (?, ?, ?, ?, ?)", *post)
+        self._execute("INSERT INTO posts (id, text, name, at, key, person) VALUES (?, ?, ?, ?, ?, ?)", *post)
         self.count += 1
         if self.count > self._keep:
             self._trim()
@@ -88,6 +102,32 @@ class SQLiteFile:
         """Return the newest posts before an id, at most `number`, oldest first."""
         return self._select("WHERE id < ? ORDER BY id DESC LIMIT ?", id_, number)[::-1]
 
+    def free_name(self, name: str, person: str, taken: Collection[str]) -> str:
+        """Return a name, with a number behind it if another person's.
+
+        taken: more names that others have, folded.
+        """
+        for form in numbered(name):
+            owners = self._execute("SELECT person FROM names WHERE folded = ?", fold(form))
+            if owners == [(person,)] or (not owners and fold(form) not in taken):
+                break
+        return form
+
+    def claim_name(self, name: str, person: str, taken: Collection[str]) -> str:
+        """Return a name as `free_name` does, and keep it for this person.
+
+        A person has one name, which is free again when another is claimed, or "".
+        """
+        self._execute("BEGIN IMMEDIATE")
+        now = int(time.time())
+        self._execute("DELETE FROM names WHERE at < ? AND person != ?", now - NAME_KEPT, person)
+        form = self.free_name(name, person, taken) if name else ""
+        self._execute("DELETE FROM names WHERE person = ?", person)
+        if form:
+            self._execute("INSERT INTO names VALUES (?, ?, ?, ?)", fold(form), form, person, now)
+        self._execute("COMMIT")
+        return form
+
     def _check(self) -> None:
         ((verdict,),) = self._execute("PRAGMA quick_check(1)")
         if verdict != "ok":
@@ -101,7 +141,7 @@ class SQLiteFile:
         """Number of posts in the file."""
 
     def _select(self, condition: str, *values: Any) -> list[Post]:
-        rows = self._execute(f"SELECT id, text, name, at, key FROM posts {condition}", *values)
+        rows = self._execute(f"SELECT id, text, name, at, key, person FROM posts {condition}", *values)
         return [Post(*row) for row in rows]
 
     def _execute(self, statement: str, *values: Any) -> list[Any]:

@@ -15,24 +15,32 @@ from typing import Any
 
 from ..socketio import Hub, RateLimit, SocketIOHandler
 from .history import History, Unavailable
+from .people import count_people, fold, free_name, names_of_others, people_of, person_id
 from .throttled_state import ThrottledState
-from .validation import InvalidInput, before_of, key_of, name_of, one_object, text_of
+from .validation import InvalidInput, before_of, key_of, name_of, one_object, secret_of, text_of
 
 READERS = "readers"
 """The room of clients that receive `here` and `typing`."""
-MAX_NAMES = 50
-"""Maximum number of names in `here`; other people are only counted."""
+MAX_PEOPLE = 50
+"""Maximum number of people in `here`; others are only counted."""
 
 logger = logging.getLogger(__name__)
 
 
-def shown_name(shown: Any) -> str:
-    """Return the name that a client shows; "" if none."""
-    name = shown.get("name") if isinstance(shown, dict) else None
-    try:
-        return name_of(name or "")
-    except InvalidInput:
-        return ""
+def check_limit(limit: RateLimit, what: str) -> None:
+    """Count one use; raise InvalidInput beyond the limit."""
+    if wait := limit.take(time.monotonic()):
+        allowed = f"The limit is {limit.times} {what} in {limit.seconds:g} seconds"
+        raise InvalidInput(f"{allowed}: wait for {math.ceil(wait)} s", wait=wait)
+
+
+def present(shown: dict[str, Any], clients: list[BoardHandler]) -> dict[str, Any]:
+    """Return what each client shows, by id.
+
+    Clients that were restored after a restart have not shown it yet.
+    shown: what the clients of all nodes show. clients: those of this node.
+    """
+    return {**shown, **{client.id: client.shows for client in clients}}
 
 
 class Board:
@@ -44,26 +52,29 @@ class Board:
         """One limit for all clients; `typing` beyond it is dropped."""
         self.presence = ThrottledState(send)
 
-    def state(self, people: list[BoardHandler], present: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the data of `here`: `{online, names, more, trouble}`.
+    def state(self, present: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data of `here`: `{online, people, more, trouble}`.
 
-        people: clients of this node. present: what all clients show, by id.
+        present: what each client shows, by id.
         trouble: why posts are not saved at the moment, or "".
         """
-        names_by_id = {id_: shown_name(shown) for id_, shown in present.items()}
-        names_by_id |= {person.id: person.name for person in people}
-        names = [name for name in names_by_id.values() if name]
-        more = max(0, len(names) - MAX_NAMES)
-        return {"online": len(names_by_id), "names": names[:MAX_NAMES], "more": more, "trouble": self.history.trouble}
+        people = people_of(present)
+        online = count_people(present, people)
+        listed = [person._asdict() for person in people[:MAX_PEOPLE]]
+        return {"online": online, "people": listed, "more": online - len(listed), "trouble": self.history.trouble}
 
 
 class BoardHandler(SocketIOHandler):
     """A client of the board."""
 
-    remembered = ("name",)
+    remembered = ("name", "wanted", "person")
 
     def __init__(self) -> None:
-        self.name = ""
+        self.name = self.wanted = ""
+        """The name as it is shown, and as it was asked for."""
+        self.person = ""
+        """The public id of the client's person; "" until the client has sent `here`."""
+        self.naming = RateLimit(10, 10)
         self.posting = RateLimit(5, 10)
         self.typing = RateLimit(1, 1)
 
@@ -79,7 +90,7 @@ class BoardHandler(SocketIOHandler):
         board = hub.settings.get("board")
         if isinstance(board, Board):
             everyone = hub.of(namespace)
-            board.presence.changed(lambda: board.state(everyone.clients, hub.present(namespace)))
+            board.presence.changed(lambda: board.state(present(hub.present(namespace), everyone.clients)))
 
     def on_connect(self) -> None:
         """Announce the client to the others, then greet it."""
@@ -98,29 +109,35 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_here(self, here: dict[str, Any]) -> dict[str, Any]:
-        """`here` `{name?}`: set the name, receive `here` and `typing` from now on.
+        """`here` `{name?, secret?}`: be present, receive `here` and `typing` from now on.
 
-        Answers `{online, names, more, trouble}`.
+        All clients that send one secret are one person, and keep its name: others get a number behind it.
+        Answers `{online, people, more, trouble, you}`.
         """
-        self.name = name_of(here.get("name", ""))
-        self.shown = {"name": self.name}
+        wanted, secret = name_of(here.get("name", "")), secret_of(here.get("secret"))
+        person = person_id(self.id if secret is None else secret)
+        if (wanted, person) != (self.wanted, self.person):
+            check_limit(self.naming, "names")
+        self.wanted, self.person = wanted, person
+        taken = self._taken
+        self._show(free_name(wanted, taken))  # at once, so that nobody takes it meanwhile
+        self._show(await self.board.history.name_for(person, wanted, taken, keep=secret is not None))
         self._changed()
         self.enter(READERS)
-        return self.board.presence.answer(self._state())
+        return {**self.board.presence.answer(self._state()), "you": {"id": person, "name": self.name}}
 
     @one_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:
-        """`post` `{text, name?, key?}`: all clients receive `post` `{id, text, name, at}`.
+        """`post` `{text, name?, key?}`: all clients receive the post.
 
         Answers `{id}`. A post with a known key is not posted twice. Beyond five posts in ten seconds the answer is
         `{error, wait}`, wait in seconds.
         """
         text, key = text_of(post.get("text")), key_of(post.get("key"))
-        name = self.name if post.get("name") is None else name_of(post["name"])
-        if wait := self.posting.take(time.monotonic()):
-            limit = f"The limit is {self.posting.times} posts in {self.posting.seconds:g} seconds"
-            raise InvalidInput(f"{limit}: wait for {math.ceil(wait)} s", wait=wait)
-        kept, is_new = await self.board.history.add(text, name, key)
+        wanted = self.wanted if post.get("name") is None else name_of(post["name"])
+        check_limit(self.posting, "posts")
+        name = self.name if fold(wanted) == fold(self.wanted) else await self._free_name(wanted)
+        kept, is_new = await self.board.history.add(text, name, key, self._person)
         if kept.text != text:
             raise InvalidInput("This key names another post: choose another key")
         if is_new:
@@ -144,13 +161,13 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_typing(self, _: dict[str, Any]) -> dict[str, Any]:
-        """`typing`: the other clients receive `typing` `{name}`.
+        """`typing`: the other clients receive `typing` `{id, name}`, those of the person.
 
         It is dropped beyond one a second of this client, or twenty a second of all.
         """
         now = time.monotonic()
         if not self.typing.take(now) and not self.board.typing.take(now):
-            self.to(READERS).others.volatile.emit("typing", {"name": self.name})
+            self.to(READERS).others.volatile.emit("typing", {"id": self._person, "name": self.name})
         return {}
 
     @property
@@ -163,12 +180,28 @@ class BoardHandler(SocketIOHandler):
         return board
 
     @property
-    def people(self) -> list[BoardHandler]:
-        """All clients of this node that are online."""
-        return self.everyone.clients
+    def shows(self) -> dict[str, str] | None:
+        """What all nodes see of this client; None before `here`."""
+        return {"person": self.person, "name": self.name} if self.person else None
+
+    @property
+    def _person(self) -> str:
+        return self.person or person_id(self.id)
+
+    @property
+    def _taken(self) -> frozenset[str]:
+        return names_of_others(people_of(present(self.present, self.everyone.clients)), self._person)
+
+    async def _free_name(self, wanted: str) -> str:
+        return await self.board.history.name_for(self._person, wanted, self._taken, keep=False)
+
+    def _show(self, name: str) -> None:
+        self.name = name
+        if self.shown != self.shows:
+            self.shown = self.shows
 
     def _changed(self) -> None:
         self.board.presence.changed(self._state)
 
     def _state(self) -> dict[str, Any]:
-        return self.board.state(self.people, self.present)
+        return self.board.state(present(self.present, self.everyone.clients))

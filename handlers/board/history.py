@@ -15,12 +15,14 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from .archive import Post, SQLiteFile
+from .people import free_name
+from .schema import NewerDatabase
 
 T = TypeVar("T")
 
@@ -63,15 +65,18 @@ class History:
         return f"posts are not saved: {self.trouble}: see --database" if self.trouble else None
 
     async def open(self) -> None:
-        """Open the database before the first post, so that `trouble` is known."""
+        """Open the database before the first post, so that `trouble` is known.
+
+        Raises NewerDatabase if a newer server has written it.
+        """
         await self._do(self._store.open)
 
-    async def add(self, text: str, name: str, key: str | None = None) -> tuple[Post, bool]:
+    async def add(self, text: str, name: str, key: str | None = None, person: str = "") -> tuple[Post, bool]:
         """Add a post and return `(post, is_new)`.
 
         A known key returns the older post.
         """
-        return await self._do(lambda: self._store.add(text, name, key))
+        return await self._do(lambda: self._store.add(text, name, key, person))
 
     async def page(self, before: int | None = None) -> Page:
         """Return the newest posts, or the newest before an id.
@@ -79,6 +84,13 @@ class History:
         Raises Unavailable for posts before an id if the database cannot be used; the newest are in memory.
         """
         return await self._do(lambda: self._store.page(before))
+
+    async def name_for(self, person: str, name: str, taken: Collection[str], keep: bool = True) -> str:
+        """Return a name, with a number behind it if another person's.
+
+        taken: names of people online, folded. keep: keep the name for this person, whose earlier one is free again.
+        """
+        return await self._do(lambda: self._store.name_for(person, name, taken, keep))
 
     async def close(self) -> None:
         """Close the database; posts that are added later are not saved."""
@@ -116,13 +128,19 @@ class PostStore:
         self._retry_at = 0.0
 
     def open(self) -> None:
-        """Open the database, or set `trouble`."""
-        with contextlib.suppress(Unavailable):
-            self._use(lambda file: None)
+        """Open the database, or set `trouble`.
 
-    def add(self, text: str, name: str, key: str | None) -> tuple[Post, bool]:
+        Raises NewerDatabase.
+        """
+        try:
+            self._use(lambda file: None)
+        except Unavailable as error:
+            if isinstance(error.__cause__, NewerDatabase):
+                raise error.__cause__ from None
+
+    def add(self, text: str, name: str, key: str | None, person: str = "") -> tuple[Post, bool]:
         """Do the work of `History.add`, on the thread."""
-        post = self._new(text, name, key)
+        post = self._new(text, name, key)._replace(person=person)
         try:
             post, is_new = self._use(lambda file: file.add(post))
         except Unavailable:
@@ -136,12 +154,23 @@ class PostStore:
     def page(self, before: int | None) -> Page:
         """Do the work of `History.page`, on the thread."""
         if before is None:
-            self.open()  # reads what other processes have written
+            with contextlib.suppress(Unavailable):
+                self._use(lambda file: None)  # reads what other processes have written
             count = 0 if self._file is None else self._file.count
             return Page(list(self._newest), count > len(self._newest))
         end = before
         posts = self._use(lambda file: file.before(end, PAGE + 1))
         return Page(posts[-PAGE:], len(posts) > PAGE)
+
+    def name_for(self, person: str, name: str, taken: Collection[str], keep: bool) -> str:
+        """Do the work of `History.name_for`, on the thread.
+
+        Without a database only `taken` counts.
+        """
+        try:
+            return self._use(lambda file: (file.claim_name if keep else file.free_name)(name, person, taken))
+        except Unavailable:
+            return free_name(name, taken) if name else ""
 
     def close(self) -> None:
         """Do the work of `History.close`, on the thread."""

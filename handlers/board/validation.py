@@ -13,6 +13,7 @@ from typing import Any
 MAX_TEXT = 1000
 MAX_NAME = 32
 MAX_KEY = 64
+MIN_SECRET = 16
 MAX_ID = 2**53
 """The largest integer that JavaScript represents exactly, and all below."""
 BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
@@ -81,6 +82,18 @@ def key_of(value: Any) -> str | None:
         raise InvalidInput(f"The key of a post must have 1 to {MAX_KEY} characters, got {len(key):,}")
     _check_characters("The key of a post", key)
     return key
+
+
+def secret_of(value: Any) -> str | None:
+    """Return a person's secret; None if the client gave none."""
+    if value is None:
+        return None
+    secret = _text("A secret", value)
+    if not MIN_SECRET <= len(secret) <= MAX_KEY:
+        limits = f"{MIN_SECRET} to {MAX_KEY} characters"
+        raise InvalidInput(f"A secret must have {limits}, got {len(secret):,}: make one at random")
+    _check_characters("A secret", secret)
+    return secret
 
 
 def before_of(value: Any) -> int | None:

@@ -93,4 +93,10 @@ nameField.addEventListener("keydown", (event) => {
   text.focus();
 });
 
+/** Take the name over from the other tabs, which belong to the same person. */
+stored.onChange("name", (words) => {
+  nameField.value = words ?? "";
+  say("name");
+});
+
 nameField.value = stored.get("name") ?? "";

@@ -4,7 +4,8 @@
 import { restoreDraft, showProblem } from "./composer.js";
 import { socket } from "./connection.js";
 import { log } from "./lines.js";
-import { storage } from "./page.js";
+import { pause, random, storage } from "./page.js";
+import { you } from "./people.js";
 
 const ANSWER_TIMEOUT = 10_000; // milliseconds; then the post is sent again
 
@@ -14,27 +15,26 @@ let isSending = false;
 
 const save = () => stored.set("outbox", waiting);
 
-const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
-
-// crypto.randomUUID exists only over TLS.
-const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
 export function post(text, name) {
-  waiting.push({ key: newKey(), text, name });
+  waiting.push({ key: random(16), text, name });
   save();
-  log.addPending(waiting.at(-1));
+  addPending(waiting.at(-1));
   send();
 }
 
 /** Show the posts that were pending when the page was closed. */
 export function restore() {
-  waiting.forEach((post) => log.addPending(post));
+  waiting.forEach(addPending);
+}
+
+function addPending(post) {
+  log.addPending({ ...post, person: you.id });
 }
 
 /** Return the key of a received post if it is the one being sent here. */
-export function keyOf({ text, name }) {
+export function keyOf({ text, person }) {
   const [sent] = waiting;
-  return sent?.text === text && sent.name === name ? sent.key : undefined;
+  return sent?.text === text && person === you.id ? sent.key : undefined;
 }
 
 /** Send all pending posts, unless already sending. */

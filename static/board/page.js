@@ -29,5 +29,15 @@ export function storage(name) {
         // Not stored: it still works until the page is closed.
       }
     },
+    /** Call a listener with a value that another tab has set. */
+    onChange(key, listener) {
+      addEventListener("storage", (event) => event.key === folder + key && listener(this.get(key)));
+    },
   };
 }
+
+/** Return so many random bytes in hexadecimal digits; crypto.randomUUID exists only over TLS. */
+export const random = (bytes) =>
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));

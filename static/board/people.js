@@ -1,57 +1,66 @@
 // The people online, and those typing.
 
-import { element, find } from "./page.js";
-import { avatar } from "./post.js";
+import { element, find, random, storage } from "./page.js";
+import { avatar, called } from "./post.js";
 
 const TYPING = 4000; // milliseconds without `typing` after which a person has stopped typing
 
 const button = find("who");
 const panel = find("people");
-const names = find("names");
-const naming = find("naming");
+const list = find("names");
 const trouble = find("trouble");
 const typing = find("typing");
 
-const typists = new Map(); // timers, by name
+const stored = storage("localStorage");
+const typists = new Map(); // timers, by person
 
-function count(online) {
-  for (const place of document.querySelectorAll(".online")) place.textContent = online;
+/** What proves to the server that this browser is the same person: all tabs are one, and keep its name. */
+export const secret = stored.get("secret")?.length >= 16 ? stored.get("secret") : random(16);
+stored.set("secret", secret);
+
+/** The person of this browser, `{id, name}`; the name may have a number that the server has put behind it. */
+export const you = { id: undefined, name: "" };
+
+function line(person) {
+  const isYou = person.id === you.id;
+  const name = element("bdi", "", called(person));
+  return element("li", isYou ? "you" : "", avatar(person), element("span", "", name, isYou ? " (you)" : ""));
 }
 
-/** Show `{online, names, more, trouble}`: the data of one `here` event, so its numbers agree. */
+/** Show `{online, people, more, trouble, you?}`: the data of one `here` event, so its numbers agree. */
 export function show(here) {
-  const lines = here.names.map((name) => element("li", "", avatar(name), element("bdi", "", name)));
-  if (here.more) lines.push(element("li", "", `and ${here.more} more`));
-  const named = here.names.length + here.more;
-  const unnamed = here.online - named;
-  names.replaceChildren(...lines);
-  count(here.online);
-  if (!named) naming.textContent = "Nobody has given a name yet.";
-  else naming.textContent = unnamed > 0 ? `${named} by name, ${unnamed} without` : "All by name";
+  Object.assign(you, here.you);
+  const others = here.people.filter(({ id }) => id !== you.id);
+  const isHere = others.length < here.people.length;
+  const listed = [...(isHere || here.you ? [you] : []), ...others];
+  const more = here.online - listed.length;
+  list.replaceChildren(...listed.map(line), ...(more > 0 ? [element("li", "more", `and ${more} more`)] : []));
+  panel.classList.remove("stale");
+  for (const place of document.querySelectorAll(".online")) place.textContent = here.online;
   trouble.hidden = !here.trouble;
   trouble.textContent = here.trouble && `Posts are not being saved at the moment: ${here.trouble}.`;
 }
 
-/** Show that the people online are not known. */
-export function forget() {
-  count("–");
-  names.replaceChildren();
-  naming.textContent = "";
+/** Show that the people may have changed: the connection is lost. */
+export function doubt() {
+  panel.classList.add("stale");
 }
 
-export function startTyping(name) {
-  clearTimeout(typists.get(name));
-  typists.set(name, setTimeout(stopTyping, TYPING, name));
+export function startTyping(person) {
+  const { id } = person;
+  if (id === you.id) return;
+  clearTimeout(typists.get(id)?.timer);
+  typists.set(id, { who: called(person), timer: setTimeout(stopTyping, TYPING, id) });
   showTyping();
 }
 
-export function stopTyping(name) {
-  clearTimeout(typists.get(name));
-  if (typists.delete(name)) showTyping();
+export function stopTyping(id) {
+  clearTimeout(typists.get(id)?.timer);
+  if (typists.delete(id)) showTyping();
 }
 
 function showTyping() {
-  const who = [...typists.keys()].map((name) => element("bdi", "", name || "Someone"));
+  const who = [...typists.values()].map(({ who }) => element("bdi", "", who));
   if (!who.length) typing.replaceChildren();
   else if (who.length === 1) typing.replaceChildren(who[0], " is typing…");
   else if (who.length === 2) typing.replaceChildren(who[0], " and ", who[1], " are typing…");

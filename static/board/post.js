@@ -44,11 +44,14 @@ export function withLinks(text) {
   return [...nodes, text.slice(end)];
 }
 
-/** Return the first character of a name, in a tint that is the same for the same name. */
-export function avatar(name) {
+/** Return the name of a person, or what tells a person without one from the others. */
+export const called = ({ id, name }) => name || (id ? `Guest ${id.slice(0, 4)}` : "Someone");
+
+/** Return the first character of a person's name, in a tint that is the same for the same person. */
+export function avatar({ id, name }) {
   const [initial = ""] = /[\p{L}\p{N}\p{Extended_Pictographic}]/u.exec(name) ?? [];
-  const tint = [...name].reduce((sum, char) => (31 * sum + char.codePointAt(0)) % 65521, 7) % TINTS;
-  const made = element("span", name ? `avatar tint-${tint}` : "avatar", initial.toUpperCase());
+  const tint = [...(id || name)].reduce((sum, char) => (31 * sum + char.codePointAt(0)) % 65521, 7) % TINTS;
+  const made = element("span", id || name ? `avatar tint-${tint}` : "avatar", initial.toUpperCase());
   made.setAttribute("aria-hidden", true);
   return made;
 }
@@ -63,16 +66,17 @@ export function postLine(post) {
   }
 }
 
-function wholeLine({ text, name, at }) {
-  const heading = element("p", "heading", element("bdi", "who", name || "Someone"), " ");
+function wholeLine({ text, name, person: id, at }) {
+  const author = { id, name };
+  const heading = element("p", "heading", element("bdi", "who", called(author)), " ");
   heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
   const body = element("div", "text", ...withLinks(text));
   body.dir = "auto";
-  return element("li", "post", avatar(name), heading, body);
+  return element("li", "post", avatar(author), heading, body);
 }
 
 /** Return whether a post needs no heading after the post before it: same person, same day, soon after. */
 export function continues(post, before) {
-  if (!before || !post.name || post.name !== before.name) return false;
+  if (!before || !(post.person || post.name) || post.person !== before.person || post.name !== before.name) return false;
   return post.at - before.at < TOGETHER && dayOf(post.at) === dayOf(before.at);
 }

@@ -75,6 +75,12 @@ def board_at(path: Path | str = ":memory:", keep: int = 10_000) -> Application:
     return board.make_app(history=History(str(path), keep))
 
 
+def names(told: dict[str, Any]) -> list[str]:
+    """Return the names in the data of `here`, whose numbers agree."""
+    assert told["online"] == len(told["people"]) + told["more"]
+    return [person["name"] for person in told["people"]]
+
+
 async def close(application: Application) -> None:
     await application.settings["history"].close()
 
@@ -94,7 +100,7 @@ async def test_a_post_is_acknowledged_and_everyone_gets_it(transport: str) -> No
         post = await bob.hears("post")
         assert answer == {"id": post["id"]}
         assert {key: post[key] for key in ("text", "name")} == {"text": "hello\nyou", "name": "Ann"}
-        assert post.keys() == {"id", "text", "name", "at"}
+        assert post.keys() == {"id", "text", "name", "at", "person"}
         assert await ann.hears("post") == post
     await close(application)
 
@@ -220,6 +226,10 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a presence that is a text": ("here", ["Ann"], ["object"]),
     "a presence with a long name": ("here", [{"name": "x" * 33}], ["32"]),
     "a presence with a name of null": ("here", [{"name": None}], ["name", "nothing"]),
+    "a secret that is a number": ("here", [{"secret": 5}], ["secret", "a number"]),
+    "a secret that is short": ("here", [{"secret": "x" * 15}], ["secret", "16", "15", "random"]),
+    "a secret that is too long": ("here", [{"secret": "x" * 65}], ["secret", "64", "65"]),
+    "a secret with a bell": ("here", [{"secret": "\u0007" * 16}], ["secret", "control"]),
     "typing that is a text": ("typing", ["x"], ["object"]),
 }
 
@@ -293,7 +303,7 @@ async def test_two_boards_in_one_process_never_mix() -> None:
         await ann.ask("here", {"name": "Ann"})
         await ann.ask("post", {"text": "hello"})
         assert await history_of(bob) == []
-        assert (await bob.ask("here"))["names"] == []
+        assert names(await bob.ask("here")) == [""]
     await close(one)
     await close(other)
 
@@ -309,58 +319,113 @@ async def test_the_board_needs_no_application(io_loop: Any) -> None:  # noqa: F8
 # -- people
 
 
+async def hears_names(person: Person, *expected: str) -> None:
+    """Wait until a client hears that exactly these are online."""
+    while names(await person.hears("here")) != list(expected):
+        pass
+
+
 async def test_who_is_here_is_told_to_those_who_are_here() -> None:
     async with serve(application := board_at()) as server:
         ann = await come(server)
-        assert await ann.ask("here", {"name": " Ann "}) == {"online": 1, "names": ["Ann"], "more": 0, "trouble": ""}
+        answer = await ann.ask("here", {"name": " Ann "})
+        you = answer.pop("you")
+        assert answer == {"online": 1, "people": [you], "more": 0, "trouble": ""}
+        assert you["name"] == "Ann"
         bob = await come(server, "polling")
-        assert (await bob.ask("here", {"name": "Bob"}))["names"] == ["Ann", "Bob"]
-        while (told := await ann.hears("here"))["names"] != ["Ann", "Bob"]:
-            pass
-        assert told["online"] == 2
+        assert names(await bob.ask("here", {"name": "Bob"})) == ["Ann", "Bob"]
+        await hears_names(ann, "Ann", "Bob")
         await bob.ask("here", {"name": ""})
-        while (await ann.hears("here"))["names"] != ["Ann"]:
-            pass
+        await hears_names(ann, "Ann", "")
         await bob.client.send("41")
-        while (told := await ann.hears("here"))["online"] != 1:
-            pass
-        assert told["names"] == ["Ann"]
+        await hears_names(ann, "Ann")
     await close(application)
 
 
 async def test_a_client_that_was_answered_in_between_hears_when_all_is_again_as_it_was_told_last() -> None:
     async with serve(application := board_at()) as server:
         ann = await come(server)
-        alone = await ann.ask("here")
+        await ann.ask("here")
         bob = await come(server)
         await ann.ask("here", {"name": "Ann"})
-        assert (await bob.ask("here"))["names"] == ["Ann"]
+        assert names(await bob.ask("here")) == ["Ann", ""]
         await ann.client.send("41")
-        while await bob.hears("here") != alone:
-            pass
+        await hears_names(bob, "")
     await close(application)
 
 
-async def test_of_many_names_fifty_are_told_and_the_others_are_counted() -> None:
+async def test_of_many_people_fifty_are_told_by_name_and_the_others_are_counted() -> None:
     async with serve(application := board_at()) as server:
         people = [await come(server) for _ in range(60)]
         for number, person in enumerate(people[:59]):
-            answer = await person.ask("here", {"name": f"Person {number}"})
-        assert answer["names"] == [f"Person {number}" for number in range(50)]
-        assert (answer["online"], answer["more"]) == (60, 9)
+            answer = await person.ask("here", {"name": f"Person {number:02}"})
+        assert names(answer) == [f"Person {number:02}" for number in range(50)]
+        assert (answer["online"], answer["more"]) == (60, 10)
     await close(application)
 
 
-async def test_people_of_one_name_are_told_one_by_one() -> None:
+SECRETS = [str(number) * 16 for number in range(4)]
+
+
+async def test_two_clients_of_one_secret_are_one_person_and_the_news_counts_both() -> None:
     async with serve(application := board_at()) as server:
-        ann, namesake, nobody = [await come(server) for _ in range(3)]
-        for person, name in ((ann, "Ann"), (namesake, "Ann"), (nobody, "")):
-            answer = await person.ask("here", {"name": name})
-        assert answer == {"online": 3, "names": ["Ann", "Ann"], "more": 0, "trouble": ""}
-        await ann.client.send("41")
-        while (told := await namesake.hears("here"))["online"] != 2:
-            pass
-        assert told["names"] == ["Ann"]
+        tabs = [await come(server) for _ in range(2)]
+        for tab in tabs:
+            answer = await tab.ask("here", {"name": "Ann", "secret": SECRETS[0]})
+        assert names(answer) == ["Ann"]
+        assert (await tabs[1].hears("news"))["count"] == 2
+        await tabs[0].client.send("41")
+        assert names(await tabs[1].ask("here", {"name": "Ann", "secret": SECRETS[0]})) == ["Ann"]
+    await close(application)
+
+
+@pytest.mark.parametrize("secrets", [SECRETS, [None] * 4], ids=["secret", "none"])
+async def test_each_person_of_one_name_gets_a_number_behind_it(secrets: list[str | None]) -> None:
+    async with serve(application := board_at()) as server:
+        people = [await come(server) for _ in range(4)]
+        for person, name, secret in zip(people, ("Ann", "ann", "\uff21nn", "Ann"), secrets, strict=True):
+            answer = await person.ask("here", {"name": name, **({"secret": secret} if secret else {})})
+        assert names(answer) == ["Ann", "ann 2", "\uff21nn 3", "Ann 4"]
+        await people[1].ask("post", {"text": "hello"})
+        await people[2].ask("post", {"text": "hello", "name": "Ann"})
+        assert (await people[0].hears("post"))["name"] == "ann 2"
+        assert (await people[0].hears("post"))["name"] == ("Ann 3" if secrets[0] is None else "\uff21nn 3")
+    await close(application)
+
+
+async def test_a_name_is_kept_by_its_secret_while_its_person_is_away_also_over_a_restart(tmp_path: Path) -> None:
+    for known in (False, True):
+        async with serve(application := board_at(tmp_path / "board.sqlite3")) as server:
+            if not known:
+                ann = await come(server)
+                await ann.ask("here", {"name": "Ann", "secret": SECRETS[0]})
+                await ann.client.send("41")
+            other, ann, stranger = [await come(server) for _ in range(3)]
+            assert (await other.ask("here", {"name": "Ann", "secret": SECRETS[1]}))["you"]["name"] == "Ann 2"
+            assert (await stranger.ask("here", {"name": "Ann"}))["you"]["name"] == "Ann 3"
+            assert (await ann.ask("here", {"name": "Ann", "secret": SECRETS[0]}))["you"]["name"] == "Ann"
+        await close(application)
+
+
+async def test_a_name_that_its_person_gives_up_is_free() -> None:
+    async with serve(application := board_at()) as server:
+        ann, other = await come(server), await come(server)
+        for name in ("Ann", "Anna"):
+            await ann.ask("here", {"name": name, "secret": SECRETS[0]})
+        assert (await other.ask("here", {"name": "Ann", "secret": SECRETS[1]}))["you"]["name"] == "Ann"
+        refused = [await ann.ask("here", {"name": str(n), "secret": SECRETS[0]}) for n in range(9)][-1]
+        assert refused["error"].startswith("The limit is 10 names in 10 seconds")
+    await close(application)
+
+
+async def test_a_post_says_which_person_wrote_it_also_without_a_name() -> None:
+    async with serve(application := board_at()) as server:
+        one, other = await come(server), await come(server)
+        you = [(await person.ask("here"))["you"]["id"] for person in (one, other)]
+        for person in (one, other):
+            await person.ask("post", {"text": "hello"})
+        assert [post["person"] for post in (await one.ask("history"))["posts"]] == you
+        assert you[0] != you[1]
     await close(application)
 
 
@@ -379,7 +444,7 @@ async def test_who_leaves_in_the_middle_of_a_post_is_neither_counted_nor_named(i
     await ann.call("here", {"name": "Ann"})
     ann.emit("post", {"text": "hello"})
     ann.drop()
-    assert await bob.call("here", {"name": "Bob"}) == {"online": 1, "names": ["Bob"], "more": 0, "trouble": ""}
+    assert names(await bob.call("here", {"name": "Bob"})) == ["Bob"]
     hub.settings["gate"].set()
     await bob.receive("post")
     await hub.settings["board"].history.close()
@@ -390,13 +455,12 @@ async def test_over_absence_and_restart_as_many_are_named_as_are_counted(io_loop
     hub = Hub({"/": BoardHandler}, presence_grace=grace)
     ann, bob = [await connect(hub, recovery=True) for _ in range(2)]
     await ann.call("here", {"name": "Ann"})
-    everyone = {"online": 2, "names": ["Ann", "Bob"], "more": 0, "trouble": ""}
-    assert await bob.call("here", {"name": "Bob"}) == everyone
-    alone = {**everyone, "online": 1, "names": ["Bob"]}
+    everyone, alone = ["Ann", "Bob"], ["Bob"]
+    assert names(await bob.call("here", {"name": "Bob"})) == everyone
     ann.drop()
-    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    assert names(await bob.call("here", {"name": "Bob"})) == (everyone if grace else alone)
     await ann.connect()
-    assert sorted((await bob.call("here", {"name": "Bob"}))["names"]) == ["Ann", "Bob"]
+    assert names(await bob.call("here", {"name": "Bob"})) == everyone
     await hub.settings["board"].history.close()
     hub.close()
     following = Hub({"/": BoardHandler}, presence_grace=grace)
@@ -405,7 +469,7 @@ async def test_over_absence_and_restart_as_many_are_named_as_are_counted(io_loop
     bob._hub = following
     await bob.connect()
     assert (ann.recovered, bob.recovered) == (True, True)
-    assert await bob.call("here", {"name": "Bob"}) == (everyone if grace else alone)
+    assert names(await bob.call("here", {"name": "Bob"})) == (everyone if grace else alone)
     await following.settings["board"].history.close()
 
 

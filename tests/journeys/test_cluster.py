@@ -77,7 +77,7 @@ class Person:
         return [data["text"] for event, data in self.heard if event == "post"]
 
     def named(self) -> list[int]:
-        return [len(data["names"]) for event, data in self.heard if event == "here"]
+        return [len(data["people"]) for event, data in self.heard if event == "here"]
 
     def counts(self) -> list[int]:
         return [data["count"] for event, data in self.heard if event == "news"]
@@ -127,7 +127,7 @@ async def test_three_boards_are_one(nodes: list[Server], connect: Connect) -> No
     assert await cid.post("hello") == id_
     for person in (ann, bob, cid):
         await person.until(
-            lambda person=person: any(event == "here" and len(data["names"]) == 3 for event, data in person.heard)
+            lambda person=person: any(event == "here" and len(data["people"]) == 3 for event, data in person.heard)
         )
         assert person.posts() == ["hello"]
         history = await person.client.call("history", {})

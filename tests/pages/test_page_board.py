@@ -89,6 +89,7 @@ async def filled(number: int) -> History:
 async def test_ten_people_see_the_same_posts_in_the_same_order(serve, visit, browser):
     url = serve(app())
     shared = await browser.new_context()
+    # Five are tabs of one browser, and so one person.
     pages = [await enter(visit, url, f"Person {n}", context=shared if n % 2 else None) for n in range(10)]
     await asyncio.gather(*(post(page, f"from {n}") for n, page in enumerate(pages)))
     for page in pages:
@@ -97,8 +98,8 @@ async def test_ten_people_see_the_same_posts_in_the_same_order(serve, visit, bro
     assert said == [said[0]] * 10
     assert sorted(said[0]) == [f"from {n}" for n in range(10)]
     for page in pages:
-        await expect(page.locator("#people .online")).to_have_text("10")
-        await expect(page.locator("#names li bdi")).to_have_text([f"Person {n}" for n in range(10)])
+        await expect(page.locator("#people .online")).to_have_text("6")
+        await expect(page.locator("#names bdi")).to_have_count(6)
     await shared.close()
 
 

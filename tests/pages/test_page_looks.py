@@ -102,7 +102,7 @@ async def test_on_a_phone_a_button_shows_who_is_here(serve, browser, visit):
     page = await enter(visit, serve(app()), "Tim", context=context)
     await expect(page.locator("#people")).to_be_hidden()
     await page.get_by_role("button", name="1 online").click()
-    await expect(page.locator("#names")).to_have_text("TTim")
+    await expect(page.locator("#names")).to_have_text("TTim (you)")
     assert await violations(page) == []
     await page.keyboard.press("Escape")
     await expect(page.locator("#people")).to_be_hidden()

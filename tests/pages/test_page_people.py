@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import PATIENCE
-from playwright.async_api import expect
+from inside import cut_all
+from playwright.async_api import Locator, Page, expect
 from test_page_board import app, enter, expect_posts, hub_of, post
 
 from handlers.socketio.testing import connect
@@ -12,13 +15,20 @@ from handlers.socketio.testing import connect
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 
 
+GUEST = re.compile(r"^Guest [a-z2-7]{4}$")
+GUEST_YOU = re.compile(r"Guest [a-z2-7]{4} \(you\)$")
+
+
+def people(page: Page) -> Locator:
+    return page.locator("#names li > span:last-child")
+
+
 async def test_names_are_kept_shown_and_optional(serve, visit):
     url = serve(app())
     ann, bob = await enter(visit, url, "Ann"), await enter(visit, url)
-    await expect(bob.locator("#names bdi")).to_have_text(["Ann"])
-    await expect(bob.locator("#naming")).to_have_text("1 by name, 1 without")
+    await expect(people(bob)).to_have_text([GUEST_YOU, "Ann"])
     await post(bob, "hello")
-    await expect(ann.locator("#messages .who")).to_have_text(["Someone"])
+    await expect(ann.locator("#messages .who")).to_have_text([GUEST])
     again = await visit(url, context=ann.context)
     await expect(again.locator("#name")).to_have_value("Ann")
     await again.close()
@@ -26,28 +36,45 @@ async def test_names_are_kept_shown_and_optional(serve, visit):
     await ann.press("#name", "Enter")
     await expect(ann.get_by_role("alert")).to_contain_text("A name must have a visible character")
     await ann.close()
-    await expect(bob.locator("#names bdi")).to_have_count(0)
-    await expect(bob.locator("#naming")).to_have_text("Nobody has given a name yet.")
+    await expect(people(bob)).to_have_text([GUEST_YOU])
 
 
-async def test_two_of_one_name_are_two_people(serve, visit):
+async def test_two_of_one_name_are_two_people_and_two_tabs_are_one(serve, visit):
     url = serve(app())
-    pages = [await enter(visit, url, "Ann") for _ in range(2)]
-    nobody = await enter(visit, url)
-    for page in (*pages, nobody):
-        await expect(page.locator("#people .online")).to_have_text("3")
-        await expect(page.locator("#names bdi")).to_have_text(["Ann", "Ann"])
-        await expect(page.locator("#naming")).to_have_text("2 by name, 1 without")
-    await nobody.close()
-    await expect(pages[0].locator("#naming")).to_have_text("All by name")
-    await expect(pages[0].locator("#people .online")).to_have_text("2")
+    ann, other = await enter(visit, url, "Ann"), await enter(visit, url, "Ann")
+    tab = await enter(visit, url, context=ann.context)
+    for page in (ann, tab):
+        await expect(people(page)).to_have_text(["Ann (you)", "Ann 2"])
+        await expect(page.locator("#people .online")).to_have_text("2")
+    await expect(people(other)).to_have_text(["Ann 2 (you)", "Ann"])
+    await post(other, "hello")
+    await expect_posts(other, "hello")
+    await expect(tab.locator("#messages .who")).to_have_text(["Ann 2"])
+    await tab.fill("#name", "Anna")
+    await tab.press("#name", "Enter")
+    await expect(ann.locator("#name")).to_have_value("Anna")
+    await expect(people(other)).to_have_text(["Ann 2 (you)", "Anna"])
+    await tab.close()
+    await expect(ann.locator(".news").last).to_have_text("News: Someone went home (2)")
+    await expect(people(ann)).to_have_text(["Anna (you)", "Ann 2"])
+
+
+async def test_while_away_the_people_are_grey_and_stay(serve, visit):
+    page = await enter(visit, serve(application := app()), "Ann")
+    await expect(people(page)).to_have_text(["Ann (you)"])
+    await page.clock.set_fixed_time(0)  # it would come back by itself
+    cut_all(application.settings["hub"])
+    await expect(page.locator("#people")).to_have_class(re.compile("stale"))
+    await expect(people(page)).to_have_text(["Ann (you)"])
+    await page.get_by_role("button", name="Now").click()
+    await expect(page.locator("#people")).not_to_have_class(re.compile("stale"))
 
 
 WATCH_PEOPLE = """
   window.shown = [];
   addEventListener("DOMContentLoaded", () => {
     const texts = (selector) => [...document.querySelectorAll(selector)].map(({ textContent }) => textContent);
-    const look = () => shown.push([texts(".online"), texts("#names bdi"), texts("#naming")[0]]);
+    const look = () => shown.push([texts(".online"), texts("#names bdi")]);
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
 """
@@ -61,21 +88,14 @@ async def test_at_no_moment_do_the_numbers_contradict_each_other(serve, visit):
         await expect(guest.locator(".news")).to_have_count(1)
         await post(guest, "hello")  # the page of Ann changes between the news and who is here
     hub_of(application).emit("news", {"msg": "Knock", "count": 17})
-    await expect(ann.locator("#naming")).to_have_text("4 by name, 1 without")
+    await expect(people(ann)).to_have_text(["Ann (you)", "Bob", "Bob 2", "Eve", GUEST])
     await guest.close()
-    await expect(ann.locator("#naming")).to_have_text("3 by name, 1 without")
+    await expect(people(ann)).to_have_count(4)
     shown = await ann.evaluate("shown")
-    assert ["4", "4"] in [online for online, *_ in shown]
-    for (head, side), names, naming in shown:
+    assert ["5", "5"] in [online for online, _ in shown]
+    for (head, side), names in shown:
         assert head == side
-        if head == "–":
-            assert (names, naming) == ([], "")
-        elif naming == "All by name":
-            assert len(names) == int(head)
-        elif naming == "Nobody has given a name yet.":
-            assert names == []
-        else:
-            assert naming == f"{len(names)} by name, {int(head) - len(names)} without"
+        assert len(names) == (0 if head == "–" else int(head))
 
 
 async def test_names_beyond_fifty_are_counted(serve, visit):
@@ -85,7 +105,6 @@ async def test_names_beyond_fifty_are_counted(serve, visit):
         await guest.call("here", {"name": f"Person {number}"})
     await expect(page.locator("#names li")).to_have_count(51)
     await expect(page.locator("#names li").last).to_have_text("and 3 more")
-    await expect(page.locator("#naming")).to_have_text("All by name")
 
 
 async def test_who_comes_with_a_name_that_is_refused_is_here_without_one(serve, visit):
@@ -94,13 +113,13 @@ async def test_who_comes_with_a_name_that_is_refused_is_here_without_one(serve, 
     await expect(page.get_by_role("alert")).to_contain_text("A name must have a visible character")
     await expect(page.locator("#people .online")).to_have_text("1")
     await enter(visit, url, "Bob")
-    await expect(page.locator("#naming")).to_have_text("1 by name, 1 without")
+    await expect(people(page)).to_have_text([GUEST_YOU, "Bob"])
 
 
 async def test_others_see_who_is_typing_until_it_is_posted(serve, visit):
     url = serve(app())
     ann, bob = await enter(visit, url, "Ann"), await enter(visit, url, "Bob")
-    await expect(bob.locator("#names bdi")).to_have_text(["Ann", "Bob"])
+    await expect(bob.locator("#names bdi")).to_have_text(["Bob", "Ann"])
     await ann.type("#text", "hel")
     await expect(bob.locator("#typing")).to_have_text("Ann is typing…")
     await expect(ann.locator("#typing")).to_have_text("")

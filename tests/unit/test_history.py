@@ -15,6 +15,7 @@ import pytest
 
 from handlers.board import archive
 from handlers.board.history import PAGE, RETRY, History, PostStore, Unavailable
+from handlers.board.schema import MIGRATIONS, NewerDatabase
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -97,7 +98,7 @@ def test_the_table_itself_takes_a_key_once(file: Path) -> None:
     add(ledger, "hello", "k1")
     ledger.close()
     with sqlite3.connect(file) as database, pytest.raises(sqlite3.IntegrityError):
-        database.execute("INSERT INTO posts VALUES (1, 'again', '', 0, 'k1')")
+        database.execute("INSERT INTO posts (id, text, name, at, key) VALUES (1, 'again', '', 0, 'k1')")
     database.close()
 
 
@@ -166,6 +167,74 @@ async def test_writing_does_not_stop_the_loop(file: Path) -> None:
     assert (await adding)[1]
     assert any(name.startswith("history") for name in threads)
     await history.close()
+
+
+# -- versions of the tables
+
+
+OLD = (
+    "CREATE TABLE posts"
+    " (id INTEGER PRIMARY KEY, text TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, key TEXT UNIQUE)"
+)
+
+
+def test_a_file_of_the_first_servers_is_read_and_they_can_write_it_still(file: Path) -> None:
+    database = sqlite3.connect(file, isolation_level=None)
+    database.execute(OLD)
+    database.execute("INSERT INTO posts VALUES (1, 'old', 'Ann', 5, 'k')")
+    ledger = PostStore(str(file), 10)
+    assert ledger.page(None).posts == [archive.Post(1, "old", "Ann", 5, "k")]
+    assert ledger.name_for("p", "Ann", [], keep=True) == "Ann"
+    database.execute("INSERT INTO posts (id, text, name, at, key) VALUES (2, 'by an old server', '', 6, NULL)")
+    assert texts(ledger) == ["old", "by an old server"]
+    assert database.execute("PRAGMA user_version").fetchall() == [(len(MIGRATIONS),)]
+    database.close()
+    ledger.close()
+
+
+async def test_a_file_of_a_newer_server_is_refused_and_not_changed(file: Path) -> None:
+    PostStore(str(file), 10).open()
+    database = sqlite3.connect(file, isolation_level=None)
+    database.execute("PRAGMA user_version = 1000")
+    with pytest.raises(NewerDatabase, match="has version 1000, and this server knows versions up to"):
+        await History(str(file)).open()
+    ledger = PostStore(str(file), 10)
+    add(ledger, "not saved")
+    assert "version 1000" in ledger.trouble
+    assert number_kept(file) == 0
+    assert database.execute("PRAGMA user_version").fetchall() == [(1000,)]
+    database.close()
+
+
+# -- names
+
+
+def test_names_are_kept_by_their_person_and_numbered_for_others(file: Path) -> None:
+    one, other = PostStore(str(file), 10), PostStore(str(file), 10)
+    assert one.name_for("ann", "Ann", [], keep=True) == "Ann"
+    assert other.name_for("bob", "ann", [], keep=True) == "ann 2"
+    assert one.name_for("cid", "Ann", ["ann 3"], keep=False) == "Ann 4"
+    assert one.name_for("bob", "", [], keep=True) == ""
+    assert other.name_for("cid", "ANN", ["ann"], keep=True) == "ANN 2"
+    assert other.name_for("ann", "Ann", ["ann"], keep=True) == "Ann"
+    long = "x" * 32
+    assert [one.name_for(str(n), long, [], keep=True) for n in range(2)] == [long, "x" * 30 + " 2"]
+    one.close()
+    other.close()
+
+
+def test_a_name_that_was_not_used_for_long_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = PostStore(":memory:", 10)
+    ledger.name_for("ann", "Ann", [], keep=True)
+    monkeypatch.setattr("time.time", lambda: 2**40)
+    assert ledger.name_for("bob", "Ann", [], keep=True) == "Ann"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_without_a_database_names_are_numbered_by_those_who_are_online(file: Path) -> None:
+    file.write_text("A letter to somebody.\n" * 100)
+    ledger = PostStore(str(file), 10)
+    assert [ledger.name_for("ann", "Ann", taken, keep=True) for taken in ([], ["ann"])] == ["Ann", "Ann 2"]
 
 
 # -- in trouble
