@@ -25,38 +25,52 @@ ROUNDING = 1e-6
 """Seconds to wait that are none, because sums of fractions are not exact."""
 
 
-class RateLimit:
-    """Allows a burst of uses, then a steady rate: a token bucket.
+class TokenBucket:
+    """Allows a burst of uses, then a steady rate.
 
     times: how many at once. seconds: in which as many may follow, one by one.
     """
 
-    __slots__ = ("_full_at", "seconds", "times")
+    __slots__ = ("_allowed_at", "seconds", "times")
 
     def __init__(self, times: int, seconds: float) -> None:
-        check_number("times", times, "uses", zero=False, whole=True)
-        check_seconds("seconds", seconds)
         self.times = times
         self.seconds = seconds
-        self._full_at = float("-inf")
+        self._allowed_at = float("-inf")
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next use is allowed; 0: now.
 
         now: seconds on a monotonic clock.
         """
-        wait = self._full_at + self.seconds / self.times - self.seconds - now
+        wait = self._allowed_at - now
         return wait if wait > ROUNDING else 0.0
 
     def take(self, now: float) -> float:
         """Count one use and return 0, or return the seconds to wait."""
-        wait = self.wait(now)
-        if not wait:
-            self._full_at = max(self._full_at, now) + self.seconds / self.times
-        return wait
+        wait = self._allowed_at - now
+        if wait > ROUNDING:
+            return wait
+        interval = self.seconds / self.times
+        self._allowed_at = max(self._allowed_at, now + interval - self.seconds) + interval
+        return 0.0
 
 
-class Throttle(RateLimit):
+class RateLimit(TokenBucket):
+    """Allows a burst of uses, then a steady rate: a token bucket.
+
+    times: how many at once. seconds: in which as many may follow, one by one.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, times: int, seconds: float) -> None:
+        check_number("times", times, "uses", zero=False, whole=True)
+        check_seconds("seconds", seconds)
+        super().__init__(times, seconds)
+
+
+class Throttle(TokenBucket):
     """Slows one client down to a rate; `rate`: packets a second."""
 
     __slots__ = ("_paused_until", "_since")
@@ -67,13 +81,14 @@ class Throttle(RateLimit):
         self._since = now
         self._paused_until = now - RECOVERY
 
-    def spend(self, now: float) -> float:
-        """Count a received packet; return the seconds to pause before the next."""
-        # Packets that arrive during a pause do not lengthen it.
-        wait = min(self.take(now), self.seconds / self.times)
-        if not wait:
-            return 0.0
-        self._full_at = now + self.seconds + wait
+    def pause(self, now: float, wait: float) -> float:
+        """Return the seconds to pause after a packet that `take` did not allow.
+
+        wait: what `take` returned.
+        """
+        interval = self.seconds / self.times
+        wait = min(wait, interval)  # packets that arrive during a pause do not lengthen it
+        self._allowed_at = now + wait + interval
         if now - self._paused_until >= RECOVERY:
             self._since = now
         pause = max(MIN_PAUSE, wait)
@@ -102,7 +117,7 @@ class Admission:
         self._handshakes = handshakes
         self._number = 0
         self._inside: Counter[str] = Counter()
-        self._limits: dict[str, RateLimit] = {}
+        self._limits: dict[str, TokenBucket] = {}
 
     def check(self, address: str, clock: Callable[[], float]) -> None:
         """Raise RequestRefused if one more client of this address exceeds a limit."""
@@ -129,12 +144,12 @@ class Admission:
             if not self._inside[place]:
                 del self._inside[place]
 
-    def _limit_of(self, place: str) -> RateLimit:
+    def _limit_of(self, place: str) -> TokenBucket:
         if place not in self._limits:
             if len(self._limits) >= MAX_TRACKED:
                 self._limits.pop(next(iter(self._limits)))
             times = ceil(BURST * self._handshakes)
-            self._limits[place] = RateLimit(times, times / self._handshakes)
+            self._limits[place] = TokenBucket(times, times / self._handshakes)
         return self._limits[place]
 
 

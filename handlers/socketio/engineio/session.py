@@ -129,12 +129,15 @@ class Session(Reader):
         """Count a received packet; return the seconds to pause reading."""
         if self._throttle is None:
             return 0.0
-        pause = self._throttle.spend(self.engine.now())
-        if pause:
-            self.engine.counters.rate_limited += 1
-            if self._throttle.exhausted:
-                self.fault = f"rate={self.engine.rate:g} packets a second exceeded for {GRACE:g} s"
-                self.close("rate limited")
+        now = self.engine.delivery.loop.time()
+        wait = self._throttle.take(now)
+        if not wait:
+            return 0.0
+        self.engine.counters.rate_limited += 1
+        pause = self._throttle.pause(now, wait)
+        if self._throttle.exhausted:
+            self.fault = f"rate={self.engine.rate:g} packets a second exceeded for {GRACE:g} s"
+            self.close("rate limited")
         return pause
 
     def receive(self, packet: Packet, transport: Transport) -> None:
