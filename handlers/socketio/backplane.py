@@ -49,6 +49,11 @@ class Backplane:
     """What asks clients and nodes, and returns their answers."""
 
     @property
+    def keeps_sessions(self) -> bool:
+        """Whether a client of this node can come back to another one."""
+        return False
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong, as a line for `/healthz`; None if nothing is."""
         return None

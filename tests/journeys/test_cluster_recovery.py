@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from fake_stream import FakeNode, FakeStream, settle
+from fake_stream import FakeNode, FakeStream, heard, settle
 from fakes import FakeTransport
 
 from handlers.socketio.cluster.emitted import Emitted
@@ -284,3 +284,21 @@ async def test_the_way_back_is_no_leaving_where_the_grace_lasts() -> None:
     settle(one, other)
     assert (ann.recovered, one.hub.online("/"), other.hub.online("/")) == (True, 2, 2)
     assert bob.transport.ended is None
+
+
+def test_a_snapshot_of_a_node_has_what_rooms_keep_and_no_sessions() -> None:
+    one, other = cluster()
+    one.client({"recovery": True})
+    one.hub.of("/").emit("said", 1, keep=1)
+    settle(one, other)
+    alone = FakeNode(FakeStream())
+    saved = one.hub.snapshot(0)
+    assert (saved["said"], saved["namespaces"]["/"]["clients"]) == ([], [])
+    assert alone.hub.restore(saved, 0) == 0
+    assert heard(alone.client()) == [[1]]
+
+
+def test_a_node_that_never_reached_redis_saves_its_sessions() -> None:
+    node = FakeNode(FakeStream(), is_connected=False)
+    node.client({"recovery": True})
+    assert len(node.hub.snapshot(0)["namespaces"]["/"]["clients"]) == 1

@@ -75,7 +75,12 @@ class FakeNode:
     """A hub with a line to the stream, and a clock."""
 
     def __init__(
-        self, stream: FakeStream, name: str = "a", handler: type[SocketIOHandler] = Talker, **options: Any
+        self,
+        stream: FakeStream,
+        name: str = "a",
+        handler: type[SocketIOHandler] = Talker,
+        is_connected: bool = True,
+        **options: Any,
     ) -> None:
         self.stream = stream
         self.hub = Hub({"/": handler}, **options)
@@ -89,7 +94,8 @@ class FakeNode:
         self.hangs = False
         """Whether it is subscribed, and does nothing."""
         stream.nodes.append(self)
-        self.connect()
+        if is_connected:
+            self.connect()
 
     def connect(self) -> None:
         """Connect, read to the end, and go on."""

@@ -110,6 +110,11 @@ class Cluster(Node):
 
     # -- sessions
 
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether Redis was ever there, and has the sessions."""
+        return self.place > 0
+
     def joining(self, client: Client, auth: Mapping[str, Any]) -> Joining:
         """Return the request of a client that may come from another node."""
         pid = auth.get("pid")
@@ -163,10 +168,7 @@ class Cluster(Node):
         self.questions.advance()
 
     def caught_up(self) -> None:
-        """Handle that the stream was read to its end.
-
-        What was not in it is written again.
-        """
+        """Write again what was not in the stream, read to its end."""
         self.outbox.write_again()
         self.reached()
 
@@ -198,8 +200,9 @@ class Cluster(Node):
         A node that reads, but is behind because it has much to do, waits for its turn.
         """
         oldest = self.outbox.oldest_written_at
-        waiting = self.away_since is None and oldest is not None
-        return waiting and self.hub.now() - max(oldest or 0, self._read_at) > self.patience
+        if oldest is None or self.away_since is not None:
+            return False
+        return self.hub.now() - max(oldest, self._read_at) > self.patience
 
     # -- what an operator sees
 

@@ -35,7 +35,7 @@ class Gaps:
 
     @property
     def trouble(self) -> str | None:
-        """The last gap, as a line for `/healthz`; None if it was long ago."""
+        """A recent gap as a line for `/healthz`, or None."""
         ago = self._hub.now() - self._noted_at
         text = f"events of other nodes were lost {ago:.0f} s ago: clients come back as new ones"
         return text if ago < SHOWN else None

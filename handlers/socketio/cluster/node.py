@@ -1,4 +1,4 @@
-"""What each node of a cluster is and knows, whatever carries its actions to the others.
+"""What every node of a cluster knows, whatever carries its actions.
 
 `cluster` has the node that reads a stream. Nothing here knows Redis, sockets or tasks.
 """
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Node(Backplane, ABC):
-    """The backplane of one node: who is online, and what an operator sees.
+    """One node: who is online, and what an operator sees.
 
     wake: called when there is something to write.
     """

@@ -1,4 +1,4 @@
-"""The turns of what is sent to a client whose handler has written to the stream.
+"""The turns of what a handler sends to its own client.
 
 `self.broadcast("news"); self.emit("private")`: the broadcast happens when it is read in the stream, and what is sent to
 the client itself follows it. Nobody else waits.
@@ -18,12 +18,12 @@ class Turns:
         self._last_written: dict[str, int] = {}
 
     def written(self, speaker: str, number: int) -> None:
-        """Let what is sent to this client from now on follow an entry."""
+        """Let what this client is sent from now on follow an entry."""
         self._waiting.setdefault(speaker, deque())
         self._last_written[speaker] = number
 
     def wait(self, speaker: str, send: Callable[[], None]) -> bool:
-        """Call this when it is its turn; return False if that is now."""
+        """Call `send` in its turn; return False if that is now."""
         if speaker not in self._waiting:
             return False
         self._waiting[speaker].append((self._last_written[speaker], send))

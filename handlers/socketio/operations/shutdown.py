@@ -64,14 +64,15 @@ async def drain(server: HTTPServer, hub: Hub, seconds: float, *, may_return: boo
     """Stop accepting, close sessions in stages, wait for handlers.
 
     seconds: time for all of this; handlers that still run then are cancelled.
-    may_return: whether sessions can be recovered on the next server; otherwise all clients are announced as gone.
+    may_return: whether sessions can be recovered on the next server; otherwise all clients are announced as gone. In a
+    cluster they can, on any node.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     hub.draining = True
     server.stop()
     await close_sessions(hub, PARTING * seconds)
-    if not may_return:
+    if not (may_return or hub.backplane.keeps_sessions):
         hub.recovery.announce_all()
     await wait_for_handlers(hub.running, end - loop.time())
     await server.close_all_connections()

@@ -3,6 +3,9 @@
 `snapshot` makes one when all sessions are closed, `restore` loads it into a hub that was just started. Neither reads
 or writes a file. An event is saved once, even if it was sent to many rooms. Only events that a client may ask for
 again are saved, not those that were volatile or wanted an acknowledgement.
+
+In a cluster only the events that rooms keep are saved: a client may have been on another node before it comes back, and
+other nodes send events while this one is down, so it recovers its session from the cluster.
 """
 
 from __future__ import annotations
@@ -82,12 +85,13 @@ class _Writer:
         self.said: dict[int, Entry] = {}
         """Entries of all logs, by offset."""
         self._hub = hub
+        self._recovers = not hub.backplane.keeps_sessions
         self._complaints: set[tuple[type, str]] = set()
         self._groups: dict[int, int] = {}
 
     def namespace(self, namespace: Namespace) -> SavedNamespace:
         """Return a namespace as JSON values."""
-        clients = [client for client in namespace.known.values() if client.trail is not None]
+        clients = [client for client in namespace.known.values() if client.trail is not None and self._recovers]
         entered = {name for client in clients for name in client.rooms}
         rooms = {name: room for name, room in namespace.rooms.items() if name in entered or room in namespace.kept}
         return {
@@ -101,12 +105,12 @@ class _Writer:
         return {
             "forgotten": room.forgotten,
             "log": self._log(room),
-            "retained": self._hub.recovery.retains(room),
+            "retained": self._recovers and self._hub.recovery.retains(room),
             "kept": [[event, said.maxlen, list(map(write_packets, said))] for event, said in kept.items()],
         }
 
     def _log(self, room: Room) -> list[int]:
-        return self._offsets(room.after(0) if room.retain_count else [])
+        return self._offsets(room.after(0) if room.retain_count and self._recovers else [])
 
     def _offsets(self, entries: list[Entry]) -> list[int]:
         self.said.update((entry.offset, entry) for entry in entries)

@@ -1,0 +1,86 @@
+"""A raw client that takes part in recovery on all nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from conftest import PATIENCE, Server
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+
+class Guest:
+    """Keeps all events that it receives, in order, over all its connections."""
+
+    def __init__(self) -> None:
+        self.auth: dict[str, Any] = {"recovery": True}
+        self.id = ""
+        self.heard: list[tuple[str, Any]] = []
+        """Names of events, with their first argument."""
+        self.recovered = False
+        self._acks = 0
+        self._socket: WebSocketClientConnection | None = None
+
+    async def connect(self, server: Server) -> Guest:
+        """Connect, and read until the server has answered."""
+        await self.drop()
+        url = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        self._socket = await websocket_connect(url)
+        before, self.id = self.id, ""
+        await self._socket.write_message(f"40{json.dumps(self.auth)}")
+        await self.until(lambda: self.id)
+        self.recovered = before == self.id
+        return self
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        """Read until something holds."""
+        while not holds():
+            packet = await asyncio.wait_for(self._next(), PATIENCE)
+            assert packet is not None, f"the connection was closed; heard {self.heard}"
+            self._take(packet)
+
+    async def listen(self) -> None:
+        """Read until the connection is closed."""
+        while (packet := await self._next()) is not None:
+            self._take(packet)
+
+    async def emit(self, event: str, *args: Any) -> None:
+        assert self._socket is not None
+        await self._socket.write_message(f"42{json.dumps([event, *args])}")
+
+    async def post(self, text: str) -> None:
+        """Post on the board, and read until this client receives it."""
+        await self.emit("post", {"text": text, "key": text})
+        await self.until(lambda: text in self.posts)
+
+    async def drop(self) -> None:
+        """Close the connection, and wait until it is closed."""
+        if self._socket is not None:
+            self._socket.close()
+            await asyncio.wait_for(self.listen(), PATIENCE)
+            self._socket = None
+
+    @property
+    def posts(self) -> list[str]:
+        return [data["text"] for event, data in self.heard if event == "post"]
+
+    @property
+    def news(self) -> list[tuple[str, int]]:
+        return [(data["msg"], data["count"]) for event, data in self.heard if event == "news"]
+
+    async def _next(self) -> str | None:
+        assert self._socket is not None
+        packet = await self._socket.read_message()
+        return packet if packet is None else str(packet)
+
+    def _take(self, packet: str) -> None:
+        if packet.startswith("40"):
+            answer = json.loads(packet[2:])
+            self.id, self.auth["pid"] = answer["sid"], answer["pid"]
+        elif packet.startswith("42"):
+            event, *args = json.loads(packet[2:])
+            if len(args) > 1:
+                self.auth["offset"] = args[-1]
+            self.heard.append((event, args[0]))
