@@ -105,6 +105,7 @@ def test_everything_is_heard_once_and_in_one_order_whatever_the_lines_do(steps: 
         excepted = [json.loads(data)["packet"]["data"][1:] for data in alone if '"said"' in data]
         assert [args for args in heard(client) if args not in excepted] == [a for a in order if a not in excepted]
     assert all(len(node.cluster.outbox) == 0 for node in story.nodes)
+    assert all(node.cluster.gaps.number == 0 for node in story.nodes)
 
 
 def test_what_a_handler_says_to_all_to_itself_and_as_answer_arrives_in_that_order() -> None:
@@ -495,3 +496,41 @@ def test_a_client_on_two_nodes_counts_once() -> None:
     namespace._appear(moved)
     settle(one, other)
     assert online(one, other) == [1, 1]
+
+
+def test_what_is_removed_before_a_connected_node_could_read_it_is_a_gap() -> None:
+    one, other = cluster()
+    for number in range(3):
+        one.hub.of("/").emit("said", number)
+        one.write()
+        if number == 1:
+            one.stream.trim(0)
+    other.read()
+    assert other.cluster.gaps.number == 1
+    assert "were lost" in str(other.cluster.trouble)
+    settle(one, other)
+    other.hub.of("/").emit("said", 3)
+    settle(one, other)
+    assert (one.cluster.gaps.number, other.cluster.gaps.number) == (1, 1)
+
+
+def test_what_an_outbox_has_no_room_for_is_a_gap_of_the_others() -> None:
+    one, other = cluster()
+    one.cluster.outbox._limit = 2_000
+    one.lose()
+    for number in range(9):
+        one.hub.of("/").emit("said", number)
+    settle(one, other)
+    assert (one.cluster.gaps.number, other.cluster.gaps.number) == (0, 1)
+
+
+def test_a_redis_that_lost_its_data_is_given_the_sessions_again() -> None:
+    one, _ = cluster()
+    one.client({"recovery": True})
+    settle(one)
+    sessions = dict(one.stream.sessions)
+    one.lose()
+    one.stream.sessions.clear()
+    one.stream.entries, one.stream.last = [], 0
+    settle(one)
+    assert sessions.keys() == one.stream.sessions.keys()

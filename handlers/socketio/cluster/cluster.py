@@ -9,17 +9,14 @@ reaches the other nodes in order when Redis is back.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..actions import EMIT, Action, ActionKind
+from ..actions import EMIT, Action
 from ..backplane import Figure
-from ..engineio.errors import attempt
 from ..engineio.offsets import ALONE
 from ..entering import Joining
-from .doubles import Doubles
 from .errors import MalformedError
 from .gaps import Gaps
 from .journal import Journal
@@ -28,8 +25,9 @@ from .node import Node
 from .outbox import Outbox, Unread
 from .presence import EVENT, is_id
 from .requests import Requests
+from .senders import Senders
 from .sessions import Sessions
-from .stream_format import ServerEvent, decode_entry, encode_entry
+from .stream_format import ServerEvent, StreamEntry, decode_entry, encode_entry
 from .stream_place import Fields, StreamState, offset_of_id
 from .turns import Turns
 
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
     from ..engineio.codec.packet import Packet
     from ..hub import Hub
     from ..namespace import Namespace
-
-logger = logging.getLogger(__name__)
 
 PATIENCE = 0.8
 """Seconds without reading after which an entry that was written and not read means that Redis hangs."""
@@ -66,7 +62,7 @@ class Cluster(Node):
         self.sessions = Sessions(hub.recovery.window)
         self.questions = Requests(self, wake)
         self._uid = self.uid.encode()
-        self._doubles = Doubles()
+        self._senders = Senders()
         self._turns = Turns()
         self._read_at = float("-inf")
         hub.delivery.step = 1
@@ -148,10 +144,12 @@ class Cluster(Node):
         if not self.place:
             self._begin(state)
         elif state.last < self.place:
-            self._note_gap("its stream ends before what this node has read: Redis has lost data")
+            self._note_gap("the stream ends before what this node has read: Redis has lost data")
+            self._senders.excuse()
             self.place = state.last
         elif state.first > self.place:
             self._note_gap("what this node has not read was removed from the stream")
+            self._senders.excuse()
 
     def remember(self, id_: bytes, fields: Fields) -> None:
         """Keep an event from before this node's start."""
@@ -236,13 +234,19 @@ class Cluster(Node):
             self._receive_own(fields)
             return
         try:
-            entry = decode_entry(fields, self.hub.max_payload)
-            if self._doubles.has(entry.uid, entry.number):
-                self.dropped["double"] += 1
-            elif entry.content is not None:
-                self._perform(entry.content, entry.uid)
+            self._receive_other(decode_entry(fields, self.hub.max_payload))
         except MalformedError as error:
             self.drop(error)
+
+    def _receive_other(self, entry: StreamEntry) -> None:
+        missing = 0 if entry.number is None else self._senders.missing(entry.uid, entry.number)
+        if missing is None:
+            self.dropped["double"] += 1
+            return
+        if missing:
+            self._note_gap(f"{missing} were removed from the stream before this node could read them")
+        if entry.content is not None:
+            self._perform(entry.content, entry.uid)
 
     def _receive_own(self, fields: Fields) -> None:
         number = fields.get(b"n", b"")
@@ -250,8 +254,9 @@ class Cluster(Node):
         if not read:
             self.dropped["double"] += 1
             return
+        if read[:-1]:
+            self._note_gap("what this node has written was removed before it could be read")
         for lost in read[:-1]:
-            # It was removed from the stream before it could be read.
             self.dropped["trimmed"] += 1
             self._perform_alone(lost)
         entry = read[-1]
@@ -270,10 +275,8 @@ class Cluster(Node):
             self.roster.receive(content, uid)
         elif isinstance(content, ServerEvent):
             self.questions.receive_event(content)
-        elif not content.elsewhere:
+        elif not content.elsewhere or uid != self.uid:
             self.act(content)
-        elif uid != self.uid:
-            self._move_away(content)
 
     def _perform_alone(self, entry: Unread) -> None:
         """Perform on this node only what other nodes do not hear now."""
@@ -285,15 +288,9 @@ class Cluster(Node):
             self.act(entry.content)
         self._turns.happened(entry.speaker, entry.number)
 
-    def _move_away(self, action: Action) -> None:
-        """Give up clients that have come back to another node."""
-        namespace = self.hub.live(action.namespace)
-        if namespace is not None and action.kind is ActionKind.DISCONNECT:
-            for client in filter(None, map(namespace.known.get, action.rooms)):
-                attempt(client.move_away)
-
     def _note_gap(self, why: str) -> None:
         """Let no client recover over entries that this node has not read."""
         self.gaps.note(why)
         self.journal.restart(self.hub.delivery.offset)
         self.roster.ask()
+        self.renew_sessions(1)

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..actions import Action, perform
+from ..actions import Action, ActionKind, perform
 from ..backplane import Backplane, Figure, NodeState
+from ..engineio.errors import attempt
 from ..errors import Refused
 from .errors import MalformedError
 from .roster import Roster
@@ -115,12 +116,21 @@ class Node(Backplane, ABC):
         if namespace is None:
             return
         try:
-            perform(namespace, action)
+            if action.elsewhere:
+                self._move_away(namespace, action)
+            else:
+                perform(namespace, action)
         except Refused as refusal:
             logger.debug("%s: %s", action.kind.name, refusal)
         except Exception:
             self.dropped["failed"] += 1
             logger.exception("%s for %s failed", action.kind.name, action.namespace)
+
+    def _move_away(self, namespace: Namespace, action: Action) -> None:
+        """Give up clients that have come back to another node."""
+        if action.kind is ActionKind.DISCONNECT:
+            for client in filter(None, map(namespace.known.get, action.rooms)):
+                attempt(client.move_away)
 
     def drop(self, error: MalformedError) -> None:
         """Count something malformed; log the first of its kind."""
