@@ -17,11 +17,11 @@ UNITS  := message-board.service message-board.socket message-board@.service mess
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
 # What needs no browser, no Node.js, no root and no other machine, and takes a few seconds a file.
-QUICK  := admin admission board classic_format coming_back drain engine headers leaving logins metrics origins send_away \
+QUICK  := admin admission board classic_format classic_node coming_back drain engine headers leaving logins metrics origins send_away \
           socketio status stream_format websocket
 FAST   := tests/unit $(QUICK:%=tests/journeys/test_%.py)
 # What needs none of that either, but takes its time.
-SLOWER := cluster cluster_recovery disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
+SLOWER := classic_cluster cluster cluster_recovery disconnect failures fast_path http limits logs malformed plain_listen poison polling refusals restart server \
           sockets systemd tls upgrade
 
 # The packages that a node of a cluster needs.

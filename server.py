@@ -67,10 +67,11 @@ async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
     """Keep the history open, and the hub in its cluster."""
     redis = options.redis or os.environ.get("REDIS_URL", "")
     names = {"node": options.node, "prefix": options.redis_prefix, "length": options.redis_length}
+    formats = {"emitters": options.redis_emitters, "adapter": options.redis_adapter}
     if options.redis_emitters and not redis:
         exit_with("--redis-emitters needs --redis=redis://host:6379/0, where the emitters publish")
     try:
-        node = await join_cluster(hub, redis, **names, emitters=options.redis_emitters) if redis else None
+        node = await join_cluster(hub, redis, **names, **formats) if redis else None
     except (ClusterError, MissingPackageError) as error:
         exit_with(str(error))
     if re.match("[^@].*(@|password=)", options.redis):

@@ -52,6 +52,7 @@ define("keyfile", default="", type=str, help="PEM file of the certificate's key;
 define("redis", default="", type=str, help="URL of a Redis that several nodes share, or @FILE; empty: REDIS_URL")
 define("redis_prefix", default="socket.io", type=str, help="key of the stream in Redis, and beginning of all channels")
 define("redis_length", default=100_000, type=int, help="number of entries that the stream in Redis keeps, about")
+define("redis_adapter", default="streams", type=str, help="format in Redis: streams, or classic (it has no log)")
 define("redis_emitters", default=False, help="listen to emitters of Node's classic Redis adapter, too")
 define("node", default="", type=str, help="name of this node, 1 to 8 letters and digits, with which all sids begin")
 define("debug", default=False, help="restart when code changes, show tracebacks in the browser")

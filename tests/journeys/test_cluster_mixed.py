@@ -16,12 +16,16 @@ from socketio import AsyncClient
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def servers(start: Callable[[Server], Server], redis: RedisServer, node: str) -> dict[str, Server]:
-    """One of ours and one of Node's."""
+@pytest.fixture(scope="module", params=["streams", "classic"])
+def servers(
+    start: Callable[[Server], Server], redis: RedisServer, node: str, request: pytest.FixtureRequest
+) -> dict[str, Server]:
+    """One of ours and one of Node's, with each adapter."""
+    adapter = [] if request.param == "streams" else [request.param]
+    ours = [sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url]
     return {
-        "ours": start(Server(sys.executable, ROOT / "tests" / "support" / "cluster_server.py", redis.url)),
-        "theirs": start(Server(node, JS / "cluster.mjs", Path(redis.path))),
+        "ours": start(Server(*ours, *adapter)),
+        "theirs": start(Server(node, JS / "cluster.mjs", Path(redis.path), *adapter)),
     }
 
 

@@ -37,6 +37,7 @@ io.on("connection", (socket) => {
     answer(await one.timeout(5000).emitWithAck("question", "one"));
   });
   socket.on("fetch auth", async (id, answer) => answer((await io.in(id).fetchSockets())[0].handshake.auth));
+  socket.on("rooms", async (answer) => answer([...(await io.of("/").adapter.allRooms())]));
   socket.on("sum", async (answer) => answer(await io.serverSideEmitWithAck("sum", 1, 2)));
   socket.on("note", (...args) => io.serverSideEmit("note", ...args));
   socket.on("noted", (answer) => answer(heard));

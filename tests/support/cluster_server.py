@@ -15,7 +15,8 @@ from handlers.socketio import Hub, SocketIOHandler, event, routes
 from handlers.socketio.cluster import join_cluster
 from handlers.socketio.operations import serve
 
-NAME = "".join(argument for argument in sys.argv[2:] if argument not in ("emitters", "patient"))
+WORDS = ("emitters", "patient", "classic")
+NAME = "".join(argument for argument in sys.argv[2:] if argument not in WORDS)
 
 
 class Told(SocketIOHandler):
@@ -95,7 +96,8 @@ class Joined:
         self._hub = hub
 
     async def __aenter__(self) -> None:
-        self._node = await join_cluster(self._hub, sys.argv[1], node=NAME, emitters="emitters" in sys.argv)
+        classic: dict[str, Any] = {"adapter": "classic", "prefix": "classic"} if "classic" in sys.argv else {}
+        self._node = await join_cluster(self._hub, sys.argv[1], node=NAME, emitters="emitters" in sys.argv, **classic)
         if "patient" in sys.argv:  # however busy the machine of the tests is, Redis counts as there
             self._node.cluster.patience = 60
 

@@ -19,7 +19,7 @@ from .stream_format import ServerEvent, decode_content, member, with_options
 if TYPE_CHECKING:
     from ..client import Client
     from ..namespace import Namespace
-    from .cluster import Cluster
+    from .node import Node
 
 MAX_SERVED = 10_000
 """Maximum number of requests of other servers that wait here for the stream, or for clients."""
@@ -33,8 +33,8 @@ class Answering:
     publish: called with the kind of an answer, its namespace, its data, and the uid of the server it is for.
     """
 
-    def __init__(self, cluster: Cluster, publish: Callable[[Kind, str, Mapping[str, Any], str], None]) -> None:
-        self._cluster = cluster
+    def __init__(self, node: Node, publish: Callable[[Kind, str, Mapping[str, Any], str], None]) -> None:
+        self._node = node
         self._publish = publish
         self._deferred: list[Published] = []
         self._served = 0
@@ -52,7 +52,7 @@ class Answering:
 
     def receive(self, message: Published) -> None:
         """Answer a request, now or when the stream was read far enough."""
-        if message.after > self._cluster.place and len(self._deferred) < MAX_SERVED:
+        if message.after > self._node.place and len(self._deferred) < MAX_SERVED:
             self._deferred.append(message)
             return
         if message.kind is Kind.FETCH:
@@ -68,22 +68,22 @@ class Answering:
         try:
             self.receive(message)
         except MalformedError as error:
-            self._cluster.drop(error)
+            self._node.drop(error)
 
     def _answer(self, message: Published, kind: Kind, data: Mapping[str, Any]) -> None:
         self._publish(kind, message.namespace, {"requestId": message.request, **data}, message.uid)
 
     def _answer_fetch(self, message: Published) -> None:
         target = with_options(Action(EMIT, message.namespace), member(message.data, "opts", dict))
-        namespace = self._cluster.hub.live(message.namespace)
+        namespace = self._node.hub.live(message.namespace)
         clients = online_clients(namespace, target.rooms, target.excepted) if namespace is not None else []
-        sockets = [encode_client(describe(client, self._cluster.name)) for client in clients]
+        sockets = [encode_client(describe(client, self._node.name)) for client in clients]
         self._answer(message, Kind.FETCHED, {"sockets": sockets})
 
     def _answer_call(self, message: Published) -> None:
         event = decode_content(Kind.CALL, message.namespace, message.data)
         assert isinstance(event, Action)
-        namespace = self._cluster.hub.live(message.namespace)
+        namespace = self._node.hub.live(message.namespace)
         if namespace is None:
             self._answer(message, Kind.CLIENT_COUNT, {"clientCount": 0})
             return
@@ -109,7 +109,7 @@ class Answering:
 
         message: the request that has it, which is answered.
         """
-        namespace = self._cluster.hub.live(event.namespace)
+        namespace = self._node.hub.live(event.namespace)
         if namespace is not None:
             self._serve(self._answer_event(namespace, event, message))
         elif message is not None:
@@ -131,9 +131,9 @@ class Answering:
             self._answer(message, Kind.SERVER_ANSWER, {"packet": result})
 
     def _serve(self, work: Coroutine[Any, Any, None]) -> None:
-        hub = self._cluster.hub
+        hub = self._node.hub
         if hub.background.closed or self._served >= MAX_SERVED:
-            self._cluster.dropped["requests"] += 1
+            self._node.dropped["requests"] += 1
             work.close()
             return
         self._served += 1

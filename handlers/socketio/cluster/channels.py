@@ -49,7 +49,7 @@ class Channels:
         if old := heard - wanted:
             await self._pubsub.unsubscribe(*self._names(old))
 
-    def _names(self, namespaces: Iterable[str]) -> list[str]:
+    def _names(self, namespaces: set[str]) -> list[str]:
         return [self.of_server(uid, name) for name in namespaces for uid in ("", self._uid)]
 
     async def publish(self, client: Any, unpublished: Sequence[Unpublished], nodes: Iterable[str]) -> None:
@@ -71,3 +71,14 @@ class Channels:
                 receivers = {uid for uid, (_, heard) in zip(known[1:], counted, strict=True) if heard}
                 message.request.published(receivers - {self._uid}, number - len(receivers))
             next(results)
+
+
+class ClassicChannels(Channels):
+    """The channels on which servers with the classic adapter publish."""
+
+    def of_server(self, uid: str, namespace: str = "/") -> str:
+        """Return the channel of answers to a server, or of all requests."""
+        return f"{self.prefix}-response#{namespace}#{uid}#" if uid else f"{self.prefix}-request#{namespace}#"
+
+    def _names(self, namespaces: set[str]) -> list[str]:
+        return [*super()._names(namespaces), *(f"{self.prefix}-response#{name}#" for name in namespaces)]

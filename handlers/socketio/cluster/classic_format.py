@@ -1,7 +1,8 @@
-"""Actions as messages of the classic adapter: pure functions on values.
+"""Messages of the classic adapter: pure functions on values.
 
 Servers and emitters publish events as MessagePack on `prefix#namespace#`, and on `prefix#namespace#room#` if they are
-for one room. What is done with clients is JSON on `prefix-request#namespace#`. Nothing of it is kept in Redis.
+for one room. What is done with clients is JSON on `prefix-request#namespace#`, where `classic_requests` has questions,
+too. Nothing of it is kept in Redis.
 
 Source: @socket.io/redis-adapter 8.3, `lib/index.ts`; @socket.io/redis-emitter 5.1, `lib/index.ts`.
 """
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 
 from ..actions import EMIT, Action, ActionKind
 from .binary_values import pack, unpack
+from .classic_requests import RoomsQuestion, decode_answer, decode_question
 from .errors import MalformedError
+from .request_format import MAX_FETCHED, Published
 from .stream_format import (
     SIZE_FACTOR,
     ServerEvent,
@@ -37,7 +40,7 @@ KINDS = {2: ActionKind.ENTER, 3: ActionKind.LEAVE, 4: ActionKind.DISCONNECT}
 _TYPES = {kind: number for number, kind in KINDS.items()}
 
 
-class Published(NamedTuple):
+class ToPublish(NamedTuple):
     """A message to publish."""
 
     channel: str
@@ -49,14 +52,14 @@ class ClassicMessage(NamedTuple):
 
     uid: str
     """Of the server that sent it; "" where it does not say."""
-    content: Action | ServerEvent | None
+    content: Action | ServerEvent | Published | RoomsQuestion | None
     """None for what only other kinds of servers have to know."""
 
 
 # -- encoding
 
 
-def encode_message(content: Action | ServerEvent, uid: str, prefix: str) -> Published:
+def encode_message(content: Action | ServerEvent, uid: str, prefix: str) -> ToPublish:
     """Return the message of an action.
 
     Raises ValueError for a namespace or room whose name has no UTF-8.
@@ -70,7 +73,7 @@ def encode_message(content: Action | ServerEvent, uid: str, prefix: str) -> Publ
         channel = f"{prefix}-request#{content.namespace}#"
         payload = json.dumps(_request(content, uid), ensure_ascii=False, separators=(",", ":")).encode()
     channel.encode()
-    return Published(channel, payload)
+    return ToPublish(channel, payload)
 
 
 def _request(content: Action | ServerEvent, uid: str) -> dict[str, Any]:
@@ -89,15 +92,18 @@ def _request(content: Action | ServerEvent, uid: str) -> dict[str, Any]:
 def decode_message(channel: bytes, payload: bytes, prefix: str, max_size: int) -> ClassicMessage:
     """Return what a message says; raise MalformedError for what nobody sends.
 
-    max_size: bytes of one packet.
+    max_size: bytes of one packet; a server's answer with all its clients may be larger.
     """
-    if len(payload) > max_size * SIZE_FACTOR:
-        raise MalformedError("size", f"{len(payload)} bytes")
-    name, events, requests = decode_utf8(channel), f"{prefix}#", f"{prefix}-request#"
-    if name.startswith(requests):
-        return _decode_request(name.removeprefix(requests), payload)
-    if name.startswith(events):
-        return _decode_event(name.removeprefix(events), payload)
+    name = decode_utf8(channel)
+    for beginning, decode, longest in (
+        (f"{prefix}#", _decode_event, max_size * SIZE_FACTOR),
+        (f"{prefix}-request#", _decode_request, max_size * SIZE_FACTOR),
+        (f"{prefix}-response#", _decode_response, MAX_FETCHED),
+    ):
+        if name.startswith(beginning):
+            if len(payload) > longest:
+                raise MalformedError("size", f"{len(payload)} bytes")
+            return decode(name.removeprefix(beginning), payload)
     raise MalformedError("channel", name)
 
 
@@ -136,15 +142,24 @@ def _decode_request(place: str, payload: bytes) -> ClassicMessage:
     namespace = place.removesuffix("#")
     if namespace == place or not namespace.startswith("/"):
         raise MalformedError("channel", place)
-    request = decode_json(payload) if payload.startswith(b"{") else unpack(payload)
+    request = _decode_object(payload)
     kind = member(request, "type", int)
     uid = _uid(request.get("uid", ""))
-    if kind == SERVER_EVENT:
+    if kind in KINDS:
+        return ClassicMessage(uid, _decode_action(KINDS[kind], namespace, request))
+    if kind == SERVER_EVENT and request.get("requestId") is None:
         args = member(request, "data", list)
         return ClassicMessage(uid, ServerEvent(namespace, check_event(args), args[1:]))
-    if kind not in KINDS:
-        return ClassicMessage(uid, None)
-    return ClassicMessage(uid, _decode_action(KINDS[kind], namespace, request))
+    return ClassicMessage(uid, decode_question(namespace, request))
+
+
+def _decode_response(place: str, payload: bytes) -> ClassicMessage:
+    answer = decode_answer(place.partition("#")[0], _decode_object(payload))
+    return ClassicMessage(answer.uid if answer is not None else "", answer)
+
+
+def _decode_object(payload: bytes) -> Any:
+    return decode_json(payload) if payload.startswith(b"{") else unpack(payload)
 
 
 def _decode_action(kind: ActionKind, namespace: str, request: dict[str, Any]) -> Action:

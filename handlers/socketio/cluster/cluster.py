@@ -47,7 +47,6 @@ class Cluster(Node):
     """The backplane of one node that reads the stream."""
 
     local_offsets = False
-    questions: Requests
 
     def __init__(self, hub: Hub, name: str, wake: Callable[[], None]) -> None:
         super().__init__(hub, name, wake)
@@ -132,10 +131,6 @@ class Cluster(Node):
     def renew_sessions(self, share: float) -> None:
         """Renew the records of a share of all clients."""
         self.sessions.renew(self.hub.recovery.clients, share)
-
-    def gone(self, uid: str) -> None:
-        """Handle that another node is gone, and answers nothing."""
-        self.questions.gone(uid)
 
     # -- what the connection brings and takes
 

@@ -111,14 +111,17 @@ class Connection(ABC):
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
             raise ClusterError(f"--redis={self._address.shown}: Redis {version} is too old: install 6.2 or later")
         raw: bytes = await client.type(self._channels.prefix)
-        self._check_key(str(raw, "ascii"))
+        await self._check_prefix(str(raw, "ascii"))
         channel = self._channels.of_name(self._node.name)
         if self._node.name and (await self._count([channel]))[channel]:
             raise ClusterError(f"--node={self._node.name}: a node of this name is running: choose another name")
 
     @abstractmethod
-    def _check_key(self, kind: str) -> None:
-        """Raise ClusterError if the key of the prefix has a wrong type."""
+    async def _check_prefix(self, kind: str) -> None:
+        """Raise ClusterError if a cluster of another kind has this prefix.
+
+        kind: type of the key of this name.
+        """
 
     def _refuse(self, error: BaseException) -> None:
         """Raise ClusterError for what will not be better later."""

@@ -20,14 +20,19 @@ _REQUEST = b"\x84"
 """How a request of a streams cluster begins: a map of four; what an emitter sends to these channels is an array."""
 
 
+def patterns(prefix: str) -> tuple[str, str]:
+    """Return the patterns of all channels of events and of requests."""
+    escaped = re.sub(r"([][*?\\])", r"\\\1", prefix)
+    return f"{escaped}#*", f"{escaped}-request#*"
+
+
 class Emitted:
     """Hears the emitters of a prefix."""
 
     def __init__(self, node: Node, prefix: str) -> None:
         self._node = node
         self._prefix = prefix
-        escaped = re.sub(r"([][*?\\])", r"\\\1", prefix)
-        self.patterns = (f"{escaped}#*", f"{escaped}-request#*")
+        self.patterns = patterns(prefix)
         """Patterns of the channels to subscribe to."""
 
     def hear(self, channel: bytes, payload: bytes) -> None:

@@ -20,12 +20,11 @@ from ..namespace import event_message, packets
 from .binary_values import msgpack
 from .classic_format import EMITTER, encode_message
 from .errors import ClusterError
-from .redis_address import read_address
+from .redis_address import ADAPTERS, read_address
 from .redis_client import error_types, make_blocking_pool, make_pool
 from .stream_format import encode_entry
 
 E = TypeVar("E", bound="EmitterBase")
-ADAPTERS = ("streams", "classic")
 TIMEOUT = 2.0
 """Seconds within which Redis has to answer."""
 

@@ -36,6 +36,10 @@ class Node(Backplane, ABC):
     """
 
     questions: Requests
+    place = 0
+    """Offset of the last entry of the stream that was read; 0 without a stream."""
+    number = 0
+    """Number of the last entry of this node in the stream."""
 
     def __init__(self, hub: Hub, name: str, wake: Callable[[], None]) -> None:
         self.hub = hub
@@ -59,9 +63,6 @@ class Node(Backplane, ABC):
 
         speaker: id of the client whose handler acts, or "".
         """
-
-    def gone(self, uid: str) -> None:
-        """Handle that another node is gone."""
 
     # -- who is online
 
@@ -107,6 +108,10 @@ class Node(Backplane, ABC):
             self.away_since = self.hub.now()
             logger.warning("Redis is away, the other nodes do not hear this one: %s", why)
         self.why_away = why
+
+    def has_read(self, number: int) -> bool:
+        """Whether all entries of this node up to this number have happened."""
+        return True
 
     # -- what other nodes send
 

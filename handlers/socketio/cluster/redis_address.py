@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from .errors import ClusterError
 
 FORMS = "redis://host:6379/0, rediss://…, unix:///path or redis+sentinel://host,host/0/name"
+ADAPTERS = ("streams", "classic")
+"""The formats of messages in Redis."""
 SENTINEL_PORT = 26379
 _ENCODE = "; in a password, write %2F for /, %3F for ?, %23 for # and %40 for @"
 QUERY = re.compile(r"username=.*|password=.*|db=[0-9]{1,3}|ssl_[a-z_]+=.*", re.DOTALL)

@@ -54,6 +54,7 @@ class Published(NamedTuple):
     kind: Kind
     namespace: str
     uid: str
+    """Of its server; "" of one that does not say it, in an answer in the classic format."""
     request: str
     """Id of the request; "" for an event that wants no answer."""
     data: dict[str, Any]
@@ -93,11 +94,19 @@ def decode_message(raw: bytes, max_size: float) -> Published | None:
     kind, data = Kind(number), member(message, "data", dict)
     if len(raw) > max_size and kind is not Kind.FETCHED:
         raise MalformedError("size", f"{len(raw)} bytes")
-    wanted = kind is not Kind.SERVER_EVENT or data.get("requestId") is not None
-    request = member(data, "requestId", str) if wanted else ""
-    if not is_id(uid) or not namespace.startswith("/") or len(request) > 64:
-        raise MalformedError("fields", f"uid {uid!r}, nsp {namespace!r}, requestId {request!r}")
-    return Published(kind, namespace, uid, request, data)
+    if not is_id(uid) or not namespace.startswith("/"):
+        raise MalformedError("fields", f"uid {uid!r}, nsp {namespace!r}")
+    return Published(kind, namespace, uid, read_request_id(kind, data), data)
+
+
+def read_request_id(kind: Kind, data: Mapping[str, Any]) -> str:
+    """Return the id of a request; "" where no answer is wanted."""
+    if kind is Kind.SERVER_EVENT and data.get("requestId") is None:
+        return ""
+    request: str = member(data, "requestId", str)
+    if len(request) > 64:
+        raise MalformedError("fields", f"requestId {request!r}")
+    return request
 
 
 # -- the clients of a node
@@ -146,16 +155,16 @@ def _mapping(handshake: Mapping[str, Any], key: str) -> dict[str, Any]:
 # -- acknowledgements
 
 
-def decode_asked(message: Published) -> list[str]:
-    """Return a key for each client that was asked.
+def decode_asked(message: Published) -> list[str] | int:
+    """Return the ids of the clients that were asked.
 
-    Of nodes of this server that is the id of the client.
+    Of Node's servers only their number is known.
     """
-    count = member(message.data, "clientCount", int)
+    count: int = member(message.data, "clientCount", int)
     if not 0 <= count <= MAX_ASKED:
         raise MalformedError("data", f"'clientCount' is {count}")
     if "sids" not in message.data:
-        return [f"{message.uid}/{number}" for number in range(1, count + 1)]
+        return count
     ids = list(texts(member(message.data, "sids", list)))
     if len(ids) != count or not all(map(is_id, ids)):
         raise MalformedError("data", f"'sids' of {len(ids)} clients, and {count} were asked")

@@ -39,7 +39,11 @@ from .waiting import CallRequest, Request
 
 if TYPE_CHECKING:
     from ..namespace import Namespace
-    from .cluster import Cluster
+    from .node import Node
+
+
+Encode = Callable[[Kind, str, str, Mapping[str, Any]], bytes]
+"""Returns a message, of its kind, namespace, uid of its sender, and data."""
 
 
 class Unpublished(NamedTuple):
@@ -56,16 +60,17 @@ class Unpublished(NamedTuple):
 class Requests(Questions):
     """The questions of one node, to all nodes and from them.
 
-    wake: called when there is something to publish.
+    wake: called when there is something to publish. encode: as `request_format.encode_message`.
     """
 
-    def __init__(self, cluster: Cluster, wake: Callable[[], None]) -> None:
-        self._cluster = cluster
+    def __init__(self, node: Node, wake: Callable[[], None], encode: Encode = encode_message) -> None:
+        self._node = node
         self._wake = wake
+        self._encode = encode
         self._open: dict[str, Request] = {}
         self._unpublished: list[Unpublished] = []
         self._reading: list[tuple[int, asyncio.Future[None]]] = []
-        self._answering = Answering(cluster, self._publish)
+        self._answering = Answering(node, self._publish)
         self.receive_event = self._answering.receive_event
 
     # -- asking
@@ -93,7 +98,7 @@ class Requests(Questions):
         until = _now() + timeout
         await self._read_own(timeout)
         await self._ask(request, Kind.FETCH, namespace.name, {"opts": _options(rooms, excepted)}, until)
-        here = [describe(client, self._cluster.name) for client in online_clients(namespace, rooms, excepted)]
+        here = [describe(client, self._node.name) for client in online_clients(namespace, rooms, excepted)]
         found: dict[str, FetchedClient] = {client.id: client for part in request.answers.values() for client in part}
         return FetchedClients({**found, **{client.id: client for client in here}}.values(), self._names(request))
 
@@ -115,12 +120,12 @@ class Requests(Questions):
 
         until: the latest time, by the running loop.
         """
-        if self._cluster.away_since is not None:
-            request.published(self._cluster.roster.presence.nodes, 0)
+        if self._node.away_since is not None:
+            request.published(self._node.roster.presence.nodes, 0)
             return
         self._open[request.id] = request
-        asked = {**data, "requestId": request.id, "after": write_offset(self._cluster.place)}
-        self._publish(kind, namespace, asked, request=request)
+        after = {"after": write_offset(self._node.place)} if self._node.place else {}
+        self._publish(kind, namespace, {**data, "requestId": request.id, **after}, request=request)
         try:
             await asyncio.wait([request.done], timeout=max(0, until - _now()))
         finally:
@@ -128,29 +133,46 @@ class Requests(Questions):
 
     async def _read_own(self, timeout: float) -> None:
         """Wait until what this node has written happens."""
-        cluster = self._cluster
-        if cluster.away_since is None and not cluster.has_read(cluster.number):
+        node = self._node
+        if node.away_since is None and not node.has_read(node.number):
             read = asyncio.get_running_loop().create_future()
-            self._reading.append((cluster.number, read))
+            self._reading.append((node.number, read))
             await asyncio.wait([read], timeout=timeout)
 
     def _names(self, request: Request) -> list[str]:
         return [*sorted(map(self._name, request.silent)), *["unknown"] * request.silent_others]
 
     def _name(self, uid: str) -> str:
-        node = self._cluster.roster.presence.nodes.get(uid)
-        return node.name if node is not None else uid
+        node = self._node.roster.presence.nodes.get(uid)
+        return node.name if node is not None else uid or "unknown"
 
     # -- what the connection brings and takes
 
     def hear(self, raw: bytes) -> None:
         """Handle a message of another server."""
         try:
-            message = decode_message(raw, self._cluster.hub.max_payload * SIZE_FACTOR)
-            if message is not None and message.uid != self._cluster.uid:
-                self._receive(message)
+            message = decode_message(raw, self._node.hub.max_payload * SIZE_FACTOR)
+            if message is not None:
+                self.receive(message)
         except MalformedError as error:
-            self._cluster.drop(error)
+            self._node.drop(error)
+
+    def receive(self, message: Published) -> None:
+        """Answer another server's question, or take its answer.
+
+        Raises MalformedError for what no server publishes.
+        """
+        if message.uid == self._node.uid:
+            return
+        if message.kind in QUESTIONS:
+            self._answering.receive(message)
+        elif message.request in self._open:
+            self._receive_answer(self._open[message.request], message)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any answers are expected."""
+        return bool(self._open)
 
     def take_unpublished(self) -> list[Unpublished]:
         """Return the messages to publish."""
@@ -171,7 +193,7 @@ class Requests(Questions):
         for _, read in reading:
             _resolve(read)
         for request in self._open.values():
-            request.published(self._cluster.roster.presence.nodes, 0)
+            request.published(self._node.roster.presence.nodes, 0)
             _resolve(request.done)
 
     def gone(self, uid: str) -> None:
@@ -180,31 +202,30 @@ class Requests(Questions):
             request.lose(uid)
 
     def _settle(self, number: int, read: asyncio.Future[None]) -> bool:
-        if self._cluster.has_read(number):
+        if self._node.has_read(number):
             _resolve(read)
         return read.done()
 
     def _publish(
         self, kind: Kind, namespace: str, data: Mapping[str, Any], to: str = "", request: Request | None = None
     ) -> None:
-        payload = encode_message(kind, namespace, self._cluster.uid, data)
-        if self._cluster.away_since is None:
-            self._unpublished.append(Unpublished(namespace, to, payload, request))
+        payload = self._encode(kind, namespace, self._node.uid, data)
+        self.publish(Unpublished(namespace, to, payload, request))
+
+    def publish(self, message: Unpublished) -> None:
+        """Let a message be published, unless Redis is away."""
+        if self._node.away_since is None:
+            self._unpublished.append(message)
             self._wake()
 
     # -- answers of others
-
-    def _receive(self, message: Published) -> None:
-        if message.kind in QUESTIONS:
-            self._answering.receive(message)
-        elif message.request in self._open:
-            self._receive_answer(self._open[message.request], message)
 
     def _receive_answer(self, request: Request, message: Published) -> None:
         if message.kind is Kind.ACK and isinstance(request, CallRequest):
             request.acknowledge(message.uid, message.data.get("sid"), decode_ack(message))
         elif message.kind is request.answered_by:
-            request.answer(message.uid, self._decode_answer(message))
+            answer = self._decode_answer(message)
+            request.answer(request.identify(message.uid), answer)
 
     def _decode_answer(self, message: Published) -> Any:
         if message.kind is Kind.CLIENT_COUNT:

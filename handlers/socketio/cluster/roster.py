@@ -127,7 +127,7 @@ class Roster:
         if isinstance(said.get("gone"), str):
             self._receive_gone(said["gone"], uid)
         elif uid != self._this.uid:
-            self._receive_part(event.namespace, said, self._node(uid, said["node"]), uid)
+            self._receive_part(event.namespace, said, uid)
 
     @property
     def _grace(self) -> float:
@@ -138,8 +138,9 @@ class Roster:
             raise MalformedError("nodes", f"{uid} is one more than {MAX_NODES}")
         return self.presence.node(uid, name, self._this.hub.now())
 
-    def _receive_part(self, name: str, said: Mapping[str, Any], node: OtherNode, uid: str) -> None:
+    def _receive_part(self, name: str, said: Mapping[str, Any], uid: str) -> None:
         joined, left = read_clients(said), read_ids(said)
+        node = self._node(uid, said["node"])
         if said.get("ask") is True:
             self._put_all()
         elif said.get("bye") is True:
@@ -173,7 +174,7 @@ class Roster:
     def _forget(self, uid: str) -> dict[str, list[str]]:
         self._missed.pop(uid, None)
         self._ended.pop(uid, None)
-        self._this.gone(uid)
+        self._this.questions.gone(uid)
         lost = self.presence.forget(uid)
         for name, ids in lost.items():
             self._changed(name, ids)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from .channels import Channels
+from .channels import Channels, ClassicChannels
 from .cluster import Cluster
 from .connection import BATCH, BEAT, TIMEOUT, Connection
 from .emitted import Emitted
@@ -52,11 +52,18 @@ class StreamConnection(Connection):
         self._length = length
         cluster.sessions.fetch = self._fetch_session
 
-    def _check_key(self, kind: str) -> None:
+    async def _check_prefix(self, kind: str) -> None:
         if kind not in ("stream", "none"):
             raise ClusterError(
                 f"--redis={self._address.shown}: the key {self._prefix!r} is a {kind} and no stream: "
                 "delete it, or choose another --redis-prefix"
+            )
+        requests = ClassicChannels(self._prefix).of_server("")
+        if (await self._count([requests]))[requests]:
+            # Servers of Node's with that adapter end when they read a message of this one.
+            raise ClusterError(
+                f"--redis={self._address.shown}: servers with the classic adapter have the prefix {self._prefix!r}: "
+                "choose another --redis-prefix, or --redis-adapter=classic"
             )
 
     async def _open(self) -> None:

@@ -21,6 +21,8 @@ class Request:
         self.answered_by = answered_by
         self.answers: dict[str, Any] = {}
         """By uid of the server."""
+        self.unknown: list[str] = []
+        """Names of servers that answer without a uid, as Node's do in the classic format."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Settled when nothing more is to come."""
         self._nodes: set[str] | None = None
@@ -31,6 +33,13 @@ class Request:
         """Learn which nodes have received it, and how many other servers."""
         self._nodes, self._others = set(nodes), others
         self._check()
+
+    def identify(self, uid: str) -> str:
+        """Return the uid of an answering server, or a name for it."""
+        if not uid:
+            uid = f"unknown{len(self.unknown) + 1}"
+            self.unknown.append(uid)
+        return uid
 
     def answer(self, uid: str, answer: Any) -> None:
         """Take the answer of a server; its first counts."""
@@ -75,22 +84,24 @@ class CallRequest(Request):
         self._unanswered: dict[str, dict[str, None]] = {}
 
     def answer(self, uid: str, answer: Any) -> None:
-        """Learn which clients a server asks."""
-        self._unanswered.setdefault(uid, dict.fromkeys(answer))
+        """Learn which clients a server asks: their ids, or their number."""
+        keys = answer if isinstance(answer, list) else [f"{uid}/{number}" for number in range(1, answer + 1)]
+        self._unanswered.setdefault(uid, dict.fromkeys(keys))
         super().answer(uid, answer)
 
     def acknowledge(self, uid: str, key: object, value: Any) -> None:
         """Take an acknowledgement, of a client that was asked.
 
-        key: id of the client; None: one of its server.
+        uid: "": one of the unknown servers. key: id of the client; None: one of its server.
         """
-        unanswered = self._unanswered.get(uid, {})
-        if key is None and unanswered:
-            key = next(iter(unanswered))
-        if isinstance(key, str) and key in unanswered:
-            del unanswered[key]
-            self.acks[key] = value
-            self._check()
+        for server in [uid] if uid else self.unknown:
+            unanswered = self._unanswered.get(server, {})
+            found = next(iter(unanswered), None) if key is None else key
+            if isinstance(found, str) and found in unanswered:
+                del unanswered[found]
+                self.acks[found] = value
+                self._check()
+                return
 
     @property
     def unanswered(self) -> list[str]:
