@@ -16,6 +16,9 @@ UNITS  := message-board.service message-board.socket message-board@.service mess
 # Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)
 
+# The tests start some hundred servers: Python keeps what it has compiled, also where it is told not to.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What needs no browser, no Node.js, no root and no other machine, and takes a few seconds a file.
 QUICK  := admin admission board classic_format classic_node coming_back drain engine headers leaving logins metrics origins send_away \
           socketio status stream_format websocket
@@ -27,7 +30,7 @@ SLOWER := classic_cluster cluster cluster_recovery disconnect failures fast_path
 # The packages that a node of a cluster needs.
 CLUSTER = $(shell sed -n "s/^\(redis\|msgpack\)\([^ ]*\).*/'\1\2'/p" tests/requirements.txt)
 
-.PHONY: help run run-cluster test test-fast coverage check format tools dist soak bench profile install uninstall clean
+.PHONY: help run run-cluster test test-fast test-thorough coverage check format tools dist soak bench profile install uninstall clean
 
 help:                      ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | \
@@ -40,7 +43,10 @@ run-cluster: $(VENV)/.cluster  ## serve the board by three nodes with a Redis an
 	@VENV=$(VENV) PORT=$(PORT) deploy/run-cluster
 
 test: check tools          ## install what the tests need, then run all of them
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-thorough: export THOROUGH = yes
+test-thorough: test        ## the same with many more drawn inputs, cuts and events; before a release
 
 test-fast: $(VENV)/.test   ## the unit tests and the quick journeys, in less than a minute
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile=few $(FAST) $(ARGS)

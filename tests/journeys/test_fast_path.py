@@ -11,6 +11,7 @@ from typing import Any
 
 import conformance_server
 import pytest
+from effort import amount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_client import (
@@ -226,7 +227,7 @@ async def exchanged(kind: type[HTTPServer], request: bytes) -> tuple[Exchange, i
         line.end()
         for _ in range(3):
             # A poll that is held keeps what is behind it waiting.
-            for _ in range(10):
+            for _ in range(4):
                 await client.post("3")
             await client.post('4297["echo","wake"]')
         answer = (await line.rest()).replace(b"%d" % server.port, b"PORT")
@@ -338,7 +339,7 @@ PIECES = st.sampled_from(
 CHANGE = st.tuples(st.integers(0, 400), st.integers(0, 30), PIECES | st.binary(max_size=3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=amount(15, thorough=150), deadline=None)
 @given(st.lists(CHANGE, max_size=3))
 def test_whatever_comes_is_answered_as_Tornado_would_even_garbage(changes: list[tuple[int, int, bytes]]) -> None:
     request = POST + POST + GET + GET

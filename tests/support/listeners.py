@@ -142,8 +142,8 @@ def alive() -> Counter[str]:
     call of each method of the application on, its times.
     """
     gc.collect()
-    classes = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
-    ours = Counter({name: n for name, n in classes.items() if name.startswith(("handlers.", "tornado."))})
-    for kind in (Slice, LoggedRefusal, MethodTimes):
-        del ours[f"{kind.__module__}.{kind.__qualname__}"]
+    ours: Counter[str] = Counter()
+    for kind, count in Counter(map(type, gc.get_objects())).items():
+        if kind.__module__.startswith(("handlers.", "tornado.")) and kind not in (Slice, LoggedRefusal, MethodTimes):
+            ours[f"{kind.__module__}.{kind.__qualname__}"] += count
     return ours + Counter(tasks=len(asyncio.all_tasks()))

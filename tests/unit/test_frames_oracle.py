@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 import pytest
+from effort import amount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import AT_THE_HEAD, FAREWELL, FINAL, IN_A_CLOSE, RSV1, Client, Connection, Oracle, ours, tornados
@@ -130,7 +131,7 @@ def clients(compresses: bool, kinds: list[tuple[int, bytes]]) -> Strategy[Client
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=amount(100, thorough=1000), deadline=None)
 @given(clients(False, PLAIN) | clients(True, PLAIN + SQUEEZED))
 def test_any_bytes_mean_the_same_to_tornado_wherever_they_are_cut(client: Client) -> None:
     async def compare() -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from effort import amount
 from fakes import MESSAGE, FakeLoop, FakeTransport, Recorder, connect, started
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -724,5 +725,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(not room._entries for room in self.logs)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=amount(60, thorough=600), stateful_step_count=40, deadline=None)
 TestAnyOrder = pytest.mark.slow(AnyOrder.TestCase)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import amount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -687,7 +688,7 @@ def tamper(data: dict[str, Any], draw: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=amount(40, thorough=400), deadline=None)
 @given(data=st.data())
 def test_whatever_was_done_to_it_a_hub_takes_all_of_it_or_nothing(data: st.DataObject) -> None:
     async def scenario() -> None:
