@@ -64,7 +64,7 @@ check: $(VENV)/.test       ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers docs examples benchmarks $(filter-out tests/js/,$(wildcard tests/*/)) tests/conftest.py
+	$(BIN)/vermin --quiet --no-tips --violations -t=3.10- server.py handlers docs examples benchmarks $(filter-out tests/js/ tests/__pycache__/,$(wildcard tests/*/)) tests/conftest.py
 
 tools: $(VENV)/.test tests/js/node_modules/.installed  ## Node.js, a browser, proxies and other Pythons, for the tests
 	VENV=$(VENV) tests/support/install-tools

@@ -28,7 +28,7 @@ function listen(index, kind) {
   const upgrades = kind === MIDSTREAM || kind === "default";
   const transports = {
     default: undefined,
-    [MIDSTREAM]: [NodeXHR, probingAfter(20 + 10 * index, listener)],
+    [MIDSTREAM]: [NodeXHR, probingAfter(20 + 4 * index, listener)],
   };
   const socket = io(url, {
     transports: kind in transports ? transports[kind] : [kind],

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import PATIENCE, board
+from effort import amount
 from inside import cut_all, session_of
 from playwright.async_api import Page, expect
 from test_page import arrival, expect_state, welcome
@@ -26,6 +27,8 @@ from server import make_app
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 
 WINDOW = 300
+PAGES = amount(5, thorough=10)
+FLOOD = amount(3000, thorough=10_000)
 """Lines that the page has at most."""
 
 
@@ -86,20 +89,21 @@ async def filled(number: int) -> History:
 # ---- Posting
 
 
-async def test_ten_people_see_the_same_posts_in_the_same_order(serve, visit, browser):
+async def test_all_people_see_the_same_posts_in_the_same_order(serve, visit, browser):
     url = serve(app())
     shared = await browser.new_context()
-    # Five are tabs of one browser, and so one person.
-    pages = [await enter(visit, url, f"Person {n}", context=shared if n % 2 else None) for n in range(10)]
+    # Every other one is a tab of one browser, and so one person.
+    pages = [await enter(visit, url, f"Person {n}", context=shared if n % 2 else None) for n in range(PAGES)]
     await asyncio.gather(*(post(page, f"from {n}") for n, page in enumerate(pages)))
     for page in pages:
-        await expect(posts(page)).to_have_count(10)
+        await expect(posts(page)).to_have_count(PAGES)
     said = [await posts(page).all_text_contents() for page in pages]
-    assert said == [said[0]] * 10
-    assert sorted(said[0]) == [f"from {n}" for n in range(10)]
+    assert said == [said[0]] * PAGES
+    assert sorted(said[0]) == [f"from {n}" for n in range(PAGES)]
+    people = 1 + (PAGES + 1) // 2
     for page in pages:
-        await expect(page.locator("#people .online")).to_have_text("6")
-        await expect(page.locator("#names bdi")).to_have_count(6)
+        await expect(page.locator("#people .online")).to_have_text(str(people))
+        await expect(page.locator("#names bdi")).to_have_count(people)
     await shared.close()
 
 
@@ -361,18 +365,18 @@ class Talkative(BoardHandler):
             self.broadcast("post", {"id": 1 + number, "text": f"post {number}", "name": "", "at": 1_700_000_000_000})
 
 
-async def test_with_ten_thousand_posts_old_lines_leave_the_page(serve, visit):
+async def test_with_thousands_of_posts_old_lines_leave_the_page(serve, visit):
     application = app(Talkative)
     page = await enter(visit, serve(application))
     await expect(page.locator("#messages li")).to_have_text([arrival(1), welcome(1)])
-    await page.evaluate("socket.emit('flood', 0, 10000)")
-    await expect(posts(page).last).to_have_text("post 9999")
+    await page.evaluate(f"socket.emit('flood', 0, {FLOOD})")
+    await expect(posts(page).last).to_have_text(f"post {FLOOD - 1}")
     assert await page.locator("#messages li").count() == WINDOW
     await expect(posts(page).last).to_be_in_viewport()
     await page.evaluate("document.querySelector('#log').scrollTop = 1000")
     await expect(page.locator("#newest")).to_have_text("Newest")
     reading = await page.evaluate("document.querySelector('#log').scrollTop")
-    await page.evaluate("socket.emit('flood', 10000, 12000)")
+    await page.evaluate(f"socket.emit('flood', {FLOOD}, {FLOOD + 2000})")
     await expect(page.locator("#newest")).to_have_text("2000 new posts")
     assert await page.locator("#messages li").count() == WINDOW
     assert await page.evaluate("document.querySelector('#log').scrollTop") == reading
