@@ -33,7 +33,10 @@ logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 
 NAMESPACES: dict[str, type[SocketIOHandler]] = {"/": BoardHandler}
-PAGES = [(r"/", HomeHandler)]
+PAGES: list[Any] = [
+    (r"/", HomeHandler),
+    (r"/(worker\.js)", StaticHandler, {"path": HERE / "static"}),  # here, because its scope is the folder it is in
+]
 
 
 def make_app(hub: Hub | None = None, **settings: Any) -> Application:

@@ -8,6 +8,7 @@ import { log } from "./board/lines.js";
 import * as outbox from "./board/outbox.js";
 import { pause } from "./board/page.js";
 import * as people from "./board/people.js";
+import "./board/shell.js";
 
 socket.on("news", ({ msg, count }) => {
   log.addNotice("news", `News: ${msg} (${count})`);

@@ -14,7 +14,7 @@ from tornado.web import Application, RedirectHandler
 
 from ..socketio.operations import GuardedHandler
 
-OWN = ("static", "socket.io", "events", "status", "healthz", "metrics")
+OWN = ("static", "socket.io", "events", "status", "healthz", "metrics", "worker.js")
 """First parts of the board's own paths."""
 
 

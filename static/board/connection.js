@@ -31,7 +31,7 @@ function showAway(text) {
 function countDown(end) {
   const left = Math.ceil((end - Date.now()) / 1000);
   if (left <= 0) return tryAgain();
-  showAway(navigator.onLine ? `Reconnecting in ${left} s` : `Offline. What you post is sent later. Trying in ${left} s`);
+  showAway(navigator.onLine ? `Reconnecting in ${left} s` : `Offline: posts are sent later. Trying in ${left} s`);
   timer = setTimeout(countDown, 200, end);
 }
 

@@ -16,6 +16,7 @@ const list = find("messages");
 const pending = find("pending");
 const older = find("older");
 const newest = find("newest");
+const empty = find("empty");
 const mark = element("li", "mark", "New since you were away");
 
 class Log {
@@ -25,6 +26,7 @@ class Log {
   _followedTo = 0; // where the box was scrolled to when it last followed
   _isAtEnd = true; // whether the newest line is in the window
   _unseen = 0;
+  _isKnown = false; // whether the history has answered
   _last = 0; // the highest id shown
   _absences = new Set();
   _missedFrom = Infinity; // the lowest id of the posts that came during an absence
@@ -62,6 +64,7 @@ class Log {
 
   /** Add older posts; those that are shown already are ignored. */
   addPast(past) {
+    this._isKnown = true;
     this._applyQuietly(past.map((post) => () => this._insertPast(post)));
   }
 
@@ -132,6 +135,7 @@ class Log {
     fold(list);
     this._trim();
     this._placeMark();
+    empty.hidden = !this._isKnown || !older.hidden || this._lines.size > 0 || pending.childElementCount > 0;
     if (this._isFollowing) this._follow();
     else if (seen?.isConnected && seen.offsetTop !== place) box.scrollTop += seen.offsetTop - place;
     this._showNewest();

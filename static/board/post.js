@@ -1,48 +1,11 @@
-// One post as a line of the list. Its text stays text; URLs in it become links.
+// One post as a line of the list.
 
 import { element } from "./page.js";
+import { nodesOf } from "./text.js";
 import { dayOf, when } from "./times.js";
 
 const TINTS = 8;
 const TOGETHER = 5 * 60 * 1000; // milliseconds within which posts of one person share a heading
-const ADDRESS = /https?:\/\/[^\s<>"]+/gi;
-
-/** As URL.canParse, which Safari 16 does not have. */
-function isAddress(text) {
-  try {
-    return Boolean(new URL(text));
-  } catch {
-    return false;
-  }
-}
-
-function link(address) {
-  const anchor = element("a", "", address);
-  anchor.href = new URL(address).href;
-  anchor.rel = "noopener nofollow";
-  anchor.target = "_blank";
-  return anchor;
-}
-
-/** Remove the end of the sentence from a URL: "(see https://a.example/b)." */
-function withoutEnd(address) {
-  const end = address.at(-1);
-  const isLoose = end === ")" && address.split(")").length > address.split("(").length;
-  return isLoose || /[.,;:!?'’”»\]}]/.test(end) ? withoutEnd(address.slice(0, -1)) : address;
-}
-
-/** Return the text as nodes, with URLs as links. */
-export function withLinks(text) {
-  const nodes = [];
-  let end = 0;
-  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
-    const address = withoutEnd(found);
-    if (!isAddress(address)) continue;
-    nodes.push(text.slice(end, index), link(address));
-    end = index + address.length;
-  }
-  return [...nodes, text.slice(end)];
-}
 
 /** Return the name of a person, or what tells a person without one from the others. */
 export const called = ({ id, name }) => name || (id ? `Guest ${id.slice(0, 4)}` : "Someone");
@@ -70,7 +33,7 @@ function wholeLine({ text, name, person: id, at }) {
   const author = { id, name };
   const heading = element("p", "heading", element("bdi", "who", called(author)), " ");
   heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
-  const body = element("div", "text", ...withLinks(text));
+  const body = element("div", "text", ...nodesOf(text));
   body.dir = "auto";
   return element("li", "post", avatar(author), heading, body);
 }

@@ -348,7 +348,7 @@ class TheBoard(AsyncHTTPTestCase):
         self.assertEqual(page.ids["messages"], "ul")
 
     def test_all_that_the_page_needs_is_there(self) -> None:
-        needed = re.findall(r'(?:src|href)="([^"]+)"', self.fetch("/").body.decode())
+        needed = re.findall(r'<(?:img|link|script)[^>]*(?:src|href)="([^"]+)"', self.fetch("/").body.decode())
         self.assertIn("socket.io/socket.io.js", needed)
         self.assertEqual([self.fetch(f"/{path}").code for path in needed], [200] * len(needed))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, board
+from conftest import PATIENCE, board, wait_until
 from effort import amount
 from inside import cut_all, session_of
 from playwright.async_api import Page, expect
@@ -260,16 +260,50 @@ async def test_nothing_that_somebody_types_breaks_the_page_of_another(serve, vis
     await context.close()
 
 
-async def test_addresses_become_links(serve, visit):
-    page = await enter(visit, serve(app()))
-    await post(
-        page, 'See https://a.example/b?c=d#e, (http://b.example/x_(y)). javascript:alert(1) "https://c.example".'
-    )
-    links = page.locator("#messages a")
-    await expect(links).to_have_text(["https://a.example/b?c=d#e", "http://b.example/x_(y)", "https://c.example"])
-    for link in await links.all():
-        assert await link.get_attribute("rel") == "noopener nofollow"
-    assert await links.nth(2).get_attribute("href") == "https://c.example/"
+LINKS = [
+    ("See https://a.example/b?c=d#e, then", "https://a.example/b?c=d#e"),
+    ("(http://b.example/x_(y)).", "http://b.example/x_(y)"),
+    ('"https://c.example"', "https://c.example/"),
+    ("www.d.example.", "https://www.d.example/"),
+    ("WWW.e.example/f!", "https://www.e.example/f"),
+    ("mail ann.b+c@f.example, please", "mailto:ann.b+c@f.example"),
+    ("a www.d.example, and b@c.example", "https://www.d.example/ mailto:b@c.example"),
+    ("javascript:alert(1) data:text/html,x ftp://a.example awww.a.example www. www.. @a a@b a.example", ""),
+]
+"""Posts, and the URLs of their links."""
+CODE = [
+    ("run `make` and `a b`", "run make and a b", 2, 0),
+    ("`https://a.example` ` ` `` `a\nb`", "https://a.example ` ` `` `a\nb`", 1, 0),
+    ("`<img src=x onerror=alert(1)>`", "<img src=x onerror=alert(1)>", 1, 0),
+    ("so:\n```python\na = `b`\n\n<b>\n```\nand", "so:a = `b`\n\n<b>and", 1, 1),
+    ("```\none\n```\n```\ntwo\n```", "onetwo", 2, 2),
+    ("```\nnot closed `code`", "```\nnot closed code", 1, 0),
+    ("```\n\n```", "```\n\n```", 0, 0),
+    (
+        "# no *more* of [it](https://a.example) **is** _there_",
+        "# no *more* of [it](https://a.example) **is** _there_",
+        0,
+        0,
+    ),
+]
+"""Posts, and what is seen: text, number of `code` and of `pre`."""
+
+
+async def test_code_and_addresses_are_shown_as_such_and_nothing_else(serve, visit):
+    page = await enter(visit, serve(application := app()))
+    await expect_state(page, "Connected")
+    line = posts(page).last
+    for number, (text, urls) in enumerate(LINKS):
+        hub_of(application).emit("post", {"id": 1 + number, "text": text, "name": "", "at": 1_700_000_000_000})
+        await expect(line).to_have_text(text)
+        links = await line.locator("a").evaluate_all("(links) => links.map(({ href, rel }) => [href, rel])")
+        assert links == [[url, "noopener nofollow"] for url in urls.split()]
+    for number, (text, seen, codes, blocks) in enumerate(CODE):
+        hub_of(application).emit("post", {"id": 100 + number, "text": text, "name": "", "at": 1_700_000_000_000})
+        await wait_until(page, f"document.querySelectorAll('.text').length === {len(LINKS) + 1 + number}")
+        assert await line.evaluate("(line) => line.textContent") == seen
+        counts = [await line.locator(tag).count() for tag in ("code", "pre", "code a, img, b")]
+        assert counts == [codes, blocks, 0]
 
 
 # ---- History

@@ -53,7 +53,7 @@ async def test_a_page_that_seems_offline_connects_and_says_when_it_tries_again(s
     await page.clock.set_fixed_time(0)
     cut_all(application.settings["hub"])
     await expect_state(page, "Offline")
-    away = re.compile(r"^Offline\. What you post is sent later\. Trying in [12] s Now$")
+    away = re.compile(r"^Offline: posts are sent later\. Trying in [12] s Now$")
     await expect(page.locator("#away")).to_have_text(away)
     await page.get_by_role("button", name="Now").click()
     await expect_state(page, "Connected")
