@@ -11,7 +11,8 @@ prefix  = /usr/local
 unitdir = /etc/systemd/system
 LIB    := $(prefix)/lib/message-board
 NEW    := $(DESTDIR)$(LIB).new
-UNITS  := message-board.service message-board.socket message-board@.service message-board@.socket
+UNITS  := message-board.service message-board.socket message-board@.service message-board@.socket \
+          message-board-backup.service message-board-backup.timer
 
 # Where tests/support/install-tools puts Node.js if the machine's is too old.
 export PATH := $(abspath $(VENV))/node/node_modules/node/bin:$(PATH)

@@ -23,6 +23,7 @@ from handlers.board.handler import BoardHandler
 from handlers.board.history import History
 from handlers.board.page import HomeHandler
 from handlers.board.schema import NewerDatabase
+from handlers.commands import run_command
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
 from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
 from handlers.socketio.cluster import ClusterError, MissingPackageError, join_cluster
@@ -98,4 +99,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     read_options()
-    asyncio.run(main())
+    if not run_command():
+        asyncio.run(main())

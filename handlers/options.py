@@ -55,6 +55,9 @@ define("redis_length", default=100_000, type=int, help="number of entries that t
 define("redis_adapter", default="streams", type=str, help="format in Redis: streams, or classic (it has no log)")
 define("redis_emitters", default=False, help="listen to emitters of Node's classic Redis adapter, too")
 define("node", default="", type=str, help="name of this node, 1 to 8 letters and digits, with which all sids begin")
+define("version", default=False, help="print the versions of server, Tornado and Python, and end")
+define("check_health", default=False, help="end with 0 if the server with these options accepts clients, else with 1")
+define("backup", default="", type=str, help="file to copy the posts into, beside a running server; then end")
 define("debug", default=False, help="restart when code changes, show tracebacks in the browser")
 
 HUB = (

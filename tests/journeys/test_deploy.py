@@ -21,7 +21,8 @@ from raw_client import Server as Clients
 from redis_server import RedisServer
 from service_helpers import running
 
-UNITS = ("message-board.service", "message-board.socket", "message-board@.service", "message-board@.socket")
+UNITS = ("message-board.service", "message-board.socket", "message-board@.service", "message-board@.socket",
+         "message-board-backup.service", "message-board-backup.timer")  # fmt: skip
 LIB = Path("opt/lib/message-board")
 SYSTEMD = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 
@@ -76,7 +77,8 @@ def test_what_is_installed_is_the_server_with_a_venv_and_units_that_start_it(roo
     assert files(root) == expected | {f"etc/systemd/system/{unit}" for unit in UNITS}
     for unit in UNITS[::2]:
         service = (root / "etc/systemd/system" / unit).read_text()
-        assert f"\nExecStart=/{LIB}/venv/bin/python /{LIB}/server.py " in service
+        start = rf"^ExecStart=(/bin/sh -c 'exec )?/{LIB}/venv/bin/python /{LIB}/server.py "
+        assert re.search(start, service, re.MULTILINE)
         assert "/usr/local" not in service
 
 

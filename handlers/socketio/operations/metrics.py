@@ -7,10 +7,13 @@ Source: Prometheus, "Text-based format", version 0.0.4.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from .. import Hub, read_gauges
+import tornado
+
+from .. import Hub, __version__, read_gauges
 from . import process
 from .lag import LoopLag
 
@@ -42,6 +45,8 @@ def write_metrics(hub: Hub, lag: LoopLag) -> str:
 
 def _clients(hub: Hub) -> Iterator[Family]:
     counters, gauges = hub.counters, read_gauges(hub)
+    build = {"version": __version__, "tornado": tornado.version, "python": platform.python_version()}
+    yield _gauge("socketio_build_info", "1; its labels are the versions of the server.", Sample(1, build))
     yield _gauge("socketio_clients", "Connections, by transport.", *_by("transport", gauges.clients))
     yield _gauge(
         "socketio_clients_behind", "Connections with messages waiting because they read slowly.", Sample(gauges.behind)
