@@ -10,14 +10,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from errors import RunError
-from peers import TARGET, Peer, load_binary
+from peers import TARGET, Peer, find_redis, load_binary
 from workloads import Workload
 
 PATIENCE = 30.0
@@ -55,6 +55,7 @@ class Result:
     seconds: float
     cpu: float
     own_cpu: float
+    redis_cpu: float
     all_cpu: float
     rss: int
     p50_ms: float
@@ -63,30 +64,35 @@ class Result:
 
     @property
     def busy(self) -> float:
-        """The share of time that the load generator was busy."""
-        return self.own_cpu / self.seconds
+        """The share of time that load and Redis kept their core busy."""
+        return (self.own_cpu + self.redis_cpu) / self.seconds
 
     @property
     def others(self) -> float:
         """Share of one core used by neither server nor load."""
-        return max(0.0, self.all_cpu - self.cpu - self.own_cpu) / self.seconds
+        return max(0.0, self.all_cpu - self.cpu - self.own_cpu - self.redis_cpu) / self.seconds
 
 
 def measure(peer: Peer, workload: Workload, duration: Duration, cores: Cores) -> Result:
     """Run one workload on one fresh server; raise RunError on failure."""
-    with serving(peer, workload, cores.server) as (server, port):
-        command = load_command(peer, workload, duration, server.pid, port)
+    _log(peer).unlink(missing_ok=True)
+    with _serving_all(peer, workload, cores) as (servers, options):
+        command = load_command(peer, workload, duration, options)
         text = _run_load(command, duration.deadline + PATIENCE, cores.load, lambda why: _failure(peer, workload, why))
-        if server.poll() is not None:
-            raise _failure(peer, workload, f"the server ended with {server.returncode}")
+        for server in servers:
+            if server.poll() is not None:
+                raise _failure(peer, workload, f"the server ended with {server.returncode}")
     result = Result(**json.loads(text))
     _check(result, workload, lambda why: _failure(peer, workload, why))
     return result
 
 
-def load_command(peer: Peer, workload: Workload, duration: Duration, pid: int, port: int) -> list[str]:
-    """Return the command of `load/` for a server on this port."""
-    options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options, "port": port, "pid": pid}
+def load_command(peer: Peer, workload: Workload, duration: Duration, servers: Mapping[str, int]) -> list[str]:
+    """Return the command of `load/`.
+
+    servers: its options that say where the servers are.
+    """
+    options: dict[str, Any] = {**workload.arguments, **vars(duration), **peer.options, **servers}
     return [str(load_binary(peer.options)), *(word for name in options for word in (f"--{name}", str(options[name])))]
 
 
@@ -112,24 +118,64 @@ def _check(result: Result, workload: Workload, failure: Callable[[str], RunError
 # -- processes
 
 
+Process = subprocess.Popen[bytes]
+
+
 @contextmanager
-def serving(peer: Peer, workload: Workload, core: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _serving_all(peer: Peer, workload: Workload, cores: Cores) -> Iterator[tuple[list[Process], dict[str, int]]]:
+    """Start what a workload needs; yield servers, and where `load/` finds them.
+
+    The two nodes of a cluster share the servers' core; their Redis has that of the load.
+    """
+    if workload.needs != "redis":
+        with serving(peer, workload, cores.server) as (server, port):
+            yield [server], {"port": port, "pid": server.pid}
+        return
+    with (
+        _redis(cores.load) as (redis, redis_port),
+        serving(peer, workload, cores.server, redis_port) as (one, port),
+        serving(peer, workload, cores.server, redis_port) as (other, other_port),
+    ):
+        options = {"port": port, "pid": one.pid, "other_pid": other.pid, "redis_pid": redis.pid}
+        yield [one, other], options if workload.nodes == 1 else {**options, "other_port": other_port}
+
+
+@contextmanager
+def serving(peer: Peer, workload: Workload, core: int, redis_port: int = 0) -> Iterator[tuple[Process, int]]:
     """Start a server, wait until it listens, and stop it afterwards."""
     port = _free_port()
-    environment = {**os.environ, **workload.environment, **peer.environment, "PORT": str(port)}
+    cluster = {"REDIS": f"redis://127.0.0.1:{redis_port}"} if redis_port else {}
+    environment = {**os.environ, **workload.environment, **peer.environment, **cluster, "PORT": str(port)}
     log = _log(peer)
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            peer.command, env=environment, stdout=output, stderr=output, preexec_fn=settle_on(core)
-        )
-    try:
+    with log.open("ab") as output, _running(peer.command, core, output, environment) as server:
         if not _listens(server, port):
             raise _failure(peer, workload, "the server did not start")
         yield server, port
+
+
+@contextmanager
+def _redis(core: int) -> Iterator[tuple[Process, int]]:
+    """Start a Redis that keeps nothing on disk."""
+    port = _free_port()
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    with _running([find_redis(), *options], core, subprocess.DEVNULL, None) as server:
+        if not _listens(server, port):
+            raise RunError("redis-server did not start")
+        yield server, port
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], core: int, output: IO[bytes] | int, environment: Mapping[str, str] | None
+) -> Iterator[Process]:
+    """Run a command on one core, and kill it afterwards."""
+    process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, preexec_fn=settle_on(core))
+    try:
+        yield process
     finally:
-        server.kill()
-        server.wait()
+        process.kill()
+        process.wait()
 
 
 def settle_on(core: int) -> Callable[[], None]:
@@ -150,7 +196,7 @@ def _free_port() -> int:
     return next(port for port in random.sample(PORTS, len(PORTS)) if not _accepts(port))
 
 
-def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+def _listens(server: Process, port: int) -> bool:
     until = time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < until:
         if _accepts(port):

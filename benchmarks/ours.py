@@ -2,7 +2,8 @@
 
 PORT=4000 PING_INTERVAL=25000 PING_TIMEOUT=20000 NEWS=1 RECOVERY=120 python ours.py
 TLS_CERT and TLS_KEY name files, and then it serves TLS; MAX_BACKLOG and COMPRESS are the hub's `max_backlog` and
-`compress`; with ROOMS each client enters so many rooms.
+`compress`; with ROOMS each client enters so many rooms. With REDIS, a URL, it is a node of a cluster whose format is
+ADAPTER.
 """
 
 from __future__ import annotations
@@ -92,7 +93,12 @@ def tls_context() -> ssl.SSLContext | None:
 
 async def main() -> None:
     """Serve until the process ends."""
-    application = Application(routes(make_hub()), log_function=log_nothing)
+    hub = make_hub()
+    if "REDIS" in os.environ:
+        from handlers.socketio.cluster import join_cluster
+
+        await join_cluster(hub, os.environ["REDIS"], adapter=os.environ["ADAPTER"])
+    application = Application(routes(hub), log_function=log_nothing)
     server = Server(application, ssl_options=tls_context())
     server.listen(int(os.environ.get("PORT", "4000")), "127.0.0.1", backlog=4096)
     await asyncio.Event().wait()

@@ -34,7 +34,7 @@ COMPRESSED_FROM = "256"
 """Bytes of the smallest message that is compressed."""
 CERTIFICATE, KEY = TARGET / "certificate.pem", TARGET / "key.pem"
 
-Install = Callable[[], None]
+Install = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Peer:
     cannot: the needs of workloads that it does not meet.
     options: those of `load/` for its clients.
     variant: whether it is our own server in another way, which runs only some workloads.
+    cluster: whether it is two nodes with a Redis, which run only the workloads for these.
     """
 
     name: str
@@ -56,9 +57,12 @@ class Peer:
     cannot: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=dict)
     variant: bool = False
+    cluster: bool = False
 
     def takes(self, workload: Workload) -> bool:
         """Whether it runs this workload."""
+        if (workload.needs == "redis") is not self.cluster:
+            return False
         return workload.needs not in self.cannot and (workload.variants or not self.variant)
 
 
@@ -101,6 +105,15 @@ def install_certificate() -> None:
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
     files = ["-keyout", str(KEY), "-out", str(CERTIFICATE)]
     _call("the certificate", ["openssl", "req", "-x509", *curve, *files, "-subj", "/CN=localhost"])
+
+
+def find_redis() -> str:
+    """Return the path of redis-server; raise RunError if it is missing."""
+    linked = Path(sys.prefix) / "bin" / "redis-server"
+    path = shutil.which("redis-server") or (str(linked) if linked.exists() else None)
+    if path is None:
+        raise RunError("there is no redis-server: apt-get install redis-server, or name workloads without it by --only")
+    return path
 
 
 def install_load(option: str = "") -> None:
@@ -146,13 +159,21 @@ def _call(what: str, command: list[str]) -> None:
 
 OURS = (str(PYTHON), str(HERE / "ours.py"))
 PYSIO = (str(PYTHON), str(SOURCES / "pysio_app.py"))
+NODE = ("node", str(SOURCES / "node_socketio.js"))
+
+
+def _cluster(name: str, title: str, command: tuple[str, ...], install: Install, adapter: str) -> Peer:
+    """Two nodes; modules are where Node's servers look for them."""
+    environment = {"ADAPTER": adapter, "NODE_PATH": str(MODULES)}
+    return Peer(f"{name}-{adapter}", title, command, (find_redis, install), environment, cluster=True)
+
 
 PEERS = [
     Peer("ours", "ours", OURS, (install_python,)),
     Peer(
         "node",
         "Node socket.io",
-        ("node", str(SOURCES / "node_socketio.js")),
+        NODE,
         (install_node,),
         environment={"NODE_PATH": str(MODULES)},
     ),
@@ -215,14 +236,20 @@ PEERS = [
         environment={"ROOMS": "100"},
         variant=True,
     ),
+    _cluster("ours", "ours, streams", OURS, install_python, "streams"),
+    _cluster("ours", "ours, classic", OURS, install_python, "classic"),
+    _cluster("node", "Node, redis-streams-adapter", NODE, install_node, "streams"),
+    _cluster("node", "Node, redis-adapter", NODE, install_node, "classic"),
 ]
+BASES = ("ours", "ours-streams")
+"""With which the others are compared: alone, and in a cluster."""
 
 
 def choose(names: str) -> list[Peer]:
-    """Return the servers of these names, or all; ours is always included."""
+    """Return the servers of these names, or all; those of BASES always."""
     wanted = [name for name in names.split(",") if name]
     known = [peer.name for peer in PEERS]
     for name in wanted:
         if name not in known:
             raise RunError(f"no peer {name!r}: there are {', '.join(known)}")
-    return [peer for peer in PEERS if not wanted or peer.name in ("ours", *wanted)]
+    return [peer for peer in PEERS if not wanted or peer.name in (*BASES, *wanted)]

@@ -98,7 +98,7 @@ def profile(peer: Peer, workload: Workload, cores: Cores) -> str:
     """Return the table of one workload."""
     duration = Duration(seconds=SECONDS + 4, warmup=1, deadline=240)
     with serving(peer, workload, cores.server) as (server, port), TemporaryDirectory() as folder:
-        command = load_command(peer, workload, duration, server.pid, port)
+        command = load_command(peer, workload, duration, {"port": port, "pid": server.pid})
         load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=settle_on(cores.load))
         time.sleep(2)
         before = times_of(server.pid)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from measure import Result
-from peers import MODULES, PYTHON, Peer
+from peers import MODULES, PYTHON, Peer, find_redis
 from workloads import DEFAULT_PING_INTERVAL, STORM_LIMIT, Workload
 
 LOAD_BOUND = 0.9
@@ -33,9 +33,13 @@ HEADINGS = {
     "hold": ("Idle", "kB a client"),
     "fairness": ("Fairness: the echo of one client while broadcasts go to all", "ms at worst"),
     "flood": ("Fairness: the echoes of others while one client floods the server", "ms at worst"),
+    "relay": ("Through Redis, from one node to another", "deliveries/s"),
+    "pace": ("Through Redis: latency", "ms, p50"),
+    "calm": ("Through Redis: idle", "% of a core a node"),
 }
 MEANWHILE = {"fairness": "broadcasts/s", "flood": "events/s of the flood"}
-LESS_IS_BETTER = {"storm", "hold", *MEANWHILE}
+LESS_IS_BETTER = {"storm", "hold", "pace", "calm", *MEANWHILE}
+THROUGH_REDIS = ("relay", "pace", "calm")
 
 
 def figure(result: Result, workload: Workload) -> float:
@@ -46,6 +50,10 @@ def figure(result: Result, workload: Workload) -> float:
         return result.rss / workload.clients / 1024
     if workload.mode in MEANWHILE:
         return result.worst_ms
+    if workload.mode == "pace":
+        return result.p50_ms
+    if workload.mode == "calm":
+        return 100 * result.cpu / result.seconds / workload.nodes
     if workload.mode == "churn":
         return result.said / result.seconds
     return result.delivered / result.seconds
@@ -75,28 +83,34 @@ def _section(mode: str, polling: bool, workloads: Iterable[Workload], peers: Seq
     names = ["workload", "server", unit, "ours is better by", *_cost_names(mode), "load busy"]
     rule = ["---", "---", *["--:"] * (len(names) - 2)]
     lines = [f"### {heading}{' by long-polling' if polling else ''}", "", _line(names), _line(rule)]
-    lines += [_line(_row(workload, peer, results)) for workload in workloads for peer in peers if peer.takes(workload)]
+    lines += [
+        _line(_row(workload, peer, peers, results)) for workload in workloads for peer in peers if peer.takes(workload)
+    ]
     return "\n".join(lines)
 
 
 def _cost_names(mode: str) -> list[str]:
     if mode == "hold":
         return ["CPU of heartbeats"]
-    return [MEANWHILE.get(mode, "CPU µs a delivery"), "p50 ms", "p99 ms"]
+    if mode == "calm":
+        return ["Redis' CPU"]
+    redis = ["Redis' CPU"] if mode in THROUGH_REDIS else []
+    return [MEANWHILE.get(mode, "CPU µs a delivery"), "p50 ms", "p99 ms", *redis]
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _row(workload: Workload, peer: Peer, results: Results) -> list[str]:
+def _row(workload: Workload, peer: Peer, peers: Sequence[Peer], results: Results) -> list[str]:
     measured = results[workload.name, peer.name]
-    cells = [workload.title if peer.name == "ours" else "", peer.title]
+    base = next(each.name for each in peers if each.takes(workload))
+    cells = [workload.title if peer.name == base else "", peer.title]
     if not measured:
         return [*cells, "not run: a smaller storm was not done"]
     theirs = median(figure(result, workload) for result in measured)
-    ours = median(figure(result, workload) for result in results[workload.name, "ours"])
-    cells += [amount(theirs), "" if peer.name == "ours" else _ratio(ours, theirs, workload)]
+    ours = median(figure(result, workload) for result in results[workload.name, base])
+    cells += [amount(theirs), "" if peer.name == base else _ratio(ours, theirs, workload)]
     return [*cells, *_costs(workload, measured), _busy(measured)]
 
 
@@ -117,11 +131,14 @@ def _ratio(ours: float, theirs: float, workload: Workload) -> str:
 def _costs(workload: Workload, measured: Sequence[Result]) -> list[str]:
     if workload.mode == "hold":
         return [f"{median(heartbeat_share(result, workload) for result in measured):.2%}"]
+    redis = [f"{median(result.redis_cpu / result.seconds for result in measured):.1%}"]
+    if workload.mode == "calm":
+        return redis
     p50, p99 = median(result.p50_ms for result in measured), median(result.p99_ms for result in measured)
     if workload.mode in MEANWHILE:
         return [amount(median(result.said / result.seconds for result in measured)), f"{p50:.2f}", f"{p99:.2f}"]
     cpu = median(1e6 * result.cpu / result.delivered for result in measured)
-    return [f"{cpu:.2f}", f"{p50:.2f}", f"{p99:.2f}"]
+    return [f"{cpu:.2f}", f"{p50:.2f}", f"{p99:.2f}", *(redis if workload.mode in THROUGH_REDIS else [])]
 
 
 def _busy(measured: Sequence[Result]) -> str:
@@ -152,15 +169,23 @@ def _cpu() -> str:
 
 def _python_versions() -> list[str]:
     listed = _output(str(PYTHON), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
-    shown = ("tornado", "python-socketio", "uvicorn", "uvloop")
+    shown = ("tornado", "python-socketio", "uvicorn", "uvloop", "redis", "hiredis", "msgpack")
     return [line.replace("==", " ") for line in listed.splitlines() if line.partition("==")[0] in shown]
 
 
 def _node_versions(peers: Sequence[Peer]) -> list[str]:
     names = {peer.name for peer in peers}
-    runtime = [f"Node {_output('node', '--version').strip()}"] if "node" in names else []
-    packages = {"node": ["socket.io"], "bun": ["bun", "@socket.io/bun-engine", "socket.io"]}
+    packages = {
+        "node": ["socket.io"],
+        "bun": ["bun", "@socket.io/bun-engine", "socket.io"],
+        "node-streams": ["socket.io", "@socket.io/redis-streams-adapter", "redis"],
+        "node-classic": ["socket.io", "@socket.io/redis-adapter", "redis"],
+    }
+    uses_node = any(peer.command[0] == "node" for peer in peers)
+    runtime = [f"Node {_output('node', '--version').strip()}"] if uses_node else []
     wanted = dict.fromkeys(package for name, those in packages.items() if name in names for package in those)
+    if any(peer.cluster for peer in peers):
+        runtime.append(f"Redis {_output(find_redis(), '--version').split('v=')[1].split()[0]}")
     return runtime + [f"{package} {_version(package)}" for package in wanted]
 
 
@@ -174,11 +199,11 @@ def _output(*command: str, **environment: str) -> str:
 
 
 NOTES = """\
-Medians of {rounds}, in which the servers took turns. CPU is the server's, user and system. Latencies are what the load
-generator saw: from when a client says something to when one hears it; in storm and churn, from when a client dials to
-its welcome. "Load busy" is the share of the time for which the load generator was at work: above {load_bound:.0%} a row
-is marked load-bound, for the server might have done more. A row is marked disturbed where other processes took more
-than {disturbed:.0%} of a core."""
+Medians of {rounds}, in which the servers took turns. CPU is the server's, user and system, or that of both nodes.
+Latencies are what the load generator saw: from when a client says something to when one hears it; in storm and churn,
+from when a client dials to its welcome. "Load busy" is the share of the time for which the load generator was at work,
+with the Redis on the same core: above {load_bound:.0%} a row is marked load-bound, for the server might have done more.
+A row is marked disturbed where other processes took more than {disturbed:.0%} of a core."""
 
 
 def notes(workloads: Sequence[Workload], rounds: int) -> str:

@@ -123,7 +123,7 @@ def bench(arguments: argparse.Namespace) -> None:
     if arguments.list:
         _show("\n".join(workload.name for workload in workloads))
         return
-    peers = peer_table.choose(arguments.peers)
+    peers = [peer for peer in peer_table.choose(arguments.peers) if any(map(peer.takes, workloads))]
     rounds = arguments.rounds or (1 if arguments.quick else 3)
     cores = two_cores()
     raise_file_limit(workloads)

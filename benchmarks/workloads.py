@@ -35,6 +35,7 @@ class Workload:
     mode: what `load/` does. needs: what a server has to know for it, besides fan-out and echo.
     options: those of `load/`. environment: that of the server.
     variants: whether our server runs it with recovery, with TLS and with compression as well.
+    nodes: of a cluster: on how many of its two nodes the clients are.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Workload:
     options: Mapping[str, str | float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     variants: bool = False
+    nodes: int = 1
 
     @property
     def arguments(self) -> dict[str, str | float]:
@@ -189,6 +191,23 @@ def _flood(clients: int) -> Workload:
     )
 
 
+def _redis(name: str, title: str, mode: str, clients: int, nodes: int = 2, **options: float) -> Workload:
+    """What happens on two nodes of a cluster."""
+    return Workload(f"redis-{name}", title, mode, clients, "redis", options, _environment(), nodes=nodes)
+
+
+def _relay(listeners: int, window: int) -> Workload:
+    """One client broadcasts on one node, others hear it on another."""
+    title = f"broadcasts on one node to {listeners} clients on another, {window} in flight"
+    return _redis(f"fanout-{listeners}-{window}", title, "relay", listeners, window=window)
+
+
+def _pace(where: str, nodes: int) -> Workload:
+    """One client hears another, one event at a time."""
+    title = f"a broadcast to a client on {where} node, one at a time"
+    return _redis(f"latency-{where.split()[-1]}", title, "pace", 1, nodes, window=1)
+
+
 def _polling(workload: Workload) -> Workload:
     """The same by long-polling."""
     return Workload(
@@ -220,6 +239,10 @@ WORKLOADS = [
     _fairness(10_000),
     _flood(100),
     *(_stalled(*cell) for cell in product((100, 1000), (0, 1, 30))),
+    *(_relay(500, window) for window in (1, 64)),
+    _pace("the same", 1),
+    _pace("the other", 2),
+    _redis("idle", "two nodes with one silent client each", "calm", 2, hold=20),
 ]
 
 QUICK = [
@@ -231,6 +254,8 @@ QUICK = [
     _alone(_idle(500, interval=0.5, hold=1.5)),
     _alone(_polling(_fanout(200, 8, 16))),
     _alone(_rooms(100)),
+    _relay(500, 64),
+    _pace("the other", 2),
 ]
 
 

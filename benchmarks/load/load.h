@@ -7,6 +7,7 @@
  *   main.c       options, and one line of JSON at the end
  *   workloads.c  what the clients do: fanout, stalled, echo, rooms, storm, churn, hold
  *   beside.c     what they do while one keeps the server busy: fairness, flood
+ *   cluster.c    what they do on two servers with a Redis: relay, pace, calm
  *   client.c     a client: Engine.IO and Socket.IO packets
  *   websocket.c  its frames, compressed or not
  *   polling.c    its requests
@@ -23,7 +24,7 @@
 
 typedef struct {
     const char *mode, *transport, *auth;
-    int port, pid, clients, stalled, window, size, dialing, group, tls, deflate;
+    int port, pid, other_port, other_pid, redis_pid, clients, stalled, window, size, dialing, group, tls, deflate;
     double seconds, warmup, hold, limit, deadline;
 } options;
 extern options opt;
@@ -97,7 +98,7 @@ size_t poll_received(conn *, const char *data, size_t n);
 
 /* -- measuring (meter.c) */
 
-typedef struct { double seconds, cpu, own_cpu, all_cpu; } reading;
+typedef struct { double seconds, cpu, own_cpu, redis_cpu, all_cpu; } reading;
 double now(void);
 long server_rss(void);
 void meter_start(void);

@@ -11,11 +11,14 @@ options opt = { .mode = "fanout", .transport = "websocket", .auth = "", .clients
                 .dialing = 100, .group = 10, .seconds = 2, .warmup = 0.5, .hold = 15, .limit = 60, .deadline = 120 };
 
 static const struct { const char *name; char kind; void *value; const char *help; } table[] = {
-    { "mode", 's', &opt.mode, "fanout, stalled, echo, rooms, storm, churn, hold, fairness or flood" },
+    { "mode", 's', &opt.mode, "fanout, stalled, echo, rooms, storm, churn, hold, fairness, flood, relay, pace or calm" },
     { "transport", 's', &opt.transport, "websocket or polling" },
     { "auth", 's', &opt.auth, "JSON that goes with CONNECT" },
     { "port", 'i', &opt.port, "of the server, on 127.0.0.1" },
     { "pid", 'i', &opt.pid, "of the server, whose CPU and memory are read" },
+    { "other_port", 'i', &opt.other_port, "of a second server, to which all but the first client connect" },
+    { "other_pid", 'i', &opt.other_pid, "of the second server, whose CPU is added" },
+    { "redis_pid", 'i', &opt.redis_pid, "of their Redis, whose CPU is told apart" },
     { "tls", 'i', &opt.tls, "1: encrypt, and believe any certificate" },
     { "deflate", 'i', &opt.deflate, "offer compression; expect messages of so many bytes and more to be compressed" },
     { "clients", 'i', &opt.clients, "how many stay" },
@@ -70,9 +73,9 @@ int main(int argc, char **argv) {
     net_start();
     clients_start(opt.stalled + opt.clients + opt.window);
     result r = workload_run();
-    printf("{\"done\":%s,\"said\":%ld,\"delivered\":%ld,\"seconds\":%.6f,\"cpu\":%.3f,\"own_cpu\":%.6f,\"all_cpu\":%.3f,\"rss\":%ld,"
+    printf("{\"done\":%s,\"said\":%ld,\"delivered\":%ld,\"seconds\":%.6f,\"cpu\":%.3f,\"own_cpu\":%.6f,\"redis_cpu\":%.3f,\"all_cpu\":%.3f,\"rss\":%ld,"
            "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}\n",
-           r.done ? "true" : "false", r.said, r.delivered, r.cost.seconds, r.cost.cpu, r.cost.own_cpu, r.cost.all_cpu, r.rss,
+           r.done ? "true" : "false", r.said, r.delivered, r.cost.seconds, r.cost.cpu, r.cost.own_cpu, r.cost.redis_cpu, r.cost.all_cpu, r.rss,
            latency_ms(.5), latency_ms(.99), latency_ms(1));
     return 0;
 }

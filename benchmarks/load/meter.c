@@ -19,9 +19,9 @@ double now(void) {
 }
 
 /* A line of /proc/PID/FILE that begins with `key`, without it. */
-static void read_proc(const char *file, const char *key, char *line, int size) {
+static void read_proc(int pid, const char *file, const char *key, char *line, int size) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", opt.pid, file);
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
     FILE *f = fopen(path, "r");
     if (!f) die("the server is gone");
     while (fgets(line, size, f))
@@ -29,10 +29,12 @@ static void read_proc(const char *file, const char *key, char *line, int size) {
     fclose(f);
 }
 
-static double server_cpu(void) {
+/* What a process has used; 0 for none. */
+static double cpu_of(int pid) {
     char line[2048];
     long user = 0, system = 0;
-    read_proc("stat", "", line, sizeof line);
+    if (!pid) return 0;
+    read_proc(pid, "stat", "", line, sizeof line);
     char *after_name = strrchr(line, ')');
     if (!after_name || sscanf(after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system) != 2)
         die("the server is gone");
@@ -42,7 +44,7 @@ static double server_cpu(void) {
 long server_rss(void) {
     char line[256];
     long kilobytes = 0;
-    read_proc("status", "VmRSS:", line, sizeof line);
+    read_proc(opt.pid, "status", "VmRSS:", line, sizeof line);
     sscanf(line, "VmRSS: %ld", &kilobytes);
     return kilobytes * 1024;
 }
@@ -64,7 +66,8 @@ static double all_cpu(void) {
 }
 
 static reading read_clocks(void) {
-    return (reading){ .seconds = now(), .cpu = server_cpu(), .own_cpu = own_cpu(), .all_cpu = all_cpu() };
+    return (reading){ .seconds = now(), .cpu = cpu_of(opt.pid) + cpu_of(opt.other_pid), .own_cpu = own_cpu(),
+                      .redis_cpu = cpu_of(opt.redis_pid), .all_cpu = all_cpu() };
 }
 
 void meter_start(void) {
@@ -75,7 +78,8 @@ void meter_start(void) {
 reading meter_stop(void) {
     reading end = read_clocks();
     return (reading){ .seconds = end.seconds - begun.seconds, .cpu = end.cpu - begun.cpu,
-                      .own_cpu = end.own_cpu - begun.own_cpu, .all_cpu = end.all_cpu - begun.all_cpu };
+                      .own_cpu = end.own_cpu - begun.own_cpu, .redis_cpu = end.redis_cpu - begun.redis_cpu,
+                      .all_cpu = end.all_cpu - begun.all_cpu };
 }
 
 void note_latency(double seconds) {

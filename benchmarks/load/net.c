@@ -107,7 +107,7 @@ static void narrow(int fd) {
 }
 
 void conn_dial(conn *c, client *owner, int place) {
-    struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = htons(opt.port) };
+    struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = htons(place && opt.other_port ? opt.other_port : opt.port) };
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (fd < 0) die("socket: %s", strerror(errno));

@@ -11,6 +11,8 @@ extern struct talk {
     void (*speak)(void);
 } talk;
 
+void note_saying(long n);
+double since_saying(long n);
 bool may_speak(void);
 void pump(int milliseconds);
 void join_clients(int n);
@@ -26,4 +28,6 @@ void take_answer(client *, long id, const char *text, size_t n);
 
 result fairness(void);
 result flood(void);
+result relay(void);
+result calm(void);
 #endif

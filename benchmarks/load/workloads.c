@@ -107,7 +107,7 @@ result converse(int audience, void (*speak)(void)) {
 static double *said_at;
 static long said_capacity;
 
-static void note_saying(long n) {
+void note_saying(long n) {
     if (n >= said_capacity) {
         said_capacity = said_capacity * 2 + 4096;
         said_at = realloc(said_at, said_capacity * sizeof *said_at);
@@ -115,6 +115,8 @@ static void note_saying(long n) {
     }
     said_at[n] = now();
 }
+
+double since_saying(long n) { return now() - said_at[n]; }
 
 static void shout(void) {
     client *speaker = clients;
@@ -129,7 +131,7 @@ static void hear_shout(client *c, const char *text, size_t n) {
     if (!is(text, n, "[\"shout\",")) return;
     long number = read_body(c, text, n, 9, c->heard++);
     talk.heard++;
-    if ((c - clients) % SAMPLED == 0) note_latency(now() - said_at[number]);
+    if ((c - clients) % SAMPLED == 0) note_latency(since_saying(number));
     if (c == clients) shout();
 }
 
@@ -374,7 +376,7 @@ static result hold(void) {
 
 static const struct { const char *name; result (*run)(void); } workloads[] = {
     { "fanout", fanout }, { "stalled", stalled }, { "echo", echo }, { "rooms", tell_rooms }, { "storm", storm }, { "churn", churn },
-    { "hold", hold }, { "fairness", fairness }, { "flood", flood },
+    { "hold", hold }, { "fairness", fairness }, { "flood", flood }, { "relay", relay }, { "pace", relay }, { "calm", calm },
 };
 
 result workload_run(void) {

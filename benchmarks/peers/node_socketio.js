@@ -1,12 +1,21 @@
 // The board on Node's socket.io, written the way its documentation shows.
 //
 //   PORT=4000 PING_INTERVAL=25000 PING_TIMEOUT=20000 NEWS=1 node node_socketio.js
+//
+// With REDIS, a URL, it is a node of a cluster with the adapter ADAPTER: streams or classic.
 "use strict";
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
 
 const { PORT = 4000, PING_INTERVAL = 25000, PING_TIMEOUT = 20000, NEWS = "1" } = process.env;
 const server = createServer();
+
+async function makeAdapter() {
+  const connect = () => require("redis").createClient({ url: process.env.REDIS }).connect();
+  if (process.env.ADAPTER === "streams") return require("@socket.io/redis-streams-adapter").createAdapter(await connect());
+  return require("@socket.io/redis-adapter").createAdapter(await connect(), await connect());
+}
+
 const io = new Server(server, {
   pingInterval: Number(PING_INTERVAL),
   pingTimeout: Number(PING_TIMEOUT),
@@ -35,4 +44,12 @@ io.on("connection", (socket) => {
   });
 });
 
-server.listen(Number(PORT), "127.0.0.1", 4096);
+async function main() {
+  if (process.env.REDIS) {
+    io.adapter(await makeAdapter());
+    while ((await io.of("/").adapter.serverCount()) < 1); // until it hears the others
+  }
+  server.listen(Number(PORT), "127.0.0.1", 4096);
+}
+
+main();

@@ -42,20 +42,20 @@ class Run(NamedTuple):
     complained: str
 
 
-Load = Callable[[Server], Awaitable[Run]]
+Load = Callable[..., Awaitable[Run]]
 
 
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Run the load generator for a second, beside clients that stall."""
+    """Run the load generator for a second, in one of its modes."""
     binary = tmp_path_factory.mktemp("load") / "load"
     sources = sorted((BENCHMARKS / "load").glob("*.c"))
     subprocess.run(["gcc", "-o", binary, *sources], check=True)
 
-    async def run(server: Server) -> Run:
+    async def run(server: Server, mode: str = "stalled", **changed: int) -> Run:
         options = {"port": server.port, "pid": os.getpid(), "clients": CLIENTS, "stalled": STALLED, "size": MESSAGE}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        command = [str(binary), "--mode", "stalled", "--window", "1", "--seconds", "1", *words]
+        words = [word for name, value in {**options, **changed}.items() for word in (f"--{name}", str(value))]
+        command = [str(binary), "--mode", mode, "--window", "1", "--seconds", "1", *words]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
         said, complained = await process.communicate()
@@ -99,6 +99,40 @@ async def test_the_server_may_disconnect_none_of_those_who_read(load: Load) -> N
     async with serve(Application(routes(Hub({"/": Unfair}, rate=0)))) as server:
         run = await load(server)
     assert run == (1, "", "the server closed a client with 1000\n")
+
+
+@JOURNEY
+async def test_through_redis_one_client_speaks_on_one_server_and_all_others_listen_on_the_other(load: Load) -> None:
+    joined: dict[str, int] = {"one": 0, "other": 0}
+
+    def hub_of(name: str) -> Hub:
+        class Relaying(conformance_server.MainHandler):
+            def on_connect(self) -> None:
+                joined[name] += 1
+
+            def on_shout(self, data: Any) -> None:
+                for hub in hubs:  # as Redis does
+                    hub.of("/").emit("shout", data)
+
+        return Hub({"/": Relaying}, rate=0)
+
+    hubs = [hub_of("one"), hub_of("other")]
+    async with serve(Application(routes(hubs[0]))) as one, serve(Application(routes(hubs[1]))) as other:
+        run = await load(one, "relay", other_port=other.port, other_pid=os.getpid(), redis_pid=os.getpid(), stalled=0)
+        idle = await load(one, "calm", other_port=other.port, hold=1)
+    assert (run.code, run.complained, idle.code, idle.complained) == (0, "", 0, "")
+    assert joined == {"one": 2, "other": CLIENTS + 1}
+    result = json.loads(run.said)
+    assert result["delivered"] == result["said"] * CLIENTS > 0
+    assert result["cpu"] == pytest.approx(2 * result["redis_cpu"], abs=0.05)
+
+
+def test_workloads_through_redis_are_those_of_clusters_alone() -> None:
+    command = [sys.executable, BENCHMARKS / "run.py", "--list", "--only", "redis"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert listed == [
+        "redis-fanout-500-1", "redis-fanout-500-64", "redis-latency-same", "redis-latency-other", "redis-idle",
+    ]  # fmt: skip
 
 
 def test_each_load_beside_readers_who_stall_has_one_without_them() -> None:
