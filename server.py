@@ -47,7 +47,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
     history: one of them, the store of posts; by default they are kept in memory.
     """
     history = settings.setdefault("history", History())
-    hub = hub or Hub(NAMESPACES, **chosen(HUB))
+    hub = hub or Hub(NAMESPACES, **chosen(HUB), allow_eio3=options.eio3)
     defaults: dict[str, Any] = {
         "template_path": HERE / "templates",
         "static_path": HERE / "static",

@@ -37,6 +37,7 @@ define("max_clients", default=0, type=int, help="maximum number of clients; 0: n
 define("max_per_address", default=0, type=int, help="maximum number of clients from one address; 0: no limit")
 define("handshake_rate", default=0.0, type=float, help="handshakes a second from one address; 0: no limit")
 define("compress", default=0, type=int, help="compress WebSocket messages of at least so many bytes; 0: never")
+define("eio3", default=False, help="serve clients of Socket.IO 1 and 2 (Engine.IO 3), too")
 define("origins", default=[], type=str, multiple=True, help="origins of other hosts' pages to allow; *: all")
 define("trust_proxy", default=False, help="trust X-Forwarded-For, -Proto and -Host; only behind a proxy that sets them")
 define(

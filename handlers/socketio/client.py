@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -69,8 +68,8 @@ class Client:
     )
 
     def __init__(self, namespace: Namespace, connection: Connection, auth: dict[str, Any]) -> None:
-        self.id = secrets.token_urlsafe(15)
-        """Unguessable, 20 characters; also the name of the room that this client alone is in."""
+        self.id = connection.new_id(namespace)
+        """Also the name of the room that this client alone is in."""
         self.namespace = namespace
         self.connection = connection
         self.handler: Any = None
@@ -97,7 +96,7 @@ class Client:
         self.room = Room(self.id)
         self.rooms: dict[str, None] = {}
         self.trail: RecoveryTrail | None = None
-        self.recoverable = namespace.hub.recovery.wants(auth, self.session.handshake.query)
+        self.recoverable = connection.wants_recovery(auth)
         self._acks: dict[int, asyncio.Future[Any]] | None = None
         self.inbox = Inbox(self)
 

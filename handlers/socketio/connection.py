@@ -5,6 +5,7 @@ Source: Socket.IO protocol, revision 5. Whatever a client may not send closes it
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +33,14 @@ MAX_LEFT = 1000
 class Connection:
     """The clients of one session, one for each namespace."""
 
-    __slots__ = ("_clients", "_decoder", "_hub", "_left_namespaces", "group", "session")
+    __slots__ = ("_decoder", "_hub", "_left_namespaces", "clients", "group", "session")
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.session = session
         self._hub = hub
         self._decoder = Decoder(hub.max_payload)
-        self._clients: dict[str, Client] = {}
+        self.clients: dict[str, Client] = {}
+        """By namespace."""
         self._left_namespaces: frozenset[str] = frozenset()
         self.group: dict[Client, None] = {}
         """The clients that are sent away together: those of this connection, and those that are away and were on one
@@ -47,7 +49,7 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether a handler of one of its clients has not ended yet."""
-        return any(client.inbox.busy for client in self._clients.values())
+        return any(client.inbox.busy for client in self.clients.values())
 
     def on_message(self, data: str | bytes) -> None:
         """Take an Engine.IO message."""
@@ -62,9 +64,9 @@ class Connection:
             return
         if isinstance(data, bytes):
             self._hub.assembling.end(self.session)
-        client = self._clients.get(message.namespace)
+        client = self.clients.get(message.namespace)
         if message.kind is CONNECT:
-            self._connect(message, client)
+            self.connect(message.namespace, message.data or {})
         elif client is None:
             # The client may not have received our DISCONNECT yet: ignore.
             if message.namespace not in self._left_namespaces:
@@ -86,7 +88,7 @@ class Connection:
         """
         self._hub.joining.end(self.session)
         self._hub.assembling.end(self.session)
-        for client in list(self._clients.values()):
+        for client in list(self.clients.values()):
             attempt(client.disconnect, reason, reason != "parse error")
 
     def send_away(self) -> None:
@@ -104,11 +106,27 @@ class Connection:
         """
         self._refuse(client.namespace.name, refusal)
 
+    def new_id(self, namespace: Namespace) -> str:
+        """Return an id for a new client: unguessable, 20 characters."""
+        return secrets.token_urlsafe(15)
+
+    def wants_recovery(self, auth: dict[str, Any]) -> bool:
+        """Return whether a client with this auth can come back."""
+        return self._hub.recovery.wants(auth, self.session.handshake.query)
+
+    def answer_data(self, answer: dict[str, str]) -> dict[str, str] | None:
+        """Return the data of the CONNECT that admits a client."""
+        return answer
+
+    def refusal_data(self, refusal: Refused) -> Any:
+        """Return the data of the CONNECT_ERROR that refuses a client."""
+        return refusal.payload
+
     def join(self, namespace: Namespace, auth: dict[str, Any], events: Iterable[Event] = ()) -> None:
         """Let a new client ask to join, then handle its waiting events."""
         if self.session.reason is not None:  # the hooks of who has left may have closed it
             return
-        client = self._clients[namespace.name] = Client(namespace, self, auth)
+        client = self.clients[namespace.name] = Client(namespace, self, auth)
         self._left_namespaces -= {namespace.name}
         self.add(client)
         self._hub.backplane.joining(client, auth).start()
@@ -122,12 +140,12 @@ class Connection:
         """Forget a client that has left for good, or was refused."""
         self.group.pop(client, None)
         name = client.namespace.name
-        if self._clients.get(name) is client:
-            del self._clients[name]
+        if self.clients.get(name) is client:
+            del self.clients[name]
             self._remember_left(name)
 
     def _refuse(self, name: str, refusal: Refused) -> None:
-        encoded = packets(Message(Kind.CONNECT_ERROR, name, refusal.payload), self._hub.json_default)
+        encoded = packets(Message(Kind.CONNECT_ERROR, name, self.refusal_data(refusal)), self._hub.json_default)
         self._remember_left(name)
         self._hub.delivery.publish([self.session.room], encoded)
 
@@ -135,13 +153,17 @@ class Connection:
         if len(self._left_namespaces) < MAX_LEFT and len(name) <= MAX_NAME:
             self._left_namespaces |= {name}
 
-    def _connect(self, message: Message, client: Client | None) -> None:
-        name, auth = message.namespace, message.data or {}
+    def connect(self, name: str, auth: dict[str, Any]) -> None:
+        """Let a client join a namespace, or come back.
+
+        Raises ProtocolError if it has joined already.
+        """
+        client = self.clients.get(name)
         if client is not None:
             if client.answered and self._is_alone(client):
-                raise ProtocolError(f"{message}, but has joined already")
+                raise ProtocolError(f"CONNECT {name[:80]!r}, but has joined already")
             client.disconnect(LEFT, may_return=client.returning is not None)
-            self._clients.pop(name, None)
+            self.clients.pop(name, None)
         self._hub.joining.end(self.session)
         if self._recover(name, auth):
             return
@@ -158,12 +180,12 @@ class Connection:
         The official client leaves in silence, and may connect again, before it has heard the answer to its CONNECT. It
         does so over the same connection only where that carries another namespace; it closes the connection otherwise.
         """
-        return not (self._clients.keys() | self._left_namespaces) - {client.namespace.name}
+        return not (self.clients.keys() | self._left_namespaces) - {client.namespace.name}
 
     def _check_name(self, name: str) -> str:
         if len(name) > MAX_NAME:
             raise Refused(f"The name of a namespace has {MAX_NAME} characters at most")
-        if len(self._clients) >= MAX_NAMESPACES:
+        if len(self.clients) >= MAX_NAMESPACES:
             raise Refused(f"A connection can join {MAX_NAMESPACES} namespaces at most")
         return name
 
@@ -179,7 +201,7 @@ class Connection:
         if not client.may_resume(auth):
             client.expire()
             return False
-        self._clients[name] = client
+        self.clients[name] = client
         self._left_namespaces -= {name}
         self._merge(client.connection)
         client.come_back(self, auth)

@@ -98,7 +98,7 @@ class Entering(ABC):
 
     def _answer_connect(self, answer: dict[str, str]) -> None:
         client = self._client
-        client.send(Message(Kind.CONNECT, client.namespace.name, answer))
+        client.send(Message(Kind.CONNECT, client.namespace.name, client.connection.answer_data(answer)))
         client.answered = False
         # A CONNECT that was sent before the answer could be heard is read within these two turns of the loop.
         call_soon = client.namespace.hub.delivery.loop.call_soon

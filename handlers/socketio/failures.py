@@ -22,7 +22,7 @@ MAX_KNOWN = 1000
 
 
 class Repeats(RateLimit):
-    """How often one failure may be logged, and how often it was not."""
+    """Limits how often a failure is logged, and counts the rest."""
 
     __slots__ = ("left_out",)
 

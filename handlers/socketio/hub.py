@@ -31,6 +31,7 @@ from .home import Home
 from .json_codec import Default, check_default
 from .namespace import Namespace, event_message, packets
 from .notices import Notices
+from .older_clients import OlderConnection
 from .questions import Acks, plain_arguments
 from .recovery.recovery import Recovery
 from .recovery.snapshot import restore, snapshot
@@ -77,6 +78,7 @@ class Hub(Engine):
         max_per_address: int = 0,
         handshake_rate: float = 0,
         compress: int = 0,
+        allow_eio3: bool = False,
         connect_timeout: float = 45,
         recovery: float = 120,
         presence_grace: float = 0,
@@ -117,6 +119,7 @@ class Hub(Engine):
             max_per_address=max_per_address,
             handshake_rate=handshake_rate,
             compress=compress,
+            allow_eio3=allow_eio3,
         )
 
     def declare(self, name: str, handler: type[SocketIOHandler]) -> None:
@@ -314,7 +317,11 @@ class Hub(Engine):
     def _accept(self, session: Session) -> Connection:
         self.background.closed = False
         self.joining.begin(session, self.now())
-        return Connection(self, session)
+        if session.handshake.revision == 4:
+            return Connection(self, session)
+        connection = OlderConnection(self, session)
+        self.delivery.loop.call_soon(connection.begin)  # when the session has its listener
+        return connection
 
     def _declared(self, name: str) -> Namespace:
         namespace = self._find(name)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.gen_test(timeout=6 * PATIENCE)
 
 # ---- JavaScript clients
 
-NEED_A_SERVER = {"official.test.mjs", "protocols.test.mjs", "client.test.mjs", "features.test.mjs"}
+NEED_A_SERVER = {"official.test.mjs", "protocols.test.mjs", "client.test.mjs", "features.test.mjs", "older.test.mjs"}
 OWN_TESTS = sorted({path.name for path in JS.glob("*.test.mjs")} - NEED_A_SERVER)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from handlers.socketio.engineio.codec.packet import Packet, PacketType
-from handlers.socketio.engineio.polling.transport import write_payload
+from handlers.socketio.engineio.polling.formats import write_payload
 from handlers.socketio.engineio.room import EMPTY, Entry, Room, Slice, merge
 from handlers.socketio.engineio.websocket.transport import write_frames
 

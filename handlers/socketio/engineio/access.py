@@ -47,7 +47,11 @@ class Access:
 
     def check_origin(self, request: HTTPServerRequest) -> None:
         """Raise Forbidden if the page of the request may not connect."""
-        self._origins.check(request.headers.get("Origin"), self.host(request), request.protocol)
+        self.check_page(request.headers.get("Origin"), request)
+
+    def check_page(self, origin: str | None, request: HTTPServerRequest) -> None:
+        """Raise Forbidden unless pages of this origin may send this request."""
+        self._origins.check(origin, self.host(request), request.protocol)
 
     def check_limits(self, request: HTTPServerRequest) -> None:
         """Raise RequestRefused if the request's address is at a limit."""
@@ -66,7 +70,7 @@ class Access:
         else:
             self.check_fits(request, session)
         self.check_origin(request)
-        if version != "4":
+        if version != "4" and not (version == "3" and self.engine.allow_eio3):
             raise UnsupportedVersion(version)
         if session is None:
             self.check_limits(request)
@@ -78,8 +82,9 @@ class Access:
 
     def check_fits(self, request: HTTPServerRequest, session: Session) -> None:
         """Raise BadRequest if the request does not fit its session."""
-        if parameter(request, "EIO") != "4":
-            raise BadRequest(f"EIO={parameter(request, 'EIO')[:10]!r} for a session that began with EIO=4")
+        version, revision = parameter(request, "EIO"), session.handshake.revision
+        if version != str(revision):
+            raise BadRequest(f"EIO={version[:10]!r} for a session that began with EIO={revision}")
         if request.method not in ("GET", "POST"):
             raise BadRequest(f"{request.method} is no method of the protocol")
 

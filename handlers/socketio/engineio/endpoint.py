@@ -8,7 +8,7 @@ from asyncio import get_running_loop
 
 from tornado.web import RequestHandler
 
-from .access import Access
+from .access import Access, parameter
 from .engine import Engine
 from .errors import RequestRefused
 from .handshake import Handshake
@@ -106,7 +106,13 @@ class Endpoint(RequestHandler):
         # All clients share one string of the path, which saves memory.
         path = sys.intern(request.path)
         return Handshake(
-            request.headers, request.remote_ip or "", query, self.access.host(request), request.protocol, path
+            request.headers,
+            request.remote_ip or "",
+            query,
+            self.access.host(request),
+            request.protocol,
+            path,
+            revision=int(parameter(request, "EIO")),
         )
 
     def _allow_origin(self) -> None:

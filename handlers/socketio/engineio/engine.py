@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from .codec.packet import Packet, PacketType
 from .counters import Counters
-from .declared import check_heartbeat, check_number
+from .declared import check_flag, check_heartbeat, check_number
 from .delivery import Delivery, Loop, NoLoop
 from .errors import RequestRefused, SessionUnknown, attempt
 from .handshake import Handshake
@@ -45,6 +45,7 @@ class Engine:
     max_per_address: maximum number of clients from one address; 0: no limit.
     handshake_rate: handshakes a second from one address; 0: no limit.
     compress: compress WebSocket messages of at least so many bytes, for clients that support it; 0: never.
+    allow_eio3: serve clients of Engine.IO 3, too.
     """
 
     counters_kind: ClassVar[type[Counters]] = Counters
@@ -63,6 +64,7 @@ class Engine:
         max_per_address: int = 0,
         handshake_rate: float = 0,
         compress: int = 0,
+        allow_eio3: bool = False,
     ) -> None:
         check_heartbeat("ping_interval", ping_interval)
         check_heartbeat("ping_timeout", ping_timeout)
@@ -74,6 +76,7 @@ class Engine:
         check_number("max_per_address", max_per_address, "clients", zero=True, whole=True)
         check_number("handshake_rate", handshake_rate, "handshakes a second", zero=True)
         check_number("compress", compress, "bytes", zero=True, whole=True)
+        check_flag("allow_eio3", allow_eio3)
         self.accept = accept
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
@@ -81,6 +84,7 @@ class Engine:
         self.rate = rate
         self._limits = (max_clients, max_per_address, handshake_rate)
         self.compress = compress
+        self.allow_eio3 = allow_eio3
         self.upgrade_timeout = upgrade_timeout
         self.sid_prefix = ""
         """What all session ids begin with, for proxies that find a node by them."""
@@ -160,7 +164,7 @@ class Engine:
         session = Session(self, self.sid_prefix + secrets.token_urlsafe(15), transport, handshake, now)
         self.sessions[session.sid] = session
         self.admission.enter(handshake.remote_ip)
-        self._heartbeat.watch(session, now)
+        self._heartbeat.watch(session, now, pings=handshake.revision == 3)
         self.counters.opened[transport.name] += 1
         logger.info(
             "%s (%s) connected over %s", session.sid, handshake.remote_ip, transport.name, extra=session.log_fields
@@ -274,6 +278,13 @@ class Engine:
         return self._heartbeat.is_overdue(session, now) and not self._heartbeat.forgives(
             now - self._beaten - self.period
         )
+
+    def pinged(self, session: Session) -> bool:
+        """Restart the heartbeat of a session whose client pings.
+
+        Returns whether it may: in revision 4 the server does.
+        """
+        return self._heartbeat.pinged(session, self.now())
 
     def pong(self, session: Session) -> None:
         """Restart the heartbeat of a session that answered a ping."""

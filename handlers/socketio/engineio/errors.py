@@ -101,7 +101,8 @@ class UnsupportedVersion(RequestRefused):
 
     def __init__(self, version: str) -> None:
         spoken = SPOKEN.get(version, "another version")
-        super().__init__(f"the client speaks {spoken}, this server EIO=4; clients that fit: {FITTING_CLIENTS}")
+        remedy = "; Hub(allow_eio3=True) serves it, too" if version == "3" else ""
+        super().__init__(f"the client speaks {spoken}, this server EIO=4{remedy}; clients that fit: {FITTING_CLIENTS}")
 
     @property
     def payload(self) -> dict[str, Any]:

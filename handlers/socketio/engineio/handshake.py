@@ -26,6 +26,8 @@ class Handshake:
     protocol: str = "http"
     """`http` or `https`."""
     path: str = ""
+    revision: int = 4
+    """Of the Engine.IO protocol that the client speaks: 4, or 3 for those of Socket.IO 1 and 2."""
 
     @property
     def query(self) -> dict[str, str]:

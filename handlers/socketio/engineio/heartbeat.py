@@ -81,24 +81,32 @@ class Deadlines(Generic[T]):
 
 
 class Heartbeat(Generic[T]):
-    """Sessions waiting for the next ping, and sessions owing a pong.
+    """Sessions waiting for the next ping, owing a pong, or pinging themselves.
 
     Source: Engine.IO protocol, revision 4, "Heartbeat": the server sends a ping `interval` seconds after the last pong;
-    a client that does not answer within `timeout` seconds is gone.
+    a client that does not answer within `timeout` seconds is gone. In revision 3 the client sends the pings.
     """
 
-    __slots__ = ("_owing", "_resting")
+    __slots__ = ("_owing", "_pinging", "_resting")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self._resting: Deadlines[T] = Deadlines(interval)
         self._owing: Deadlines[T] = Deadlines(timeout)
+        self._pinging: Deadlines[T] = Deadlines(interval + timeout)
 
     def __len__(self) -> int:
-        return len(self._resting) + len(self._owing)
+        return len(self._resting) + len(self._owing) + len(self._pinging)
 
-    def watch(self, who: T, now: float) -> None:
-        """Start the heartbeat of a session."""
-        self._resting.begin(who, now)
+    def watch(self, who: T, now: float, *, pings: bool = False) -> None:
+        """Start the heartbeat of a session; pings: whether its client pings."""
+        (self._pinging if pings else self._resting).begin(who, now)
+
+    def pinged(self, who: T, now: float) -> bool:
+        """Note a ping of a client; return whether it may send any."""
+        pings = who in self._pinging
+        if pings:
+            self._pinging.begin(who, now)
+        return pings
 
     def pong(self, who: T, now: float) -> None:
         """Restart the interval of a session; ignore a pong without a ping."""
@@ -107,7 +115,7 @@ class Heartbeat(Generic[T]):
 
     def is_overdue(self, who: T, now: float) -> bool:
         """Return whether a session's pong is overdue."""
-        return self._owing.is_due(who, now)
+        return self._owing.is_due(who, now) or self._pinging.is_due(who, now)
 
     def forgives(self, late: float) -> bool:
         """Return whether a beat this late restarts the pongs' deadlines."""
@@ -115,15 +123,15 @@ class Heartbeat(Generic[T]):
 
     def forget(self, who: T) -> None:
         """Stop the heartbeat of a session."""
-        if not self._resting.end(who):
-            self._owing.end(who)
+        for waiting in (self._resting, self._owing, self._pinging):
+            waiting.end(who)
 
     def beat(self, now: float, late: float = 0.0) -> tuple[list[T], list[T]]:
-        """Return sessions whose pong is overdue, and sessions to ping now.
+        """Return sessions that are overdue, and sessions to ping now.
 
         late: how late this beat runs, in seconds.
         """
-        gone = self._owing.due(now, late)
+        gone = self._owing.due(now, late) + self._pinging.due(now, late)
         rested = self._resting.take_due(now)
         for who, due in rested.items():
             # The timeout starts when the ping should have been sent, unless the process was blocked then.

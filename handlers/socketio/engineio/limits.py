@@ -82,7 +82,7 @@ class Throttle(TokenBucket):
         self._paused_until = now - RECOVERY
 
     def pause(self, now: float, wait: float) -> float:
-        """Return the seconds to pause after a packet that `take` did not allow.
+        """Return the seconds to pause after a packet beyond the rate.
 
         wait: what `take` returned.
         """

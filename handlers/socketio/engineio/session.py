@@ -150,6 +150,8 @@ class Session(Reader):
             self.receive_message(packet.data, transport)
         elif packet.type is PacketType.PONG:
             self.engine.pong(self)
+        elif packet.type is PacketType.PING and self.engine.pinged(self):
+            self.engine.delivery.publish([self.room], [Packet(PacketType.PONG, packet.data)])
         elif packet.type is PacketType.PING:
             self.fail(ProtocolError("a ping, which only the server sends"), transport)
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from ..errors import ProtocolError
 
+EncodeBytes = Callable[[bytes], "str | bytes"]
+"""Returns the WebSocket message of a binary packet."""
 SEPARATOR = "\x1e"
 """Separates the packets of one payload."""
 
@@ -82,9 +84,12 @@ def encode(packet: Packet) -> str | bytes:
 
 def encode_text(packet: Packet) -> str:
     """Encode one packet as text; binary as `b` and base64."""
-    if isinstance(packet.data, bytes):
-        return "b" + base64.b64encode(packet.data).decode("ascii")
-    return _DIGITS[packet.type] + packet.data
+    return encode_base64(packet.data) if isinstance(packet.data, bytes) else _DIGITS[packet.type] + packet.data
+
+
+def encode_base64(data: bytes) -> str:
+    """Return a binary packet as text."""
+    return "b" + base64.b64encode(data).decode("ascii")
 
 
 def decode_payload(payload: bytes) -> Iterator[Packet]:
@@ -101,19 +106,22 @@ def encode_payload(packets: Iterable[Packet]) -> str:
     return SEPARATOR.join(encode_text(packet) for packet in packets)
 
 
-def frame(packet: Packet, deflate: Callable[[bytes], bytes] | None = None, *, binary: bool = True) -> bytes:
+def frame(
+    packet: Packet, deflate: Callable[[bytes], bytes] | None = None, encode_bytes: EncodeBytes | None = None
+) -> bytes:
     """Encode one packet as one unmasked WebSocket frame (RFC 6455 §5.2).
 
     deflate: compresses the data (RFC 7692 §6: marked by the first reserved bit).
-    binary: whether the client accepts binary frames; otherwise bytes are sent as base64 text.
+    encode_bytes: returns a text, or other bytes, for the data of a binary packet; by default it is sent as it is.
     """
     type_, data = packet
-    if isinstance(data, str):
-        opcode, body = 0x81, (_DIGITS[type_] + data).encode()
-    elif binary:
+    if isinstance(data, bytes) and encode_bytes is not None:
+        encoded = encode_bytes(data)
+        opcode, body = (0x81, encoded.encode()) if isinstance(encoded, str) else (0x82, encoded)
+    elif isinstance(data, bytes):
         opcode, body = 0x82, data
     else:
-        opcode, body = 0x81, encode_text(packet).encode()
+        opcode, body = 0x81, (_DIGITS[type_] + data).encode()
     if deflate is not None:
         opcode, body = opcode | 0x40, deflate(body)
     length = len(body)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from tornado.httputil import HTTPServerRequest
 
-from ..access import Access
-from ..errors import BadRequest, PayloadTooLarge
+from ..access import Access, parameter
+from ..errors import BadRequest, Forbidden, PayloadTooLarge
 from ..session import Session
+from .formats import is_jsonp
 from .transport import PollingTransport
 
 
@@ -27,6 +30,18 @@ class PollingAccess(Access):
         super().check_fits(request, session)
         if not isinstance(session.transport, PollingTransport):
             raise BadRequest(f"{session.sid} has upgraded to {session.transport.name}")
+
+    def check_origin(self, request: HTTPServerRequest) -> None:
+        """Check also the page that loads polls as scripts.
+
+        Such requests have no Origin.
+        """
+        super().check_origin(request)
+        if self.engine.allow_eio3 and is_jsonp(request) and parameter(request, "EIO") == "3":
+            page = urlsplit(request.headers.get("Referer", ""))
+            if not page.netloc:
+                raise Forbidden("JSONP without a Referer, so any page may have sent it: allow the page to send one")
+            self.check_page(f"{page.scheme}://{page.netloc}", request)
 
     def admit(self, request: HTTPServerRequest) -> Session | None:
         """Refuse also a body whose announced size is too large.

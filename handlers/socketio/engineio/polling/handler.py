@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from tornado.web import stream_request_body
 
-from ..codec.packet import encode_payload
 from ..endpoint import Endpoint
 from ..errors import RequestRefused
 from ..session import Session
-from .requests import TEXT
+from .formats import format_of
 from .transport import PollingTransport
 
 
@@ -44,9 +43,9 @@ class PollHandler(Endpoint):
         if self.session is not None:
             self._transport.answer_last_poll(self)
             return
-        transport = PollingTransport()
-        transport.session = self.engine.open(transport, self.handshake())
-        self.answer(encode_payload([self.engine.open_packet(transport.session)]).encode())
+        self._transport = PollingTransport(format_of(self.request))
+        self._transport.session = self.engine.open(self._transport, self.handshake())
+        self.answer(self._transport.format.encode([self.engine.open_packet(self._transport.session)]))
 
     def post(self) -> None:
         """Ignore packets that were sent before the client knew of the close.
@@ -58,7 +57,7 @@ class PollHandler(Endpoint):
     def answer(self, payload: bytes) -> None:
         """Send the response of a poll."""
         self.engine.counters.traffic[self.transport_name].sent += len(payload)
-        self.set_header("Content-Type", TEXT)
+        self.set_header("Content-Type", self._transport.format.kind(payload))
         self.set_header("Cache-Control", "no-store")
         self.finish(payload)
 

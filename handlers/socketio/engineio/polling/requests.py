@@ -15,14 +15,11 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 
 from ..access import parameter
-from ..codec.packet import decode_payload
 from ..errors import BadRequest, RequestRefused, TooManyRequests
 from .access import PollingAccess, too_large
 from .exchange import Exchange
 from .fast_path import TornadoExchange
 from .transport import PollingTransport, PollRequest
-
-TEXT = "text/plain; charset=UTF-8"
 
 
 class PollRequests(Router):
@@ -97,7 +94,7 @@ class HeldGet(OpenSessionRequest):
     def answer(self, payload: bytes) -> None:
         """Send the response."""
         self._transport.session.engine.counters.traffic[PollingTransport.name].sent += len(payload)
-        self._respond(200, TEXT, payload)
+        self._respond(200, self._transport.format.kind(payload), payload)
 
     def on_connection_close(self) -> None:
         """Close the session: the client broke off its poll."""
@@ -129,7 +126,7 @@ class PacketPost(OpenSessionRequest):
         """Handle the packets, after the body is complete."""
         if not self._over:
             self._exchange = self._exchange.request_received(self)
-            self._packets = decode_payload(bytes(self._body))
+            self._packets = self._transport.format.decode(bytes(self._body))
             self._receive()
 
     def _receive(self) -> None:

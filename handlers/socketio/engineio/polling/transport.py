@@ -11,26 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from ..codec.packet import SEPARATOR, Packet, PacketType, encode_payload
+from ..codec.packet import Packet, PacketType
 from ..errors import BadRequest, ProtocolError, SessionUnknown
 from ..reasons import CloseReason
-from ..room import Entry, Slice
+from ..room import Slice
 from ..session import Session
-
-NOOP = encode_payload([Packet(PacketType.NOOP)]).encode()
-CLOSE = encode_payload([Packet(PacketType.CLOSE)]).encode()
+from .formats import Format
 
 TOGETHER = 0.1
 """Seconds that a client's CLOSE waits for a GET that was sent with it on another connection."""
-
-
-def write_payload(unread: Slice) -> bytes:
-    """Return entries as the body of a poll."""
-    return SEPARATOR.join([entry.derive(_payload) for entry in unread.entries]).encode()
-
-
-def _payload(entry: Entry) -> str:
-    return encode_payload(entry.packets)
 
 
 class Poll(Protocol):
@@ -43,13 +32,15 @@ class Poll(Protocol):
 class PollingTransport:
     """Transport of a client that polls; ready while a poll is held."""
 
-    __slots__ = ("_closing", "_poll", "_posting", "session")
+    __slots__ = ("_closing", "_poll", "_posting", "format", "session")
 
     name = "polling"
     burst = 0
     session: Session
 
-    def __init__(self) -> None:
+    def __init__(self, format_: Format) -> None:
+        self.format = format_
+        """How the client writes and reads bodies."""
         self._poll: Poll | None = None
         self._posting = self._closing = False
 
@@ -132,14 +123,14 @@ class PollingTransport:
         if self._poll is None:
             return False
         if unread:
-            self._answer(unread.derive(write_payload))
+            self._answer(unread.derive(self.format.write))
         elif self.session.probed:
-            self._answer(NOOP)
+            self._answer(self.format.noop)
         return True
 
     def release(self) -> None:
         """Answer the client's last poll: the session continues on another transport."""
-        self._answer(NOOP)
+        self._answer(self.format.noop)
 
     def end(self, farewell: Slice, reason: CloseReason) -> None:
         """Tell the client of the close, with its held or next poll.
@@ -147,15 +138,15 @@ class PollingTransport:
         A client that has sent CLOSE is not told.
         """
         if reason == "transport close":
-            self._answer(NOOP)
+            self._answer(self.format.noop)
             return
         if reason == "server shutting down":
             # After a CLOSE python-socketio's client would not reconnect; after a poll that fails it does.
-            self._answer(farewell.derive(write_payload) if farewell else NOOP)
+            self._answer(farewell.derive(self.format.write) if farewell else self.format.noop)
             return
         if reason in ("ping timeout", "parse error"):
             # The next poll gets SessionUnknown (required by Engine.IO's own test suite).
-            self._answer(farewell.derive(write_payload) if farewell else CLOSE)
+            self._answer(farewell.derive(self.format.write) if farewell else self.format.close)
             return
         self.session.requeue(farewell)
         if self._poll is None:
@@ -171,7 +162,7 @@ class PollingTransport:
     def _answer_last_poll(self) -> None:
         # In one payload the official client would handle CLOSE before the last events.
         unread = self.session.read()
-        self._answer(unread.derive(write_payload) if unread else CLOSE)
+        self._answer(unread.derive(self.format.write) if unread else self.format.close)
         if unread:
             self.session.engine.linger(self.session)
         else:

@@ -17,9 +17,10 @@ from tornado.websocket import WebSocketHandler
 
 from ..access import Access, parameter
 from ..buffered_socket import CHUNK
+from ..codec import revision3
 from ..codec.deflate import AGREED, agrees, deflate
 from ..codec.frames import WebSocketProtocolError
-from ..codec.packet import Packet, PacketType, decode, frame
+from ..codec.packet import EncodeBytes, Packet, PacketType, decode, encode_base64, frame
 from ..endpoint import Endpoint
 from ..errors import BadRequest, ProtocolError
 from ..reasons import CloseReason
@@ -68,20 +69,20 @@ def _frames(entry: Entry) -> bytes:
     return frame(packets[0]) if len(packets) == 1 else b"".join(map(frame, packets))
 
 
-def write_text(unread: Slice) -> bytes:
-    """Return entries as text frames, for clients that ask for base64 (`b64`)."""
-    return b"".join([frame(packet, binary=False) for entry in unread.entries for packet in entry.packets])
-
-
 @cache
-def compressing(threshold: int) -> Write:
-    """Return a function that writes frames, compressed from `threshold` bytes on."""
+def writing(threshold: int, encode_bytes: EncodeBytes | None) -> Write:
+    """Return a function that writes frames for other clients than most.
 
-    def compressed_frames(entry: Entry) -> bytes:
-        parts = [frame(packet, deflate if len(packet.data) >= threshold else None) for packet in entry.packets]
-        return b"".join(parts)
+    threshold: bytes from which on they are compressed; 0: none is. encode_bytes: that of `frame`.
+    """
 
-    return lambda unread: b"".join([entry.derive(compressed_frames) for entry in unread.entries])
+    def frames(entry: Entry) -> bytes:
+        return b"".join(
+            frame(packet, deflate if 0 < threshold <= len(packet.data) else None, encode_bytes)
+            for packet in entry.packets
+        )
+
+    return lambda unread: b"".join([entry.derive(frames) for entry in unread.entries])
 
 
 class WebSocketAccess(Access):
@@ -116,6 +117,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
     """The open WebSockets of the server."""
     broken = closed_by_peer = False
     burst = CHUNK
+    _decode = staticmethod(decode)
 
     # Slots for the attributes that each broadcast uses, because they are faster than the handler's dictionary.
     __slots__ = ("_connection", "_traffic", "_write")
@@ -146,7 +148,13 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         compressed = threshold > 0 and not in_base64 and agrees(headers.get("Sec-WebSocket-Extensions", ""))
         if compressed:
             self.set_header("Sec-WebSocket-Extensions", AGREED)
-        self._write: Write = write_text if in_base64 else compressing(threshold) if compressed else write_frames
+        is_old = parameter(self.request, "EIO") == "3"
+        if is_old:
+            self._decode = revision3.decode
+        encoders = (revision3.encode_bytes, revision3.encode_base64) if is_old else (None, encode_base64)
+        encode_bytes: EncodeBytes | None = encoders[in_base64]
+        plain = encode_bytes is None and not compressed
+        self._write: Write = write_frames if plain else writing(threshold if compressed else 0, encode_bytes)
         self._traffic = self.engine.counters.traffic[self.name]
         return WebSocketProtocol(self, self, self.max_message_size, compressed, self._traffic)
 
@@ -183,7 +191,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
             session.receive_message(message[1:], self)
         else:
             try:
-                session.receive(decode(message), self)
+                session.receive(self._decode(message), self)
             except ProtocolError as error:
                 session.fail(error, self)
         return session.spend()
