@@ -9,6 +9,7 @@ import * as outbox from "./board/outbox.js";
 import { pause } from "./board/page.js";
 import * as people from "./board/people.js";
 import "./board/shell.js";
+import "./board/tools.js";
 
 socket.on("news", ({ msg, count }) => {
   log.addNotice("news", `News: ${msg} (${count})`);
@@ -26,6 +27,7 @@ socket.on("post", (post) => {
   if (!key) notify();
 });
 
+socket.on("change", (post) => log.addChange(post));
 socket.on("here", people.show);
 socket.on("typing", people.startTyping);
 

@@ -5,13 +5,16 @@ Each call may block on the disk and raise sqlite3.Error; `history` handles both.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import weakref
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from .people import fold, numbered
+from .post import Post
 from .schema import migrate
 
 LOCK_TIMEOUT = 1.0
@@ -21,25 +24,18 @@ NAME_KEPT = 90 * DAY
 """Seconds until a name that its person does not use is free again."""
 
 
-class Post(NamedTuple):
-    """One post of the board.
+COLUMNS = ", ".join(Post._fields)
 
-    `id` rises with each post; `at` is in milliseconds since 1970; `name` may be empty.
-    """
 
-    id: int
-    text: str
-    name: str
-    at: int
-    key: str | None = None
-    """The client's name for this post, so that a post that is sent again is kept once."""
-    person: str = ""
-    """Public id of the person who wrote it; "" in posts of older servers."""
+def write_row(post: Post) -> tuple[Any, ...]:
+    """Return a post as values of its columns."""
+    return (*post[:-1], json.dumps(post.reactions, ensure_ascii=False))
 
-    @property
-    def public(self) -> dict[str, Any]:
-        """The fields that all clients are sent: `{id, text, name, at, person}`."""
-        return {"id": self.id, "text": self.text, "name": self.name, "at": self.at, "person": self.person}
+
+def read_row(row: Sequence[Any]) -> Post:
+    """Return the post of a row."""
+    post = Post(*row)
+    return post._replace(gone=bool(post.gone), reactions=json.loads(row[-1]))
 
 
 class SQLiteFile:
@@ -64,17 +60,16 @@ class SQLiteFile:
         self._execute("PRAGMA journal_mode = WAL")
         self._execute("PRAGMA synchronous = NORMAL")
         self._check()
-        self._execute("BEGIN IMMEDIATE")
-        migrate(self._database)
-        self._trim()
-        self._execute("COMMIT")
+        with self._transaction():
+            migrate(self._database)
+            self._trim()
 
     def has_changed(self) -> bool:
         """Return whether another process has written since the last call."""
         ((version,),) = self._execute("PRAGMA data_version")
         changed, self._version = version != self._version, version
         if changed:
-            ((self.count,),) = self._execute("SELECT count(*) FROM posts")
+            self._count()
         return bool(changed)
 
     def add(self, post: Post) -> tuple[Post, bool]:
@@ -84,23 +79,38 @@ class SQLiteFile:
         """
         for known in self._select("WHERE key = ?", post.key):
             return known, False
-        self._execute("BEGIN IMMEDIATE")
-        ((last,),) = self._execute("SELECT ifnull(max(id), 0) FROM posts")
-        post = post._replace(id=max(post.id, last + 1))
-        self._execute("INSERT INTO posts (id, text, name, at, key, person) VALUES (?, ?, ?, ?, ?, ?)", *post)
-        self.count += 1
-        if self.count > self._keep:
-            self._trim()
-        self._execute("COMMIT")
+        with self._transaction():
+            ((last,),) = self._execute("SELECT ifnull(max(id), 0) FROM posts")
+            post = post._replace(id=max(post.id, last + 1))
+            self._execute(f"INSERT INTO posts ({COLUMNS}) VALUES ({', '.join('?' * len(post))})", *write_row(post))
+            self.count += 1
+            if self.count > self._keep:
+                self._trim()
         return post, True
+
+    def change(self, id_: int, change: Callable[[Post], Post]) -> Post | None:
+        """Replace a post by what a function makes of it.
+
+        None: there is no such post. The result has the next revision, unless nothing has changed.
+        """
+        with self._transaction():
+            for post in self._select("WHERE id = ? AND NOT gone", id_):
+                changed = change(post)
+                if changed != post:
+                    changed = changed._replace(revision=post.revision + 1)
+                    values = ", ".join("?" * len(changed))
+                    self._execute(f"REPLACE INTO posts ({COLUMNS}) VALUES ({values})", *write_row(changed))
+                    self.count -= changed.gone
+                return changed
+        return None
 
     def newest(self, number: int) -> list[Post]:
         """Return the newest posts, at most `number`, oldest first."""
-        return self._select("ORDER BY id DESC LIMIT ?", number)[::-1]
+        return self._select("WHERE NOT gone ORDER BY id DESC LIMIT ?", number)[::-1]
 
     def before(self, id_: int, number: int) -> list[Post]:
         """Return the newest posts before an id, at most `number`, oldest first."""
-        return self._select("WHERE id < ? ORDER BY id DESC LIMIT ?", id_, number)[::-1]
+        return self._select("WHERE id < ? AND NOT gone ORDER BY id DESC LIMIT ?", id_, number)[::-1]
 
     def free_name(self, name: str, person: str, taken: Collection[str]) -> str:
         """Return a name, with a number behind it if another person's.
@@ -118,14 +128,13 @@ class SQLiteFile:
 
         A person has one name, which is free again when another is claimed, or "".
         """
-        self._execute("BEGIN IMMEDIATE")
-        now = int(time.time())
-        self._execute("DELETE FROM names WHERE at < ? AND person != ?", now - NAME_KEPT, person)
-        form = self.free_name(name, person, taken) if name else ""
-        self._execute("DELETE FROM names WHERE person = ?", person)
-        if form:
-            self._execute("INSERT INTO names VALUES (?, ?, ?, ?)", fold(form), form, person, now)
-        self._execute("COMMIT")
+        with self._transaction():
+            now = int(time.time())
+            self._execute("DELETE FROM names WHERE at < ? AND person != ?", now - NAME_KEPT, person)
+            form = self.free_name(name, person, taken) if name else ""
+            self._execute("DELETE FROM names WHERE person = ?", person)
+            if form:
+                self._execute("INSERT INTO names VALUES (?, ?, ?, ?)", fold(form), form, person, now)
         return form
 
     def _check(self) -> None:
@@ -137,12 +146,25 @@ class SQLiteFile:
         ((count,),) = self._execute("SELECT count(*) FROM posts")
         surplus = max(0, count - self._keep)
         self._execute("DELETE FROM posts WHERE id IN (SELECT id FROM posts ORDER BY id LIMIT ?)", surplus)
-        self.count = count - surplus
+        self._count()
+
+    def _count(self) -> None:
+        ((self.count,),) = self._execute("SELECT count(*) FROM posts WHERE NOT gone")
         """Number of posts in the file."""
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._database.in_transaction:  # SQLite ends it by itself on some errors
+                self._execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+
     def _select(self, condition: str, *values: Any) -> list[Post]:
-        rows = self._execute(f"SELECT id, text, name, at, key, person FROM posts {condition}", *values)
-        return [Post(*row) for row in rows]
+        return [read_row(row) for row in self._execute(f"SELECT {COLUMNS} FROM posts {condition}", *values)]
 
     def _execute(self, statement: str, *values: Any) -> list[Any]:
         return self._database.execute(statement, values).fetchall()

@@ -9,20 +9,26 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from ..socketio import Hub, RateLimit, SocketIOHandler
+from .board import READERS, Board
 from .history import History, Unavailable
-from .people import count_people, fold, free_name, names_of_others, people_of, person_id
-from .throttled_state import ThrottledState
-from .validation import InvalidInput, before_of, key_of, name_of, one_object, secret_of, text_of
-
-READERS = "readers"
-"""The room of clients that receive `here` and `typing`."""
-MAX_PEOPLE = 50
-"""Maximum number of people in `here`; others are only counted."""
+from .people import fold, free_name, names_of_others, people_of, person_id
+from .post import Post
+from .validation import (
+    InvalidInput,
+    before_of,
+    flag_of,
+    id_of,
+    key_of,
+    name_of,
+    one_object,
+    reaction_of,
+    secret_of,
+    text_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,27 +49,6 @@ def present(shown: dict[str, Any], clients: list[BoardHandler]) -> dict[str, Any
     return {**shown, **{client.id: client.shows for client in clients}}
 
 
-class Board:
-    """State that all clients of one server share."""
-
-    def __init__(self, history: History, send: Callable[[dict[str, Any]], object]) -> None:
-        self.history = history
-        self.typing = RateLimit(20, 1)
-        """One limit for all clients; `typing` beyond it is dropped."""
-        self.presence = ThrottledState(send)
-
-    def state(self, present: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the data of `here`: `{online, people, more, trouble}`.
-
-        present: what each client shows, by id.
-        trouble: why posts are not saved at the moment, or "".
-        """
-        people = people_of(present)
-        online = count_people(present, people)
-        listed = [person._asdict() for person in people[:MAX_PEOPLE]]
-        return {"online": online, "people": listed, "more": online - len(listed), "trouble": self.history.trouble}
-
-
 class BoardHandler(SocketIOHandler):
     """A client of the board."""
 
@@ -76,6 +61,7 @@ class BoardHandler(SocketIOHandler):
         """The public id of the client's person; "" until the client has sent `here`."""
         self.naming = RateLimit(10, 10)
         self.posting = RateLimit(5, 10)
+        self.changing = RateLimit(20, 10)
         self.typing = RateLimit(1, 1)
 
     @classmethod
@@ -138,10 +124,10 @@ class BoardHandler(SocketIOHandler):
         check_limit(self.posting, "posts")
         name = self.name if fold(wanted) == fold(self.wanted) else await self._free_name(wanted)
         kept, is_new = await self.board.history.add(text, name, key, self._person)
-        if kept.text != text:
+        if kept.text != text and not kept.revision:
             raise InvalidInput("This key names another post: choose another key")
         if is_new:
-            self.broadcast("post", kept.public)
+            self.broadcast("post", kept.public())
         self._changed()
         return {"id": kept.id}
 
@@ -157,7 +143,34 @@ class BoardHandler(SocketIOHandler):
         except Unavailable as error:
             raise InvalidInput(f"Older posts cannot be read at the moment: {error}") from error
         self._changed()
-        return {"posts": [post.public for post in page.posts], "more": page.more}
+        return {"posts": [post.public(self._person) for post in page.posts], "more": page.more}
+
+    @one_object
+    async def on_edit(self, edit: dict[str, Any]) -> dict[str, Any]:
+        """`edit` `{id, text, key?}`: change an own post; all clients receive `change`.
+
+        key: that of the post, for a client that is not the person who wrote it. Answers `{id}`.
+        """
+        text, own = text_of(edit.get("text")), self._own(edit)
+        return await self._change(edit, lambda post: own(post).with_text(text))
+
+    @one_object
+    async def on_delete(self, unwanted: dict[str, Any]) -> dict[str, Any]:
+        """`delete` `{id, key?}`: delete an own post; all clients receive `change`.
+
+        Answers `{id}`.
+        """
+        own = self._own(unwanted)
+        return await self._change(unwanted, lambda post: own(post).deleted())
+
+    @one_object
+    async def on_react(self, reaction: dict[str, Any]) -> dict[str, Any]:
+        """`react` `{id, reaction, on?}`: react to a post, or not any more.
+
+        All clients receive `change`. Answers `{id}`.
+        """
+        name, on = reaction_of(reaction.get("reaction")), flag_of("on", reaction.get("on"))
+        return await self._change(reaction, lambda post: post.with_reaction(name, self._person, on))
 
     @one_object
     async def on_typing(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -170,13 +183,35 @@ class BoardHandler(SocketIOHandler):
             self.to(READERS).others.volatile.emit("typing", {"id": self._person, "name": self.name})
         return {}
 
+    def _own(self, named: dict[str, Any]) -> Callable[[Post], Post]:
+        """Return what passes own posts, and refuses others."""
+        person, key = self._person, key_of(named.get("key"))
+
+        def own(post: Post) -> Post:
+            if not post.is_by(person, key):
+                raise InvalidInput("This post is not yours: only who wrote it can change it")
+            return post
+
+        return own
+
+    async def _change(self, named: dict[str, Any], change: Callable[[Post], Post]) -> dict[str, Any]:
+        id_ = id_of(named.get("id"))
+        check_limit(self.changing, "changes")
+        try:
+            changed = await self.board.history.change(id_, change)
+        except Unavailable as error:
+            raise InvalidInput(f"Posts cannot be changed at the moment: {error}") from error
+        if changed is None:
+            raise InvalidInput("There is no such post: it may have been deleted")
+        self.board.changes.add(changed)
+        return {"id": id_}
+
     @property
     def board(self) -> Board:
         """The state that this client shares with the others."""
         board = self.settings.get("board")
         if not isinstance(board, Board):
-            history = self.settings.get("history") or History()
-            board = self.settings["board"] = Board(history, partial(self.to(READERS).local.emit, "here"))
+            board = self.settings["board"] = Board(self.settings.get("history") or History(), self.everyone)
         return board
 
     @property

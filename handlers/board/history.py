@@ -20,8 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
-from .archive import Post, SQLiteFile
+from .archive import SQLiteFile
 from .people import free_name
+from .post import Post
 from .schema import NewerDatabase
 
 T = TypeVar("T")
@@ -84,6 +85,14 @@ class History:
         Raises Unavailable for posts before an id if the database cannot be used; the newest are in memory.
         """
         return await self._do(lambda: self._store.page(before))
+
+    async def change(self, id_: int, change: Callable[[Post], Post]) -> Post | None:
+        """Replace a post by what a function makes of it.
+
+        change: called in another thread, maybe twice; what it raises is raised. The result has the next revision,
+        unless nothing has changed. None: there is no such post. Raises Unavailable if the database cannot be used.
+        """
+        return await self._do(lambda: self._store.change(id_, change))
 
     async def name_for(self, person: str, name: str, taken: Collection[str], keep: bool = True) -> str:
         """Return a name, with a number behind it if another person's.
@@ -162,6 +171,15 @@ class PostStore:
         posts = self._use(lambda file: file.before(end, PAGE + 1))
         return Page(posts[-PAGE:], len(posts) > PAGE)
 
+    def change(self, id_: int, change: Callable[[Post], Post]) -> Post | None:
+        """Do the work of `History.change`, on the thread."""
+        changed = self._use(lambda file: file.change(id_, change))
+        if changed is not None and changed.gone and self._file is not None:
+            self._read_newest(self._file)  # an older post has moved up
+        elif changed is not None:
+            self._replace_newest(changed)
+        return changed
+
     def name_for(self, person: str, name: str, taken: Collection[str], keep: bool) -> str:
         """Do the work of `History.name_for`, on the thread.
 
@@ -211,9 +229,17 @@ class PostStore:
                 self._file.add(self._unwritten[0])
                 self._unwritten.popleft()
         if self._file.has_changed():
-            self._newest.clear()
-            self._newest.extend(self._file.newest(PAGE))
+            self._read_newest(self._file)
         return self._file
+
+    def _read_newest(self, file: SQLiteFile) -> None:
+        self._newest.clear()
+        self._newest.extend(file.newest(PAGE))
+
+    def _replace_newest(self, changed: Post) -> None:
+        for index, post in enumerate(self._newest):
+            if post.id == changed.id:
+                self._newest[index] = changed
 
     def _close_failed(self, error: sqlite3.Error) -> None:
         if self._file is not None:

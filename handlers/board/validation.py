@@ -20,6 +20,7 @@ BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
 """Unicode categories of characters that are invisible."""
 FORBIDDEN = frozenset({"Cc", "Cs"})
 """Unicode categories of control characters and of surrogates, which UTF-8 cannot encode."""
+REACTIONS = ("👍", "❤️", "😂", "🎉", "😮", "😢")
 KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -98,9 +99,28 @@ def secret_of(value: Any) -> str | None:
 
 def before_of(value: Any) -> int | None:
     """Return the id of a post; None if the client gave none."""
-    if value is None or (type(value) is int and 0 <= value <= MAX_ID):
+    return None if value is None else id_of(value, "before")
+
+
+def id_of(value: Any, what: str = "id") -> int:
+    """Return the id of a post."""
+    if type(value) is int and 0 <= value <= MAX_ID:
         return value
-    raise InvalidInput("before must be the id of a post")
+    raise InvalidInput(f"{what} must be the id of a post")
+
+
+def reaction_of(value: Any) -> str:
+    """Return a reaction: one of REACTIONS."""
+    if value not in REACTIONS:
+        raise InvalidInput(f"A reaction must be one of {' '.join(REACTIONS)}")
+    return str(value)
+
+
+def flag_of(what: str, value: Any) -> bool:
+    """Return whether something is on; True if the client has not said."""
+    if value is None or isinstance(value, bool):
+        return value is not False
+    raise InvalidInput(f"{what} must be true or false, not {_kind(value)}")
 
 
 def _object(args: tuple[Any, ...]) -> dict[str, Any]:

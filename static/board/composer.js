@@ -1,4 +1,5 @@
-// The form for posts and the name. It dispatches `post` (detail: the text), `name` after a change, and `typing`.
+// The form for posts and the name. It dispatches `post` (detail: the text), `edit` (detail: `{id, text}`), `name` after a
+// change, `typing`, and `last` to edit the last own post.
 
 import { find, storage } from "./page.js";
 
@@ -10,10 +11,13 @@ export const composer = find("composer");
 const text = find("text");
 const nameField = find("name");
 const left = find("left");
+const send = find("send");
+const cancel = find("cancel");
 const problem = find("problem");
 
 const stored = storage("localStorage");
 let typed = -Infinity;
+let editing; // `{id, draft}`: the post that is edited, and the text that was in the field
 
 /** Return the person's name; "" for none. */
 export const name = () => nameField.value.trim();
@@ -26,6 +30,27 @@ export function showProblem(words) {
 export function restoreDraft(words, why) {
   text.value = [words, text.value].filter(Boolean).join("\n");
   showProblem(why);
+  showLeft();
+}
+
+/** Let the person edit a post. */
+export function edit({ id, text: words }) {
+  editing = { id, draft: editing?.draft ?? text.value };
+  show(words);
+  text.focus();
+}
+
+function stopEditing() {
+  const { draft } = editing;
+  editing = undefined;
+  show(draft);
+}
+
+function show(words) {
+  text.value = words;
+  send.textContent = editing ? "Save" : "Post";
+  cancel.hidden = !editing;
+  showProblem("");
   showLeft();
 }
 
@@ -59,6 +84,11 @@ composer.addEventListener("submit", (event) => {
   showProblem(findProblem(words));
   text.focus();
   if (problem.textContent) return;
+  if (editing) {
+    say("edit", { id: editing.id, text: words });
+    stopEditing();
+    return;
+  }
   text.value = "";
   showLeft();
   typed = -Infinity;
@@ -68,7 +98,17 @@ composer.addEventListener("submit", (event) => {
 /** Ignore the Enter that confirms an input method's proposal; Safari marks that only by keyCode, after compositionend. */
 const isEnter = ({ key, keyCode, isComposing }) => key === "Enter" && !isComposing && keyCode !== 229;
 
+cancel.addEventListener("click", () => {
+  stopEditing();
+  text.focus();
+});
+
 text.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && editing && !event.isComposing) stopEditing();
+  if (event.key === "ArrowUp" && !text.value && !event.isComposing) {
+    event.preventDefault();
+    say("last");
+  }
   if (!isEnter(event) || event.shiftKey) return;
   event.preventDefault();
   composer.requestSubmit();

@@ -1,6 +1,7 @@
 // The list of lines: posts ordered by id, and notices in the order of arrival. It is a window: while the reader follows
 // the newest lines, the oldest are removed from the page; while the reader is at the oldest, the newest are removed.
 
+import * as absence from "./absence.js";
 import { fold } from "./notices.js";
 import { element, find } from "./page.js";
 import { continues, postLine } from "./post.js";
@@ -17,7 +18,6 @@ const pending = find("pending");
 const older = find("older");
 const newest = find("newest");
 const empty = find("empty");
-const mark = element("li", "mark", "New since you were away");
 
 class Log {
   _lines = new Map(); // by post id
@@ -25,11 +25,10 @@ class Log {
   _isFollowing = true;
   _followedTo = 0; // where the box was scrolled to when it last followed
   _isAtEnd = true; // whether the newest line is in the window
+  _gone = new Set(); // ids of deleted posts, which a history that was read before may still have
   _unseen = 0;
   _isKnown = false; // whether the history has answered
   _last = 0; // the highest id shown
-  _absences = new Set();
-  _missedFrom = Infinity; // the lowest id of the posts that came during an absence
   _changes = []; // of the page, collected: it changes at most ten times a second
   _pause = setTimeout(() => this._apply(), GREETING);
 
@@ -56,16 +55,39 @@ class Log {
       check(post);
       if (key) removePending(key);
       else if (!this._isFollowing) this._unseen++;
-      if (!key && this._absences.size) this._missedFrom = Math.min(this._missedFrom, post.id);
+      if (!key) absence.note(post.id);
       if (this._isAtEnd) this._insert(post, post.id > this._last ? list.lastElementChild : this._predecessor(post.id));
       this._last = Math.max(this._last, post.id);
     });
   }
 
-  /** Add older posts; those that are shown already are ignored. */
+  /** Show a post as it is after a change. */
+  addChange(post) {
+    this._change(() => this._update(post));
+  }
+
+  /** Change what only this browser knows of a post. */
+  amend(id, more) {
+    const line = this._lines.get(id);
+    if (line) this._change(() => this._show(line, { ...this._posts.get(line), ...more }));
+  }
+
+  /** Return the post with an id, or of a line; undefined if there is none. */
+  find(idOrLine) {
+    return this._posts.get(this._lines.get(idOrLine) ?? idOrLine);
+  }
+
+  /** Add older posts, and take over the changes of those that are shown already. */
   addPast(past) {
     this._isKnown = true;
     this._applyQuietly(past.map((post) => () => this._insertPast(post)));
+  }
+
+  /** Remove the posts from one id up to another that are not among these: they were deleted. */
+  removeMissing(past, from, to) {
+    const kept = new Set(past.map((post) => post?.id));
+    const missing = [...this._lines.keys()].filter((id) => from <= id && id <= to && !kept.has(id));
+    this._applyQuietly(missing.map((id) => () => this._update({ id, gone: true, revision: Infinity })));
   }
 
   /** Return whether posts are missing between the last one shown and these. */
@@ -86,6 +108,10 @@ class Log {
     this._isFollowing = this._isAtEnd = true;
   }
 
+  get highest() {
+    return this._last;
+  }
+
   get oldest() {
     return this._posts.get(list.querySelector(".post"))?.id;
   }
@@ -104,14 +130,11 @@ class Log {
 
   /** New lines are not seen from now on: the connection is lost, or the page is hidden. */
   markAway(why) {
-    this._change(() => {
-      if (!this._absences.size) this._missedFrom = Infinity;
-      this._absences.add(why);
-    });
+    this._change(() => absence.begin(why));
   }
 
   markPresent(why) {
-    this._change(() => this._absences.delete(why));
+    this._change(() => absence.end(why));
   }
 
   /** Call a listener when the reader wants the newest posts and they are not on the page. */
@@ -134,7 +157,7 @@ class Log {
     this._changes.splice(0).forEach(attempt);
     fold(list);
     this._trim();
-    this._placeMark();
+    absence.place(this._lines).forEach((line) => this._join(line));
     empty.hidden = !this._isKnown || !older.hidden || this._lines.size > 0 || pending.childElementCount > 0;
     if (this._isFollowing) this._follow();
     else if (seen?.isConnected && seen.offsetTop !== place) box.scrollTop += seen.offsetTop - place;
@@ -158,14 +181,18 @@ class Log {
 
   _insertPast(post) {
     check(post);
-    if (this._absences.size && post.id > this._last) this._missedFrom = Math.min(this._missedFrom, post.id);
+    if (post.id > this._last) absence.note(post.id);
     const before = this._predecessor(post.id);
     if (this._isAtEnd || before !== this._predecessor(Infinity)) this._insert(post, before);
     this._last = Math.max(this._last, post.id);
   }
 
   _insert(post, before) {
-    if (this._lines.has(post.id)) return;
+    if (this._gone.has(post.id)) return;
+    if (this._lines.has(post.id)) {
+      this._update(post);
+      return;
+    }
     const line = postLine(post);
     this._lines.set(post.id, line);
     this._posts.set(line, post);
@@ -173,6 +200,30 @@ class Log {
     else list.prepend(line);
     this._join(line);
     this._join(line.nextElementSibling);
+  }
+
+  /** Show a change, unless a later one is shown; several nodes may send them in another order. */
+  _update(post) {
+    check(post);
+    if (post.gone) this._gone.add(post.id);
+    const line = this._lines.get(post.id);
+    const shown = this._posts.get(line);
+    if (!line || (post.revision ?? 0) <= (shown.revision ?? 0)) return;
+    if (post.gone) this._remove(line, post.id);
+    else this._show(line, { mine: shown.mine, ...post });
+  }
+
+  _show(line, post) {
+    this._posts.set(line, post);
+    [...line.children].forEach((part) => part.matches(".tools") || part.remove());
+    line.prepend(...postLine(post).childNodes);
+  }
+
+  _remove(line, id) {
+    const next = line.nextElementSibling;
+    this._lines.delete(id);
+    line.remove();
+    this._join(next);
   }
 
   _predecessor(id) {
@@ -196,16 +247,6 @@ class Log {
     }
     while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // the button that unfolds them is removed
     this._join(list.firstElementChild);
-  }
-
-  _placeMark() {
-    const first = this._lines.get(this._missedFrom);
-    if (first === mark.nextElementSibling && first) return;
-    const separated = mark.nextElementSibling;
-    mark.remove();
-    first?.before(mark);
-    this._join(separated);
-    this._join(first);
   }
 
   // Scrolling

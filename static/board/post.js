@@ -29,13 +29,26 @@ export function postLine(post) {
   }
 }
 
-function wholeLine({ text, name, person: id, at }) {
+function reactionsOf({ reactions = {}, mine = [] }) {
+  return Object.entries(reactions).map(([reaction, count]) => {
+    const button = element("button", "", `${reaction} ${count}`);
+    button.type = "button";
+    button.tabIndex = -1; // the tools of the post are for the keyboard
+    button.dataset.reaction = reaction;
+    button.setAttribute("aria-pressed", mine.includes(reaction));
+    return button;
+  });
+}
+
+function wholeLine(post) {
+  const { text, name, person: id, at, edited } = post;
   const author = { id, name };
   const heading = element("p", "heading", element("bdi", "who", called(author)), " ");
   heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
   const body = element("div", "text", ...nodesOf(text));
   body.dir = "auto";
-  return element("li", "post", avatar(author), heading, body);
+  const foot = [...(edited ? [element("span", "fate", "edited")] : []), ...reactionsOf(post)];
+  return element("li", "post", avatar(author), heading, body, ...(foot.length ? [element("div", "foot", ...foot)] : []));
 }
 
 /** Return whether a post needs no heading after the post before it: same person, same day, soon after. */

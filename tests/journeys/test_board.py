@@ -23,8 +23,10 @@ from raw_client import (
 from tornado.web import Application
 
 import server as board
+from handlers.board.changes import Changes
 from handlers.board.handler import BoardHandler
 from handlers.board.history import PAGE, History
+from handlers.board.post import Post
 from handlers.board.throttled_state import ThrottledState
 from handlers.socketio import Hub
 from handlers.socketio.testing import Clock, connect
@@ -230,6 +232,15 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a secret that is short": ("here", [{"secret": "x" * 15}], ["secret", "16", "15", "random"]),
     "a secret that is too long": ("here", [{"secret": "x" * 65}], ["secret", "64", "65"]),
     "a secret with a bell": ("here", [{"secret": "\u0007" * 16}], ["secret", "control"]),
+    "an edit without an id": ("edit", [{"text": "a"}], ["id must be"]),
+    "an edit without a text": ("edit", [{"id": 1}], ["text"]),
+    "an edit of a post that is not there": ("edit", [{"id": 1, "text": "a"}], ["no such post"]),
+    "a key that is an object": ("delete", [{"id": 1, "key": {}}], ["key", "an object"]),
+    "a deletion of everything": ("delete", [{"id": "*"}], ["id must be"]),
+    "a deletion of nothing": ("delete", [], ["id must be"]),
+    "a reaction in words": ("react", [{"id": 1, "reaction": "fine"}], ["one of", "👍"]),
+    "a reaction that is an array": ("react", [{"id": 1, "reaction": ["👍"]}], ["one of"]),
+    "a reaction that is neither on nor off": ("react", [{"id": 1, "reaction": "👍", "on": 1}], ["true or false"]),
     "typing that is a text": ("typing", ["x"], ["object"]),
 }
 
@@ -314,6 +325,86 @@ async def test_the_board_needs_no_application(io_loop: Any) -> None:  # noqa: F8
     id_ = (await ann.call("post", {"text": "hello"}))["id"]
     assert [post["id"] for post in (await ann.call("history"))["posts"]] == [id_]
     await hub.settings["board"].history.close()
+
+
+# -- changes
+
+SECRET, OTHER = "a" * 16, "b" * 16
+
+
+async def test_an_own_post_is_edited_and_deleted_for_all_and_nobody_elses(tmp_path: Path) -> None:
+    async with serve(application := board_at(tmp_path / "board.sqlite3")) as server:
+        ann, tab, bob = [await come(server) for _ in range(3)]
+        for person, secret in ((ann, SECRET), (tab, SECRET), (bob, OTHER)):
+            await person.ask("here", {"secret": secret})
+        id_ = (await ann.ask("post", {"text": "hello", "key": "k1"}))["id"]
+        for event in ("edit", "delete"):
+            refused = await bob.ask(event, {"id": id_, "text": "mine", "key": "k2"})
+            assert refused == {"error": "This post is not yours: only who wrote it can change it"}
+        assert await tab.ask("edit", {"id": id_, "text": " good bye "}) == {"id": id_}
+        change = await bob.hears("change")
+        assert (change["id"], change["text"], change["revision"]) == (id_, "good bye", 1)
+        assert change["edited"] >= change["at"]
+        assert (await bob.ask("history"))["posts"] == [change]
+        assert await bob.ask("edit", {"id": id_, "text": "by key", "key": "k1"}) == {"id": id_}
+        assert await ann.ask("post", {"text": "hello", "key": "k1"}) == {"id": id_}
+        await bob.hears("change")
+        assert await ann.ask("delete", {"id": id_}) == {"id": id_}
+        assert await bob.hears("change") == {"id": id_, "revision": 3, "gone": True}
+    await close(application)
+    async with serve(application := board_at(tmp_path / "board.sqlite3")) as server:
+        ann = await come(server)
+        assert await ann.ask("history") == {"posts": [], "more": False}
+        assert "no such post" in (await ann.ask("edit", {"id": id_, "text": "again", "key": "k1"}))["error"]
+        assert await ann.ask("post", {"text": "hello", "key": "k1"}) == {"id": id_}
+        assert await history_of(ann) == []
+    await close(application)
+
+
+async def test_reactions_are_counted_once_for_each_person() -> None:
+    async with serve(application := board_at()) as server:
+        people = [await come(server) for _ in range(3)]
+        for person, secret in zip(people, (SECRET, SECRET, OTHER), strict=True):
+            await person.ask("here", {"secret": secret})
+        id_ = (await people[0].ask("post", {"text": "hello"}))["id"]
+        for person in people:
+            await person.ask("react", {"id": id_, "reaction": "👍"})
+        await people[2].ask("react", {"id": id_, "reaction": "🎉"})
+        (post,) = (await people[0].ask("history"))["posts"]
+        assert (post["reactions"], post["mine"]) == ({"👍": 2, "🎉": 1}, ["👍"])
+        await people[0].ask("react", {"id": id_, "reaction": "👍", "on": False})
+        (post,) = (await people[2].ask("history"))["posts"]
+        assert (post["reactions"], post["mine"]) == ({"👍": 1, "🎉": 1}, ["👍", "🎉"])
+        while (await people[1].hears("change"))["reactions"] != {"👍": 1, "🎉": 1}:
+            pass
+    await close(application)
+
+
+async def test_a_changed_post_is_sent_at_once_and_then_once_a_tick() -> None:
+    sent: list[Post] = []
+    changes = Changes(sent.append, tick=0.05)
+    for revision in range(1, 101):
+        for id_ in (1, 2):
+            changes.add(Post(id_, "hello", "", 0, revision=revision))
+    assert [(post.id, post.revision) for post in sent] == [(1, 1), (2, 1)]
+    changes.add(Post(1, "of another node, late", "", 0, revision=50))
+    while len(sent) < 4:
+        await asyncio.sleep(0.01)
+    assert [(post.id, post.revision) for post in sent[2:]] == [(1, 100), (2, 100)]
+    await asyncio.sleep(0.12)
+    assert len(sent) == 4
+    changes.add(Post(1, "hello", "", 0, revision=101))
+    assert len(sent) == 5
+
+
+async def test_twenty_changes_in_ten_seconds_are_the_limit() -> None:
+    async with serve(application := board_at()) as server:
+        ann = await come(server)
+        id_ = (await ann.ask("post", {"text": "hello"}))["id"]
+        answers = [await ann.ask("react", {"id": id_, "reaction": "👍"}) for _ in range(60)]
+        assert answers[-1]["error"].startswith("The limit is 20 changes in 10 seconds")
+        assert 0 < answers[-1]["wait"] <= 10
+    await close(application)
 
 
 # -- people
@@ -413,7 +504,7 @@ async def test_a_name_that_its_person_gives_up_is_free() -> None:
         for name in ("Ann", "Anna"):
             await ann.ask("here", {"name": name, "secret": SECRETS[0]})
         assert (await other.ask("here", {"name": "Ann", "secret": SECRETS[1]}))["you"]["name"] == "Ann"
-        refused = [await ann.ask("here", {"name": str(n), "secret": SECRETS[0]}) for n in range(9)][-1]
+        refused = [await ann.ask("here", {"name": str(n), "secret": SECRETS[0]}) for n in range(30)][-1]
         assert refused["error"].startswith("The limit is 10 names in 10 seconds")
     await close(application)
 

@@ -246,7 +246,7 @@ async def test_nothing_that_somebody_types_breaks_the_page_of_another(serve, vis
     history = application.settings["history"]
     for text in ODD:
         told, _ = await history.add(text, text[:32], None)
-        hub_of(application).emit("post", told.public)
+        hub_of(application).emit("post", told.public())
     hub_of(application).emit("typing", {"name": MARKUP})
     await expect_posts(page, *ODD)
     await expect(page.locator("#messages .who")).to_have_text([text[:32] for text in ODD])

@@ -41,7 +41,7 @@ async def talk(application: Any, page: Page) -> None:
     """Let there be something to be seen."""
     for name, text in TALK:
         told, _ = await application.settings["history"].add(text, name)
-        hub_of(application).emit("post", told.public)
+        hub_of(application).emit("post", told.public())
     await expect(posts(page)).to_have_count(len(TALK))
     await expect(page.locator("#names bdi")).to_have_count(1)
     for name in ("Ada", "Grace", "Linus"):

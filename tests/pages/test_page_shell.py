@@ -1,4 +1,7 @@
-"""The page as an application: empty, away, without a network, in a real Chromium."""
+"""The page as an application, in a real Chromium.
+
+Empty, away, and without a network.
+"""
 
 from __future__ import annotations
 

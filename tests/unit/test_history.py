@@ -15,7 +15,9 @@ import pytest
 
 from handlers.board import archive
 from handlers.board.history import PAGE, RETRY, History, PostStore, Unavailable
+from handlers.board.post import MAX_REACTIONS, Post
 from handlers.board.schema import MIGRATIONS, NewerDatabase
+from handlers.board.validation import InvalidInput
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -169,6 +171,61 @@ async def test_writing_does_not_stop_the_loop(file: Path) -> None:
     await history.close()
 
 
+# -- changes
+
+
+def test_a_change_survives_a_restart_and_is_seen_by_other_processes(file: Path) -> None:
+    one, other = PostStore(str(file), 10), PostStore(str(file), 10)
+    ids = [add(one, text) for text in ("a", "b", "c")]
+    assert texts(other) == ["a", "b", "c"]
+    changed = one.change(ids[1], lambda post: post.with_text("B"))
+    assert changed is not None
+    assert other.change(ids[1], lambda post: post.with_reaction("👍", "bob", True)) == changed._replace(
+        revision=2, reactions={"👍": ["bob"]}
+    )
+    assert one.change(ids[0], Post.deleted) is not None
+    assert one.change(ids[0], Post.deleted) is None
+    assert texts(one) == texts(other) == ["B", "c"]
+    assert one.page(ids[1]) == ([], False)
+    one.close()
+    again = PostStore(str(file), 10)
+    assert again.page(None).posts == other.page(None).posts
+    assert again.page(None).posts[0].public("bob")["mine"] == ["👍"]
+    other.close()
+    again.close()
+
+
+def test_a_change_that_is_refused_or_changes_nothing_leaves_no_trace(file: Path) -> None:
+    ledger = PostStore(str(file), 10)
+    id_ = add(ledger, "hello")
+
+    def refuse(post: Post) -> Post:
+        raise InvalidInput("not yours")
+
+    with pytest.raises(InvalidInput):
+        ledger.change(id_, refuse)
+    assert ledger.change(id_, lambda post: post) == ledger.page(None).posts[0]
+    assert ledger.page(None).posts[0].revision == 0
+    assert add(ledger, "the next") > id_
+    ledger.close()
+
+
+def test_where_a_post_was_deleted_an_older_one_moves_up() -> None:
+    ledger = PostStore(":memory:", 10_000)
+    ids = [add(ledger, str(number)) for number in range(PAGE + 1)]
+    ledger.change(ids[-1], Post.deleted)
+    assert ledger.page(None).posts[0].id == ids[0]
+    assert ledger.page(None).more is False
+
+
+def test_a_reaction_has_a_limit() -> None:
+    post = Post(1, "hello", "", 0, reactions={"👍": [str(number) for number in range(MAX_REACTIONS)]})
+    assert post.with_reaction("👍", "5", True).public()["reactions"] == {"👍": MAX_REACTIONS}
+    assert post.with_reaction("👍", "5", False).public()["reactions"] == {"👍": MAX_REACTIONS - 1}
+    with pytest.raises(InvalidInput, match="keeps 1,000 of one reaction"):
+        post.with_reaction("👍", "bob", True)
+
+
 # -- versions of the tables
 
 
@@ -183,7 +240,7 @@ def test_a_file_of_the_first_servers_is_read_and_they_can_write_it_still(file: P
     database.execute(OLD)
     database.execute("INSERT INTO posts VALUES (1, 'old', 'Ann', 5, 'k')")
     ledger = PostStore(str(file), 10)
-    assert ledger.page(None).posts == [archive.Post(1, "old", "Ann", 5, "k")]
+    assert ledger.page(None).posts == [Post(1, "old", "Ann", 5, "k")]
     assert ledger.name_for("p", "Ann", [], keep=True) == "Ann"
     database.execute("INSERT INTO posts (id, text, name, at, key) VALUES (2, 'by an old server', '', 6, NULL)")
     assert texts(ledger) == ["old", "by an old server"]
