@@ -46,10 +46,13 @@ async function announcePresence() {
   people.show(answer);
 }
 
+let hasBegun = false;
+
 async function arrive() {
   await announcePresence().catch(unlessLost);
-  if (socket.connected && !socket.recovered) await history.greet().catch(unlessLost);
+  if (socket.connected && !socket.recovered) await (hasBegun ? history.greet() : history.begin()).catch(unlessLost);
   if (!socket.connected) return;
+  hasBegun = true;
   log.markPresent("connection");
   await outbox.send();
 }

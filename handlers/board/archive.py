@@ -112,6 +112,10 @@ class SQLiteFile:
         """Return the newest posts before an id, at most `number`, oldest first."""
         return self._select("WHERE id < ? AND NOT gone ORDER BY id DESC LIMIT ?", id_, number)[::-1]
 
+    def after(self, id_: int, number: int) -> list[Post]:
+        """Return the oldest posts after an id, at most `number`, oldest first."""
+        return self._select("WHERE id > ? AND NOT gone ORDER BY id LIMIT ?", id_, number)
+
     def free_name(self, name: str, person: str, taken: Collection[str]) -> str:
         """Return a name, with a number behind it if another person's.
 

@@ -19,12 +19,12 @@ from .people import fold, free_name, names_of_others, people_of, person_id
 from .post import Post
 from .validation import (
     InvalidInput,
-    before_of,
     flag_of,
     id_of,
     key_of,
     name_of,
     one_object,
+    place_of,
     reaction_of,
     secret_of,
     text_of,
@@ -133,17 +133,19 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_history(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """`history` `{before?}`: return the newest posts, or those before an id.
+        """`history` `{before?, after?, around?}`: return the newest posts, or those at an id.
 
-        Answers `{posts, more}`; posts are oldest first, more is whether there are older ones.
+        Answers `{posts, more}`; posts are oldest first, more is whether there are older ones. After or around an id the
+        answer also has `later`, whether there are newer ones.
         """
-        before = before_of(wanted.get("before"))
+        place = place_of(wanted)
         try:
-            page = await self.board.history.page(before)
+            page = await self.board.history.page(**place)
         except Unavailable as error:
             raise InvalidInput(f"Older posts cannot be read at the moment: {error}") from error
         self._changed()
-        return {"posts": [post.public(self._person) for post in page.posts], "more": page.more}
+        answer = {"posts": [post.public(self._person) for post in page.posts], "more": page.more}
+        return answer | ({"later": page.later} if place.keys() & {"after", "around"} else {})
 
     @one_object
     async def on_edit(self, edit: dict[str, Any]) -> dict[str, Any]:

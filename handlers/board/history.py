@@ -36,10 +36,13 @@ RETRY = 10.0
 
 
 class Page(NamedTuple):
-    """Consecutive posts, oldest first, and whether there are older ones."""
+    """Consecutive posts, oldest first."""
 
     posts: list[Post]
     more: bool
+    """Whether there are older ones."""
+    later: bool = False
+    """Whether there are newer ones."""
 
 
 class Unavailable(Exception):
@@ -79,12 +82,12 @@ class History:
         """
         return await self._do(lambda: self._store.add(text, name, key, person))
 
-    async def page(self, before: int | None = None) -> Page:
-        """Return the newest posts, or the newest before an id.
+    async def page(self, before: int | None = None, after: int | None = None, around: int | None = None) -> Page:
+        """Return the newest posts, or those before, after or around an id.
 
-        Raises Unavailable for posts before an id if the database cannot be used; the newest are in memory.
+        Raises Unavailable for posts at an id if the database cannot be used; the newest are in memory.
         """
-        return await self._do(lambda: self._store.page(before))
+        return await self._do(lambda: self._store.page(before, after, around))
 
     async def change(self, id_: int, change: Callable[[Post], Post]) -> Post | None:
         """Replace a post by what a function makes of it.
@@ -116,6 +119,23 @@ class History:
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def older(file: SQLiteFile, before: int, number: int) -> Page:
+    """Return the newest posts before an id."""
+    posts = file.before(before, number + 1)
+    return Page(posts[-number:], len(posts) > number, later=True)
+
+
+def later(file: SQLiteFile, after: int, number: int) -> Page:
+    """Return the oldest posts after an id."""
+    posts = file.after(after, number + 1)
+    return Page(posts[:number], more=True, later=len(posts) > number)
+
+
+def both(first: Page, second: Page) -> Page:
+    """Return two consecutive pages as one."""
+    return Page(first.posts + second.posts, first.more, second.later)
 
 
 class PostStore:
@@ -160,16 +180,18 @@ class PostStore:
             self._newest.append(post)
         return post, is_new
 
-    def page(self, before: int | None) -> Page:
+    def page(self, before: int | None = None, after: int | None = None, around: int | None = None) -> Page:
         """Do the work of `History.page`, on the thread."""
-        if before is None:
-            with contextlib.suppress(Unavailable):
-                self._use(lambda file: None)  # reads what other processes have written
-            count = 0 if self._file is None else self._file.count
-            return Page(list(self._newest), count > len(self._newest))
-        end = before
-        posts = self._use(lambda file: file.before(end, PAGE + 1))
-        return Page(posts[-PAGE:], len(posts) > PAGE)
+        if before is not None:
+            return self._use(lambda file: older(file, before, PAGE))
+        if after is not None:
+            return self._use(lambda file: later(file, after, PAGE))
+        if around is not None:
+            return self._use(lambda file: both(older(file, around + 1, PAGE // 2), later(file, around, PAGE // 2)))
+        with contextlib.suppress(Unavailable):
+            self._use(lambda file: None)  # reads what other processes have written
+        count = 0 if self._file is None else self._file.count
+        return Page(list(self._newest), count > len(self._newest))
 
     def change(self, id_: int, change: Callable[[Post], Post]) -> Post | None:
         """Do the work of `History.change`, on the thread."""

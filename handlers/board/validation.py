@@ -20,6 +20,7 @@ BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
 """Unicode categories of characters that are invisible."""
 FORBIDDEN = frozenset({"Cc", "Cs"})
 """Unicode categories of control characters and of surrogates, which UTF-8 cannot encode."""
+PLACES = ("before", "after", "around")
 REACTIONS = ("👍", "❤️", "😂", "🎉", "😮", "😢")
 KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
@@ -97,9 +98,12 @@ def secret_of(value: Any) -> str | None:
     return secret
 
 
-def before_of(value: Any) -> int | None:
-    """Return the id of a post; None if the client gave none."""
-    return None if value is None else id_of(value, "before")
+def place_of(wanted: dict[str, Any]) -> dict[str, int]:
+    """Return which posts are wanted: at most one of PLACES, with an id."""
+    places = {name: id_of(wanted[name], name) for name in PLACES if wanted.get(name) is not None}
+    if len(places) > 1:
+        raise InvalidInput(f"A history has one place, not {' and '.join(places)}: choose one")
+    return places
 
 
 def id_of(value: Any, what: str = "id") -> int:

@@ -21,8 +21,8 @@ export function note(id) {
 }
 
 /** Put the mark before its line, if that is on the page; return the lines whose neighbours have changed. */
-export function place(lines) {
-  const first = lines.get(from);
+export function place(posts) {
+  const first = posts.lineOf(from);
   const separated = mark.nextElementSibling;
   if (first && first === separated) return [];
   mark.remove();

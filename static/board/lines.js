@@ -4,8 +4,9 @@
 import * as absence from "./absence.js";
 import { fold } from "./notices.js";
 import { element, find } from "./page.js";
-import { continues, postLine } from "./post.js";
-import { onNewDay, showTime } from "./times.js";
+import { postLine } from "./post.js";
+import { Posts } from "./posts.js";
+import { onNewDay } from "./times.js";
 
 const WINDOW = 300; // lines; few enough to be replaced at once without a delay for a person who types
 const PAUSE = 100; // minimum milliseconds between two changes of the page
@@ -20,15 +21,14 @@ const newest = find("newest");
 const empty = find("empty");
 
 class Log {
-  _lines = new Map(); // by post id
-  _posts = new WeakMap(); // by line
+  _posts = new Posts(list);
   _isFollowing = true;
   _followedTo = 0; // where the box was scrolled to when it last followed
   _isAtEnd = true; // whether the newest line is in the window
-  _gone = new Set(); // ids of deleted posts, which a history that was read before may still have
   _unseen = 0;
+  _isMovingOn = false; // whether the reader wants later lines, so that the oldest are removed
   _isKnown = false; // whether the history has answered
-  _last = 0; // the highest id shown
+  _highest = 0; // id that came
   _changes = []; // of the page, collected: it changes at most ten times a second
   _pause = setTimeout(() => this._apply(), GREETING);
 
@@ -40,7 +40,7 @@ class Log {
       this._goToNewest();
       box.focus({ preventScroll: true });
     });
-    onNewDay(() => this._applyQuietly([() => list.querySelectorAll("time").forEach(showTime)]));
+    onNewDay(() => this._applyQuietly([() => this._posts.showDays()]));
   }
 
   // For the other modules of the page
@@ -56,25 +56,28 @@ class Log {
       if (key) removePending(key);
       else if (!this._isFollowing) this._unseen++;
       if (!key) absence.note(post.id);
-      if (this._isAtEnd) this._insert(post, post.id > this._last ? list.lastElementChild : this._predecessor(post.id));
-      this._last = Math.max(this._last, post.id);
+      const before = post.id > this._highest ? list.lastElementChild : this._posts.predecessor(post.id);
+      if (this._isAtEnd) this._posts.insert(post, before);
+      this._highest = Math.max(this._highest, post.id);
     });
   }
 
   /** Show a post as it is after a change. */
   addChange(post) {
-    this._change(() => this._update(post));
+    this._change(() => {
+      check(post);
+      this._posts.update(post);
+    });
   }
 
   /** Change what only this browser knows of a post. */
   amend(id, more) {
-    const line = this._lines.get(id);
-    if (line) this._change(() => this._show(line, { ...this._posts.get(line), ...more }));
+    this._change(() => this._posts.amend(id, more));
   }
 
   /** Return the post with an id, or of a line; undefined if there is none. */
   find(idOrLine) {
-    return this._posts.get(this._lines.get(idOrLine) ?? idOrLine);
+    return this._posts.of(this._posts.lineOf(idOrLine) ?? idOrLine);
   }
 
   /** Add older posts, and take over the changes of those that are shown already. */
@@ -83,16 +86,45 @@ class Log {
     this._applyQuietly(past.map((post) => () => this._insertPast(post)));
   }
 
+  /** Add posts behind the window, which moves on; isEnd: whether there are no later ones. */
+  addLater(posts, isEnd) {
+    this._isAtEnd = this._isMovingOn = true;
+    this.addPast(posts);
+    this._isAtEnd = isEnd && !(this._posts.newest < this._highest); // one may have come meanwhile
+    this._isMovingOn = false;
+    this._showNewest();
+  }
+
+  /** Show these posts alone. */
+  showOnly(posts, isEnd) {
+    this.clear();
+    this._isFollowing = false;
+    this.addLater(posts, isEnd);
+  }
+
+  /** Go to a post; return whether it is on the page. */
+  goTo(id) {
+    const line = this._posts.lineOf(id);
+    if (!line) return false;
+    this._isFollowing = false;
+    list.querySelector(".target")?.classList.remove("target");
+    line.classList.add("target");
+    line.tabIndex = -1;
+    line.focus({ preventScroll: true });
+    line.scrollIntoView({ block: "center" });
+    return true;
+  }
+
   /** Remove the posts from one id up to another that are not among these: they were deleted. */
   removeMissing(past, from, to) {
     const kept = new Set(past.map((post) => post?.id));
-    const missing = [...this._lines.keys()].filter((id) => from <= id && id <= to && !kept.has(id));
-    this._applyQuietly(missing.map((id) => () => this._update({ id, gone: true, revision: Infinity })));
+    const missing = this._posts.ids.filter((id) => from <= id && id <= to && !kept.has(id));
+    this._applyQuietly(missing.map((id) => () => this._posts.update({ id, gone: true, revision: Infinity })));
   }
 
   /** Return whether posts are missing between the last one shown and these. */
   hasGap(past) {
-    return this._last > 0 && past[0]?.id > this._last;
+    return this._highest > 0 && past[0]?.id > this._highest;
   }
 
   /** The next posts do not continue the list: clear it, or keep them off the page while the reader is further up. */
@@ -103,17 +135,21 @@ class Log {
 
   /** Empty the list, and follow the newest posts. */
   clear() {
-    list.replaceChildren();
-    this._lines.clear();
+    this._posts.clear();
     this._isFollowing = this._isAtEnd = true;
   }
 
   get highest() {
-    return this._last;
+    return this._highest;
   }
 
   get oldest() {
-    return this._posts.get(list.querySelector(".post"))?.id;
+    return this._posts.oldest;
+  }
+
+  /** The id of the newest post on the page, if there may be later ones that are not. */
+  get end() {
+    return this._isAtEnd ? undefined : this._posts.newest;
   }
 
   addPending(post) {
@@ -157,8 +193,8 @@ class Log {
     this._changes.splice(0).forEach(attempt);
     fold(list);
     this._trim();
-    absence.place(this._lines).forEach((line) => this._join(line));
-    empty.hidden = !this._isKnown || !older.hidden || this._lines.size > 0 || pending.childElementCount > 0;
+    absence.place(this._posts).forEach((line) => this._posts.join(line));
+    empty.hidden = !this._isKnown || !older.hidden || this._posts.oldest !== undefined || pending.childElementCount > 0;
     if (this._isFollowing) this._follow();
     else if (seen?.isConnected && seen.offsetTop !== place) box.scrollTop += seen.offsetTop - place;
     this._showNewest();
@@ -177,76 +213,24 @@ class Log {
     if (this._changes.length) this._apply();
   }
 
-  // Posts and their lines
-
   _insertPast(post) {
     check(post);
-    if (post.id > this._last) absence.note(post.id);
-    const before = this._predecessor(post.id);
-    if (this._isAtEnd || before !== this._predecessor(Infinity)) this._insert(post, before);
-    this._last = Math.max(this._last, post.id);
-  }
-
-  _insert(post, before) {
-    if (this._gone.has(post.id)) return;
-    if (this._lines.has(post.id)) {
-      this._update(post);
-      return;
-    }
-    const line = postLine(post);
-    this._lines.set(post.id, line);
-    this._posts.set(line, post);
-    if (before) before.after(line);
-    else list.prepend(line);
-    this._join(line);
-    this._join(line.nextElementSibling);
-  }
-
-  /** Show a change, unless a later one is shown; several nodes may send them in another order. */
-  _update(post) {
-    check(post);
-    if (post.gone) this._gone.add(post.id);
-    const line = this._lines.get(post.id);
-    const shown = this._posts.get(line);
-    if (!line || (post.revision ?? 0) <= (shown.revision ?? 0)) return;
-    if (post.gone) this._remove(line, post.id);
-    else this._show(line, { mine: shown.mine, ...post });
-  }
-
-  _show(line, post) {
-    this._posts.set(line, post);
-    [...line.children].forEach((part) => part.matches(".tools") || part.remove());
-    line.prepend(...postLine(post).childNodes);
-  }
-
-  _remove(line, id) {
-    const next = line.nextElementSibling;
-    this._lines.delete(id);
-    line.remove();
-    this._join(next);
-  }
-
-  _predecessor(id) {
-    let line = list.lastElementChild;
-    while (line && !(this._posts.get(line)?.id < id)) line = line.previousElementSibling;
-    return line;
-  }
-
-  _join(line) {
-    const post = this._posts.get(line);
-    if (post) line.classList.toggle("joined", continues(post, this._posts.get(line.previousElementSibling)));
+    if (post.id > this._highest) absence.note(post.id);
+    const before = this._posts.predecessor(post.id);
+    if (this._isAtEnd || before !== this._posts.predecessor(Infinity)) this._posts.insert(post, before);
+    this._highest = Math.max(this._highest, post.id);
   }
 
   _trim() {
+    const isForward = this._isFollowing || this._isMovingOn;
     while (list.childElementCount > WINDOW) {
-      const line = this._isFollowing ? list.firstElementChild : list.lastElementChild;
-      this._lines.delete(this._posts.get(line)?.id);
-      line.remove();
-      if (this._isFollowing) older.hidden = false;
+      const line = isForward ? list.firstElementChild : list.lastElementChild;
+      this._posts.drop(line);
+      if (isForward) older.hidden = false;
       else this._isAtEnd = false;
     }
     while (list.firstElementChild?.hidden) list.firstElementChild.remove(); // the button that unfolds them is removed
-    this._join(list.firstElementChild);
+    this._posts.join(list.querySelector(".post"));
   }
 
   // Scrolling

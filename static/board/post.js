@@ -40,11 +40,18 @@ function reactionsOf({ reactions = {}, mine = [] }) {
   });
 }
 
+function permalink({ id, at }) {
+  const anchor = element("a", "at", when(at));
+  anchor.href = `#${id}`;
+  anchor.tabIndex = -1; // the tools of the post are for the keyboard
+  return anchor;
+}
+
 function wholeLine(post) {
   const { text, name, person: id, at, edited } = post;
   const author = { id, name };
   const heading = element("p", "heading", element("bdi", "who", called(author)), " ");
-  heading.append(at === undefined ? element("span", "fate", "on its way…") : when(at));
+  heading.append(at === undefined ? element("span", "fate", "on its way…") : permalink(post));
   const body = element("div", "text", ...nodesOf(text));
   body.dir = "auto";
   const foot = [...(edited ? [element("span", "fate", "edited")] : []), ...reactionsOf(post)];

@@ -51,6 +51,16 @@ async function save({ id, text }) {
   if (!(await ask("edit", { id, text }))) composer.edit({ id, text });
 }
 
+async function copyLink({ id }, pressed) {
+  const link = new URL(`#${id}`, location.href).href;
+  try {
+    await navigator.clipboard.writeText(link);
+    pressed.textContent = "Copied";
+  } catch {
+    location.hash = id; // no access to the clipboard: the link is in the address bar
+  }
+}
+
 /** Delete a post at the second press. */
 function remove({ id }, pressed) {
   if (pressed.textContent === "Delete?") ask("delete", { id });
@@ -58,6 +68,7 @@ function remove({ id }, pressed) {
 }
 
 for (const reaction of REACTIONS) button(`React with ${reaction}`, reaction, (post) => react(post, reaction));
+const copy = button("Copy link", "Link", copyLink);
 const edit = button("Edit", "Edit", composer.edit);
 const del = button("Delete", "Delete", remove);
 
@@ -66,6 +77,7 @@ function moveTo(line) {
   const post = log.find(line);
   edit.hidden = del.hidden = !isOwn(post);
   del.textContent = "Delete";
+  copy.textContent = "Link";
   line.append(tools);
 }
 

@@ -225,6 +225,8 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a place that is true": ("history", [{"before": True}], ["before"]),
     "a place beyond all": ("history", [{"before": 10**30}], ["before"]),
     "a place before all": ("history", [{"before": -1}], ["before"]),
+    "two places": ("history", [{"before": 5, "around": 5}], ["one place", "before and around"]),
+    "a place around a text": ("history", [{"around": "5"}], ["around must be"]),
     "a presence that is a text": ("here", ["Ann"], ["object"]),
     "a presence with a long name": ("here", [{"name": "x" * 33}], ["32"]),
     "a presence with a name of null": ("here", [{"name": None}], ["name", "nothing"]),
@@ -283,6 +285,12 @@ async def test_the_newest_hundred_come_first_and_older_ones_before_an_id(tmp_pat
         older = await ann.ask("history", {"before": newest["posts"][0]["id"]})
         assert [post["text"] for post in older["posts"]] == ["0", "1", "2"]
         assert older["more"] is False
+        around = await ann.ask("history", {"around": older["posts"][-1]["id"]})
+        assert [post["text"] for post in around["posts"]] == [str(number) for number in range(53)]
+        assert (around["more"], around["later"]) == (False, True)
+        after = await ann.ask("history", {"after": around["posts"][-1]["id"]})
+        assert [post["text"] for post in after["posts"]] == [str(number) for number in range(53, PAGE + 3)]
+        assert after["later"] is False
     await close(application)
 
 

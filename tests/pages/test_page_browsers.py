@@ -50,7 +50,7 @@ async def test_the_board_works_in_the_oldest_browsers_meant(serve, visit, browse
     await post(page, "See https://a.example/b and http:// and https://[::1")
     await post(guest, "hello")
     await expect_posts(page, "See https://a.example/b and http:// and https://[::1", "hello")
-    await expect(page.locator("#messages a")).to_have_text(["https://a.example/b"])
+    await expect(page.locator("#messages .text a")).to_have_text(["https://a.example/b"])
     for count in range(20):
         hub_of(application).emit("news", {"msg": f"Knock {count}", "count": 2})
     fold = page.locator(".fold button")

@@ -27,7 +27,7 @@ async def test_an_own_post_is_edited_and_deleted_by_the_keyboard(serve, visit):
     await ann.focus("#log")
     await ann.keyboard.press("ArrowUp")
     await ann.keyboard.press("Tab")
-    for _ in range(6):  # reactions
+    for _ in range(7):  # reactions, link
         await ann.keyboard.press("Tab")
     await ann.keyboard.press("Enter")
     await expect(ann.locator("#text")).to_have_value("helo")

@@ -121,7 +121,7 @@ async def test_the_keyboard_alone_is_enough(serve, visit):
             "text",
             "name",
         )
-    assert seen == ["sound", "log", "text", "name", "Post"]
+    assert seen == ["sound", "log", "text", "name", "send"]
     await page.locator("#log").focus()
     await page.keyboard.press("Home")
     await expect(posts(page)).to_have_count(150)

@@ -6,6 +6,7 @@ A real Chromium, with a clock that the test sets.
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from test_page_board import app, enter, hub_of
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
 
 ZONES = ["UTC", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata"]
-BARE = {"en-US": "11:59 PM", "de-DE": "23:59"}
-WITH_DAY = {"en-US": "Mar 9, 2026, 11:59 PM", "de-DE": "09.03.2026, 23:59"}
+BARE = {"en-US": "10:00 PM", "de-DE": "22:00"}
+WITH_DAY = {"en-US": "Mar 9, 2026, 10:00 PM", "de-DE": "09.03.2026, 22:00"}
 SECOND = timedelta(seconds=1)
+EVENING = -2 * 3600
+"""Seconds from midnight to ten o'clock."""
 
 
 class Evening:
@@ -77,14 +80,14 @@ async def test_a_post_of_yesterday_says_so_as_soon_as_it_is_one(serve, visit, br
     context = await browser.new_context(timezone_id=zone, locale="en-US")
     page = await evening.open(context)
     evening.post(-30 * 3600, "Bob")
-    evening.post(-10)
+    evening.post(EVENING)
     await context.clock.run_for(5000)
-    await expect_times(page, "Mar 8, 2026, 6:00 PM", "11:59 PM")
+    await expect_times(page, "Mar 8, 2026, 6:00 PM", "10:00 PM")
     await context.clock.run_for(10_000)
-    await expect_times(page, "Mar 8, 2026, 6:00 PM", "Mar 9, 2026, 11:59 PM")
+    await expect_times(page, "Mar 8, 2026, 6:00 PM", "Mar 9, 2026, 10:00 PM")
     evening.post(3, "Bob")
     await context.clock.run_for(1000)
-    await expect_times(page, "Mar 8, 2026, 6:00 PM", "Mar 9, 2026, 11:59 PM", "12:00 AM")
+    await expect_times(page, "Mar 8, 2026, 6:00 PM", "Mar 9, 2026, 10:00 PM", "now")
     await context.close()
 
 
@@ -93,7 +96,7 @@ async def test_a_page_that_slept_over_midnight_says_so_when_it_wakes(serve, visi
     evening = Evening(serve, visit)
     context = await browser.new_context(timezone_id="UTC", locale=locale)
     page = await evening.open(context)
-    evening.post(-10)
+    evening.post(EVENING)
     await context.clock.run_for(1000)
     await expect_times(page, BARE[locale])
     await context.clock.fast_forward(9 * 3600 * 1000)  # a timer that was due meanwhile comes once
@@ -105,7 +108,7 @@ async def test_where_timers_sleep_a_new_line_has_the_times_looked_at(serve, visi
     evening = Evening(serve, visit)
     context = await browser.new_context(timezone_id="UTC", locale="en-US")
     page = await evening.open(context)
-    evening.post(-10)
+    evening.post(EVENING)
     await context.clock.run_for(1000)
     await context.clock.set_system_time(evening.midnight + 3 * 24 * 3600 * SECOND)
     await context.clock.run_for(1000)
@@ -123,7 +126,21 @@ async def test_posts_of_two_days_do_not_share_a_heading(serve, visit, browser):
     for after in (-10, -5, 5, 6):
         evening.post(after)
     await context.clock.run_for(20_000)
+    await expect_times(page, "now", "now", "now", "now")
+    days = page.locator("#messages .post")
+    expect_days = [expect(days.nth(number)) for number in range(4)]
+    for number, day in enumerate(["Yesterday", None, "Today", None]):
+        if day:
+            await expect_days[number].to_have_attribute("data-day", day)
+        else:
+            await expect_days[number].not_to_have_attribute("data-day", re.compile(""))
+    await context.clock.fast_forward(5 * 60 * 1000)
+    await expect_times(page, "5 min. ago", "5 min. ago", "5 min. ago", "5 min. ago")
+    await context.clock.fast_forward(60 * 60 * 1000)
     await expect_times(page, "Mar 9, 2026, 11:59 PM", "Mar 9, 2026, 11:59 PM", "12:00 AM", "12:00 AM")
+    await context.clock.fast_forward(24 * 60 * 60 * 1000)
+    await expect(days.nth(0)).to_have_attribute("data-day", "Monday, March 9, 2026")
+    await expect(days.nth(2)).to_have_attribute("data-day", "Yesterday")
     joined = await page.locator("#messages .post").evaluate_all(
         "(lines) => lines.map((line) => line.matches('.joined'))"
     )
@@ -151,7 +168,7 @@ async def test_nothing_moves_and_nothing_is_read_out_when_another_day_begins(ser
     context = await browser.new_context(**phone)
     page = await evening.open(context)
     for number in range(40):
-        evening.post(number - 50, name=f"Somebody called {number:02}", text=f"post {number}")
+        evening.post(EVENING + number, name=f"Somebody called {number:02}", text=f"post {number}")
     while await page.locator("#messages .post").count() < 40:  # they come by the server's clock, and show by the page's
         await context.clock.run_for(100)
     if is_reading:
