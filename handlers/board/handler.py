@@ -133,7 +133,7 @@ class BoardHandler(SocketIOHandler):
 
     @one_object
     async def on_history(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """`history` `{before?, after?, around?}`: return the newest posts, or those at an id.
+        """`history` `{before?, after?, around?}`: return the newest posts, or others.
 
         Answers `{posts, more}`; posts are oldest first, more is whether there are older ones. After or around an id the
         answer also has `later`, whether there are newer ones.

@@ -99,7 +99,7 @@ def secret_of(value: Any) -> str | None:
 
 
 def place_of(wanted: dict[str, Any]) -> dict[str, int]:
-    """Return which posts are wanted: at most one of PLACES, with an id."""
+    """Return which posts are wanted: one of PLACES, or none."""
     places = {name: id_of(wanted[name], name) for name in PLACES if wanted.get(name) is not None}
     if len(places) > 1:
         raise InvalidInput(f"A history has one place, not {' and '.join(places)}: choose one")
