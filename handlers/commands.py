@@ -22,9 +22,9 @@ LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def run_command() -> bool:
-    """Do what the options ask for; return whether they ask for anything but to serve.
+    """Do what the options ask for; return whether that is done.
 
-    Exits with 1 and one line on stderr if it fails.
+    The result is False if they ask for a server. Exits with 1 and one line on stderr if it fails.
     """
     if options.version:
         print(f"message board {__version__}, Tornado {tornado.version}, Python {platform.python_version()}")
@@ -53,7 +53,10 @@ def check_health() -> None:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Return what opens addresses of this machine: without a proxy, for any certificate."""
+    """Return what opens addresses of this machine.
+
+    It uses no proxy, and trusts any certificate.
+    """
     context = ssl.create_default_context()
     context.check_hostname = False  # it is for the name of the host, not for 127.0.0.1
     context.verify_mode = ssl.CERT_NONE
@@ -84,7 +87,10 @@ def backup(database: str, path: str) -> None:
 
 
 def copy_database(source: str, target: str) -> None:
-    """Copy an SQLite file into one file without a log beside it; raise sqlite3.Error."""
+    """Copy an SQLite file into one without a log beside it.
+
+    Raises sqlite3.Error.
+    """
     # Not read-only: who reads a database with a write-ahead log may have to make its index.
     live, copy = sqlite3.connect(source), sqlite3.connect(target)
     try:

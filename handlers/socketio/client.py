@@ -51,6 +51,7 @@ class Client:
         "connected",
         "connection",
         "disconnect_reason",
+        "events",
         "handler",
         "id",
         "inbox",
@@ -93,6 +94,8 @@ class Client:
         self.shown: Any = None
         """What all nodes see of it."""
         self.disconnect_reason = ""
+        self.events = 0
+        """How many events it has sent."""
         self.room = Room(self.id)
         self.rooms: dict[str, None] = {}
         self.trail: RecoveryTrail | None = None

@@ -73,6 +73,7 @@ class Connection:
                 raise ProtocolError(f"{message}, but has not joined the namespace")
         elif message.kind is EVENT:
             self._hub.counters.events += 1
+            client.events += 1
             client.inbox.receive(message.data, message.id)
         elif message.kind is ACK:
             client.resolve_ack(message.id, message.data)

@@ -81,6 +81,11 @@ class Namespace:
         yield from self.rooms.values()
         yield from (client.room for client in self.known.values())
 
+    def room_sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield each room that has clients, with their number."""
+        for name, members in self._members.items():
+            yield name, len(members)
+
     # -- coming and going
 
     def admit(self, client: Client) -> None:

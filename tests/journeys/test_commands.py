@@ -101,7 +101,7 @@ def test_one_that_says_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def texts(path: Path) -> list[str]:
-    """Return the posts of a file, as a board that is given it would."""
+    """Return the posts of a file."""
     file = SQLiteFile(str(path), 10_000)
     found = [post.text for post in file.newest(10_000)]
     file.close()
@@ -115,7 +115,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def written(database: Path) -> Iterator[SQLiteFile]:
-    """A database that is open, with posts that are in its log alone."""
+    """An open database; its posts are in the log alone."""
     os.close(os.open(database, os.O_CREAT, 0o600))
     file = SQLiteFile(str(database), 10_000)
     for number in range(3):

@@ -228,6 +228,46 @@ async def test_the_address_is_that_of_the_request_that_opened_the_connection() -
         assert answer.text.startswith('44/status,{"message":"198.51.100.7 may not')
 
 
+# -- clients
+
+
+async def asked(client: Client, *words: Any) -> Any:
+    """Send an event to the status page's namespace; return its acknowledgement."""
+    await client.send(f"42/status,7{json.dumps(words)}")
+    while not (packet := str(await client.next())).startswith("43/status,7"):
+        pass
+    return json.loads(packet.removeprefix("43/status,7"))
+
+
+@JOURNEY
+async def test_a_client_is_sent_away_with_its_connection() -> None:
+    async with serve(make_app()) as server:
+        guest, admin = await server.websocket(), await server.websocket()
+        id_ = await join(guest)
+        await look_on(admin)
+        (answer,) = await asked(admin, "clients", {"text": id_})
+        assert [(row["id"], row["address"], row["namespace"]) for row in answer["rows"]] == [(id_, "127.0.0.1", "/")]
+        assert await asked(admin, "send_away", "/", id_) in ([], [None])
+        packets = [str(await guest.next())]
+        while packets[-1] != "41":
+            packets.append(str(await guest.next()))
+        assert (await asked(admin, "clients", {}))[0]["total"] == 0
+        assert await asked(admin, "send_away", "/", id_) == [{"message": "It has left already"}]
+
+
+@JOURNEY
+async def test_what_is_asked_wrongly_is_refused_and_harms_nobody() -> None:
+    async with serve(make_app()) as server:
+        guest, admin = await server.websocket(), await server.websocket()
+        id_ = await join(guest)
+        await look_on(admin)
+        for words in (("send_away", None, id_), ("send_away", "/", {}), ("send_away", "/status", id_), ("clients", 5)):
+            (refusal_,) = await asked(admin, *words)
+            assert refusal_.keys() == {"message"}, words
+        assert (await asked(admin, "clients", {}))[0]["total"] == 1
+        assert (await asked(admin, "minutes")) == [[]]
+
+
 # -- what is told
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,11 +17,12 @@ from urllib.parse import urlsplit
 import pytest
 import raw_client
 from conftest import JS, PATIENCE, board, wait_until
-from inside import status_of, without_samples
+from inside import connect, status_of, without_samples
 from playwright.async_api import Page, expect
 from test_page import arrival, expect_lines, settled, welcome
 from tornado.web import Application
 
+from handlers.socketio import __version__
 from handlers.socketio.backplane import Backplane, NodeState
 from handlers.socketio.engineio.errors import BadRequest
 from handlers.socketio.methods import EventMethod
@@ -56,11 +58,12 @@ class Observed:
         self.server = raw_client.Server(urlsplit(url).port or 0, application)
         self._visit = visit
 
-    async def open(self, *context: Any, **options: Any) -> Page:
-        """Open the page."""
+    async def open(self, *context: Any, span: str = "10 min", **options: Any) -> Page:
+        """Open the page, with the plots of a time."""
         page = await self._visit(f"{self.url}/status", *context, **options)
         await wait_until(page, "socket.connected")
         await settled(page)
+        await page.locator("#range").get_by_text(span, exact=True).click()
         return page
 
     async def person(self) -> Any:
@@ -180,7 +183,60 @@ async def test_refusals_are_words_and_never_html(observed):
     await expect_count(page, "refused", "2")
     tags = await page.locator("#refusals li *").evaluate_all("(parts) => parts.map(({ tagName }) => tagName)")
     assert tags == ["TIME", "CODE", "STRONG", "SPAN"] * 2
-    assert await page.title() == "The Server at Work"
+    assert "owned" not in await page.title()
+
+
+async def test_its_title_says_which_server_of_which_version_it_is(observed):
+    page = await observed.open()
+    assert await page.title() == f"{socket.gethostname()}: The Server at Work, tornado-socketio {__version__}"
+    await page.get_by_role("link", name="/metrics").click()
+    assert f'version="{__version__}"' in await page.locator("body").inner_text()
+
+
+async def test_a_plot_has_marks_and_numbers_that_are_too_high_a_colour(observed):
+    page = await observed.open()
+    for late, level in ((0.05, ""), (0.2, "warn"), (0.6, "alarm")):
+        for _ in range(100):
+            observed.status.samples._lag.observe(late)
+        observed.fill([1])
+        observed.tell()
+        await expect(page.locator("b[data-of=lag_p99]")).to_have_class(level)
+    await expect(page.locator("#lag .ceiling")).to_have_text("600 ms")
+    await expect(page.locator("#lag .middle")).to_have_text("300 ms")
+    await expect(page.locator("#lag .times")).to_have_text("10 min ago5 minnow")
+
+
+async def test_those_who_went_are_plotted_by_reason(observed):
+    page = await observed.open()
+    observed.fill([1])
+    observed.hub.counters.closed["transport close"] += 4
+    observed.hub.counters.closed["ping timeout"] += 2
+    observed.hub.counters.closed["slow consumer"] += 1
+    observed.fill([1], begin=BEGIN + 1)
+    observed.tell()
+    await expect(page.locator("#gone b")).to_have_text(["4", "2", "1"])
+
+
+# ---- Longer and shorter times
+
+
+async def test_a_minute_is_shown_at_first_and_a_day_on_request(observed):
+    observed.fill([1] * 120 + [7] * 120)
+    page = await observed.open(span="1 min")
+    await expect_number(page, "online", "7")
+    (run,) = await line(page, "online")
+    assert [run[0][0], run[-1][0], len(run)] == [0, 600, 61]
+    await page.locator("#range").get_by_text("24 h", exact=True).click()
+    await expect(page.locator("#moment")).to_have_text("The last 24 h")
+    await wait_until(page, "minutes.length === 4")
+    observed.fill([9] * 60, begin=BEGIN + 240)
+    observed.tell()
+    await wait_until(page, "minutes.length === 5")
+    await page.evaluate("new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))")
+    (run,) = await line(page, "online")
+    assert [round(100 - y) for _, y in run] == [10, 10, 70, 70, 90]
+    await page.keyboard.press("ArrowLeft")
+    await expect_number(page, "online", "7")
 
 
 # ---- Looking back
@@ -204,7 +260,7 @@ async def test_an_earlier_moment_is_read_by_keyboard(observed):
     await expect_number(page, "online", "20")
     await page.keyboard.press("Escape")
     await expect_number(page, "online", "40")
-    await expect(page.locator("#moment")).to_have_text("The last ten minutes")
+    await expect(page.locator("#moment")).to_have_text("The last 10 min")
 
 
 async def test_an_earlier_moment_is_read_by_pointing_at_any_plot(observed):
@@ -330,6 +386,67 @@ def fill_handlers(observed: Observed) -> None:
         watches[0].ended(typing, seconds)
     watches[1].ended(search, 0.2)
     observed.hub.watches[:] = watches
+
+
+# ---- Clients
+
+
+async def names(page: Page, *expected: str) -> None:
+    await expect(page.locator("#table tbody td:nth-child(2)")).to_have_text(list(expected))
+
+
+async def show(observed: Observed, *people: str) -> None:
+    """Let people come to the board, under names."""
+    for name in people:
+        client = await observed.person()
+        await client.send(f'42["here",{{"name":"{name}"}}]')
+        while name not in [one.shown["name"] for one in observed.hub.of("/").clients if one.shown]:
+            await asyncio.sleep(0)
+
+
+async def test_clients_are_found_sorted_and_sent_away(observed):
+    await show(observed, "Ann", "<b>Bob</b>", "Cleo")
+    page = await observed.open()
+    await names(page, "Ann", "<b>Bob</b>", "Cleo")
+    await expect(page.locator("#found")).to_have_text("1 to 3 of 3")
+    await page.locator("[data-sort=name] button").click()
+    await expect(page.locator("[data-sort=name]")).to_have_attribute("aria-sort", "ascending")
+    await names(page, "<b>Bob</b>", "Ann", "Cleo")
+    await page.locator("[data-sort=name] button").click()
+    await names(page, "Cleo", "Ann", "<b>Bob</b>")
+    await page.fill("#table [name=text]", "nobody")
+    await expect(page.get_by_text("No client has this text.")).to_be_visible()
+    await page.fill("#table [name=text]", "bob")
+    await names(page, "<b>Bob</b>")
+    await expect(page.locator("#found")).to_have_text("1 to 1 of 1 found, 3 in all")
+    page.once("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+    await page.get_by_role("button", name="Send <b>Bob</b>").click()
+    assert len(observed.hub.of("/").clients) == 3
+    page.once("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+    await page.get_by_role("button", name="Send <b>Bob</b>").click()
+    await expect(page.locator("#answer")).to_have_text("<b>Bob</b> was sent away.")
+    await names(page)
+    await page.fill("#table [name=text]", "")
+    await names(page, "Cleo", "Ann")
+    await expect(page.locator("#namespaces tbody tr")).to_have_text(["/31"])
+    observed.status.look()
+    await expect(page.locator("#namespaces tbody tr")).to_have_text(["/21"])
+    await observed.server.hang_up()
+
+
+async def test_many_clients_come_a_page_at_a_time(observed):
+    page = await observed.open()
+    for _ in range(120):
+        await connect(observed.hub)
+    rows, back, on = page.locator("#table tbody tr"), page.locator("[name=back]"), page.locator("[name=on]")
+    for found, number in (("1 to 50 of 120", 50), ("51 to 100 of 120", 50), ("101 to 120 of 120", 20)):
+        await expect(page.locator("#found")).to_have_text(found)
+        await expect(rows).to_have_count(number)
+        if number == 50:
+            await on.click()
+    await expect(on).to_be_disabled()
+    await back.click()
+    await expect(page.locator("#found")).to_have_text("51 to 100 of 120")
 
 
 # ---- How it looks

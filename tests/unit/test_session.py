@@ -661,6 +661,26 @@ def test_a_reader_that_closes_while_others_are_served_stops_no_tick(harness: Har
     assert [client.received for client in clients[1:]] == [["1"], ["1"]]
 
 
+def test_what_waits_for_a_reader_is_about_its_part_of_the_logs(harness: Harness) -> None:
+    lobby, hall = Room("lobby"), Room("hall")
+    slow, fast = harness.connect(), harness.connect()
+    for room in (lobby, hall):
+        slow.session.enter(room)
+        fast.session.enter(room)
+    harness.publish(lobby, text="read")
+    harness.loop.turn()
+    slow.stuck = True
+    for room in (lobby, lobby, hall):
+        harness.publish(room, text="x" * 1000)
+    harness.loop.turn()
+    assert 3000 <= slow.session.unread_bytes < 4000
+    assert fast.session.unread_bytes == 0
+    slow.stuck = False
+    harness.engine.delivery.schedule(slow.session)
+    harness.loop.turn()
+    assert slow.session.unread_bytes == 0
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Clients enter and leave rooms, stall and resume, while events are sent.
 

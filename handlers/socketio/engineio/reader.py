@@ -66,6 +66,15 @@ class Reader(ABC):
         self._views: dict[Room, View] | None = None
         self._requeued: list[Slice] = []
 
+    @property
+    def unread_bytes(self) -> int:
+        """About how many bytes of its rooms it has not read."""
+        waiting = sum(entry.size for part in self._requeued for entry in part.entries)
+        for room, position in self.unread_from.items():
+            if length := room.end - room.start:
+                waiting += room.size * (room.end - max(position, room.start)) // length
+        return waiting
+
     def enter(self, room: Room, view: View | None = None) -> None:
         """Read a room from now on.
 
