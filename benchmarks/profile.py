@@ -36,21 +36,17 @@ SECONDS = 10
 RATE = 400
 TICKS = os.sysconf("SC_CLK_TCK")
 
+SOCKET = ("SocketConnection._on_event", "BufferedSocket.send", "BufferedSocket._send_more", "LentConnection._look")
+"""The functions that call the kernel for the bytes of a client."""
 PARTS = [
-    (
-        "socket: send, recv",
-        r"(SocketWire\.(send|_read|_send_more)|Lane\.(respond|_look|_take|_send_more)) |(write_to_fd|read_from_fd) ",
-    ),
+    ("socket: send, recv", rf"^({'|'.join(map(re.escape, SOCKET))}) |(write_to_fd|read_from_fd) "),
     ("event loop: epoll, callbacks", r" \((asyncio/|selectors\.py|tornado/(ioloop|platform/asyncio)\.py)"),
     ("Tornado's HTTP", r" \(tornado/"),
-    ("WebSocket frames", r" \((\S*/)?(frames|protocol|wire)\.py"),
-    ("JSON, and the codec", r" \((\S*/)?(message|packet|decoder|encoder|culprit)\.py|json"),
-    ("rooms, readers, the tick", r" \((\S*/)?(room|reader|engine|session|heartbeat)\.py"),
-    (
-        "namespaces, handlers",
-        r" \((\S*/)?(connection|client|dispatch|turns|audience|namespace|handler|hub|ours|recovery)\.py",
-    ),
-    ("transports", r" \((\S*/)?(websocket|polling|polls|lane|line|heads|endpoint|allowance)\.py"),
+    ("JSON and messages", r"/socketio/(message|json_codec)\.py| \(json/"),
+    ("frames and packets", r"/engineio/codec/"),
+    ("transports", r"/engineio/(websocket|polling)/|/engineio/(endpoint|access|buffered_socket|http_server)\.py"),
+    ("rooms, readers, the tick", r"/engineio/"),
+    ("namespaces, handlers", r"/socketio/| \((\S*/)?ours\.py"),
 ]
 """What the function that runs, with its file, says of what the server does; the first that fits."""
 

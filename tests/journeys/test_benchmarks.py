@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -139,3 +141,17 @@ def test_each_load_beside_readers_who_stall_has_one_without_them() -> None:
     command = [sys.executable, BENCHMARKS / "run.py", "--list", "--only", "stalled"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert listed == [f"stalled-{clients}-{stalled}" for clients in (100, 1000) for stalled in (0, 1, 30)]
+
+
+def test_the_profile_knows_where_the_library_calls_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    profile = runpy.run_path(str(BENCHMARKS / "profile.py"))
+    library = ROOT / "handlers" / "socketio"
+    for path in library.rglob("*.py"):
+        assert profile["part_of"](f"function ({path.relative_to(ROOT)}:1)") != "other"
+    code = "\n".join(path.read_text() for path in library.rglob("*.py"))
+    for function in profile["SOCKET"]:
+        assert profile["part_of"](f"{function} (x.py:1)").startswith("socket")
+        class_name, method = function.split(".")
+        (body,) = re.findall(rf"^class {class_name}\b.*?(?=^\S|\Z)", code, re.MULTILINE | re.DOTALL)
+        assert f" def {method}(" in body
