@@ -27,7 +27,7 @@ from handlers.commands import run_command
 from handlers.options import ACCESS, HUB, SERVE, chosen, read_options
 from handlers.socketio import Hub, Origins, SocketIOHandler, event_stream, routes
 from handlers.socketio.cluster import ClusterError, MissingPackageError, join_cluster
-from handlers.socketio.operations import StaticHandler, admin, exit_with, log_request, serve
+from handlers.socketio.operations import Addresses, StaticHandler, admin, exit_with, log_request, serve
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def make_app(hub: Hub | None = None, **settings: Any) -> Application:
         "log_function": log_request,
         "debug": options.debug,
         "hub": hub,
+        "moderators": Addresses(options.admin_addresses),
     }
     access = {**chosen(ACCESS), "origins": Origins(options.origins, "--origins")}
     rules = [

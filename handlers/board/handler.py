@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..socketio import Hub, RateLimit, SocketIOHandler
+from ..socketio.operations import Addresses
 from .board import READERS, Board
 from .history import History, Unavailable
 from .people import fold, free_name, names_of_others, people_of, person_id
@@ -24,6 +25,7 @@ from .validation import (
     key_of,
     name_of,
     one_object,
+    person_of,
     place_of,
     reaction_of,
     secret_of,
@@ -110,7 +112,8 @@ class BoardHandler(SocketIOHandler):
         self._show(await self.board.history.name_for(person, wanted, taken, keep=secret is not None))
         self._changed()
         self.enter(READERS)
-        return {**self.board.presence.answer(self._state()), "you": {"id": person, "name": self.name}}
+        you = {"id": person, "name": self.name, "moderator": self.is_moderator}
+        return {**self.board.presence.answer(self._state()), "you": you}
 
     @one_object
     async def on_post(self, post: dict[str, Any]) -> dict[str, Any]:
@@ -160,10 +163,30 @@ class BoardHandler(SocketIOHandler):
     async def on_delete(self, unwanted: dict[str, Any]) -> dict[str, Any]:
         """`delete` `{id, key?}`: delete an own post; all clients receive `change`.
 
-        Answers `{id}`.
+        A moderator may delete any post. Answers `{id}`.
         """
         own = self._own(unwanted)
+        if self.is_moderator:
+            logger.info("%s deletes the post %r", self.id, unwanted.get("id"))
+            return await self._change(unwanted, Post.deleted)
         return await self._change(unwanted, lambda post: own(post).deleted())
+
+    @one_object
+    async def on_send_away(self, unwanted: dict[str, Any]) -> dict[str, Any]:
+        """`send_away` `{person}`: a moderator disconnects all clients of a person.
+
+        They do not come back by themselves. Answers `{clients}`, their number.
+        """
+        person = person_of(unwanted.get("person"))
+        if not self.is_moderator:
+            raise InvalidInput("Only from an address in --admin-addresses somebody can be sent away")
+        if person == self._person:
+            raise InvalidInput("This person is you: leave by closing the page")
+        shown = present(self.present, self.everyone.clients)
+        clients = [id_ for id_, shows in shown.items() if isinstance(shows, dict) and shows.get("person") == person]
+        logger.info("%s sends away the person %s: %s", self.id, person, ", ".join(clients))
+        self.to(*clients).disconnect(close=True)
+        return {"clients": len(clients)}
 
     @one_object
     async def on_react(self, reaction: dict[str, Any]) -> dict[str, Any]:
@@ -215,6 +238,12 @@ class BoardHandler(SocketIOHandler):
         if not isinstance(board, Board):
             board = self.settings["board"] = Board(self.settings.get("history") or History(), self.everyone)
         return board
+
+    @property
+    def is_moderator(self) -> bool:
+        """Whether the client may delete any post, and send people away."""
+        moderators = self.settings.get("moderators")
+        return isinstance(moderators, Addresses) and moderators.denied_address(self.request) is None
 
     @property
     def shows(self) -> dict[str, str] | None:

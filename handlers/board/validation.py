@@ -113,6 +113,13 @@ def id_of(value: Any, what: str = "id") -> int:
     raise InvalidInput(f"{what} must be the id of a post")
 
 
+def person_of(value: Any) -> str:
+    """Return the id of a person."""
+    if isinstance(value, str) and 0 < len(value) <= MAX_KEY:
+        return value
+    raise InvalidInput("person must be the id of a person")
+
+
 def reaction_of(value: Any) -> str:
     """Return a reaction: one of REACTIONS."""
     if value not in REACTIONS:

@@ -18,13 +18,25 @@ const typists = new Map(); // timers, by person
 export const secret = stored.get("secret")?.length >= 16 ? stored.get("secret") : random(16);
 stored.set("secret", secret);
 
-/** The person of this browser, `{id, name}`; the name may have a number that the server has put behind it. */
-export const you = { id: undefined, name: "" };
+/** The person of this browser, `{id, name, moderator}`; the name may have a number that the server has put behind it. */
+export const you = { id: undefined, name: "", moderator: false };
+
+/** Return the button with which a moderator sends a person away, at its second press. */
+function sendAway({ id }) {
+  const button = element("button", "away", "Send away");
+  button.type = "button";
+  button.addEventListener("click", () => {
+    if (button.textContent === "Sure?") list.dispatchEvent(new CustomEvent("sendaway", { detail: id }));
+    else button.textContent = "Sure?";
+  });
+  return button;
+}
 
 function line(person) {
   const isYou = person.id === you.id;
   const name = element("bdi", "", called(person));
-  return element("li", isYou ? "you" : "", avatar(person), element("span", "", name, isYou ? " (you)" : ""));
+  const parts = [avatar(person), element("span", "", name, isYou ? " (you)" : "")];
+  return element("li", isYou ? "you" : "", ...parts, ...(you.moderator && !isYou ? [sendAway(person)] : []));
 }
 
 /** Show `{online, people, more, trouble, you?}`: the data of one `here` event, so its numbers agree. */
@@ -40,6 +52,8 @@ export function show(here) {
   trouble.hidden = !here.trouble;
   trouble.textContent = here.trouble && `Posts are not being saved at the moment: ${here.trouble}.`;
 }
+
+export const onSendAway = (listener) => list.addEventListener("sendaway", ({ detail }) => listener(detail));
 
 /** Show that the people may have changed: the connection is lost. */
 export function doubt() {

@@ -5,7 +5,7 @@ import * as composer from "./composer.js";
 import { socket } from "./connection.js";
 import { log } from "./lines.js";
 import { element, find } from "./page.js";
-import { you } from "./people.js";
+import { onSendAway, you } from "./people.js";
 
 const REACTIONS = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
 const TIMEOUT = 10_000; // milliseconds that the server has to answer
@@ -35,9 +35,10 @@ async function ask(event, data) {
     composer.showProblem("Not connected: try again when the board is back.");
     return false;
   }
-  const { id, error, message } = (await socket.timeout(TIMEOUT).emitWithAck(event, data).catch(() => null)) ?? {};
-  composer.showProblem(id === undefined ? (error ?? message ?? "The server did not answer: try again.") : "");
-  return id !== undefined;
+  const answer = await socket.timeout(TIMEOUT).emitWithAck(event, data).catch(() => null);
+  const problem = answer ? (answer.error ?? answer.message ?? "") : "The server did not answer: try again.";
+  composer.showProblem(problem);
+  return !problem;
 }
 
 async function react({ id, mine = [] }, reaction) {
@@ -75,7 +76,8 @@ const del = button("Delete", "Delete", remove);
 function moveTo(line) {
   if (!line || tools.parentElement === line) return;
   const post = log.find(line);
-  edit.hidden = del.hidden = !isOwn(post);
+  edit.hidden = !isOwn(post);
+  del.hidden = !isOwn(post) && !you.moderator;
   del.textContent = "Delete";
   copy.textContent = "Link";
   line.append(tools);
@@ -113,6 +115,7 @@ box.addEventListener("keydown", (event) => {
   if (line) goTo(line);
 });
 
+onSendAway((person) => ask("send_away", { person }));
 composer.composer.addEventListener("edit", ({ detail }) => save(detail));
 composer.composer.addEventListener("last", () => {
   const own = [...list.querySelectorAll(".post")].map((line) => log.find(line)).filter(isOwn);

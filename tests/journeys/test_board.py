@@ -29,6 +29,7 @@ from handlers.board.history import PAGE, History
 from handlers.board.post import Post
 from handlers.board.throttled_state import ThrottledState
 from handlers.socketio import Hub
+from handlers.socketio.operations import Addresses
 from handlers.socketio.testing import Clock, connect
 
 pytestmark = JOURNEY
@@ -243,6 +244,8 @@ WRONG: dict[str, tuple[str, list[Any], list[str]]] = {
     "a reaction in words": ("react", [{"id": 1, "reaction": "fine"}], ["one of", "👍"]),
     "a reaction that is an array": ("react", [{"id": 1, "reaction": ["👍"]}], ["one of"]),
     "a reaction that is neither on nor off": ("react", [{"id": 1, "reaction": "👍", "on": 1}], ["true or false"]),
+    "a person that is a number": ("send_away", [{"person": 5}], ["person must be"]),
+    "a person that is empty": ("send_away", [{"person": ""}], ["person must be"]),
     "typing that is a text": ("typing", ["x"], ["object"]),
 }
 
@@ -341,7 +344,8 @@ SECRET, OTHER = "a" * 16, "b" * 16
 
 
 async def test_an_own_post_is_edited_and_deleted_for_all_and_nobody_elses(tmp_path: Path) -> None:
-    async with serve(application := board_at(tmp_path / "board.sqlite3")) as server:
+    history = History(str(tmp_path / "board.sqlite3"))
+    async with serve(application := board.make_app(history=history, moderators=None)) as server:
         ann, tab, bob = [await come(server) for _ in range(3)]
         for person, secret in ((ann, SECRET), (tab, SECRET), (bob, OTHER)):
             await person.ask("here", {"secret": secret})
@@ -415,6 +419,37 @@ async def test_twenty_changes_in_ten_seconds_are_the_limit() -> None:
     await close(application)
 
 
+# -- moderation
+
+
+async def test_a_moderator_deletes_any_post_and_sends_a_person_away_for_good() -> None:
+    async with serve(application := board_at()) as server:
+        ann, tab, moderator = [await come(server) for _ in range(3)]
+        for person in (ann, tab):
+            you = (await person.ask("here", {"secret": SECRET}))["you"]
+        assert (await moderator.ask("here"))["you"]["moderator"] is True
+        id_ = (await ann.ask("post", {"text": "rude"}))["id"]
+        assert await moderator.ask("delete", {"id": id_}) == {"id": id_}
+        assert await history_of(moderator) == []
+        assert await moderator.ask("send_away", {"person": you["id"]}) == {"clients": 2}
+        await hears_names(moderator, "")
+        assert await moderator.ask("send_away", {"person": you["id"]}) == {"clients": 0}
+    await close(application)
+
+
+async def test_nobody_else_is_a_moderator() -> None:
+    application = board.make_app(history=History(), moderators=Addresses(["192.0.2.1"]))
+    async with serve(application) as server:
+        ann, bob = await come(server), await come(server)
+        you = (await ann.ask("here"))["you"]
+        assert you["moderator"] is False
+        id_ = (await ann.ask("post", {"text": "hello"}))["id"]
+        assert "not yours" in (await bob.ask("delete", {"id": id_}))["error"]
+        assert "--admin-addresses" in (await bob.ask("send_away", {"person": you["id"]}))["error"]
+        assert await history_of(ann) == ["hello"]
+    await close(application)
+
+
 # -- people
 
 
@@ -429,6 +464,7 @@ async def test_who_is_here_is_told_to_those_who_are_here() -> None:
         ann = await come(server)
         answer = await ann.ask("here", {"name": " Ann "})
         you = answer.pop("you")
+        assert you.pop("moderator") is True
         assert answer == {"online": 1, "people": [you], "more": 0, "trouble": ""}
         assert you["name"] == "Ann"
         bob = await come(server, "polling")

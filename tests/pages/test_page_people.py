@@ -20,7 +20,7 @@ GUEST_YOU = re.compile(r"Guest [a-z2-7]{4} \(you\)$")
 
 
 def people(page: Page) -> Locator:
-    return page.locator("#names li > span:last-child")
+    return page.locator("#names li > span:nth-child(2)")
 
 
 async def test_names_are_kept_shown_and_optional(serve, visit):
@@ -127,3 +127,19 @@ async def test_others_see_who_is_typing_until_it_is_posted(serve, visit):
     await ann.press("#text", "Enter")
     await expect_posts(bob, "hel")
     await expect(bob.locator("#typing")).to_have_text("")
+
+
+async def test_a_moderator_sends_a_person_away_who_stays_away(serve, visit):
+    url = serve(app())
+    ann, bob = await enter(visit, url, "Ann"), await enter(visit, url, "Bob")
+    await post(bob, "rude")
+    await expect_posts(ann, "rude")
+    await ann.hover("#messages .post")
+    for label in ("Delete", "Delete?"):
+        await ann.get_by_role("toolbar").get_by_text(label, exact=True).click()
+    await expect_posts(bob)
+    for label in ("Send away", "Sure?"):
+        await ann.locator("#names").get_by_text(label).focus()
+        await ann.keyboard.press("Enter")
+    await expect(bob.get_by_role("status")).to_have_text("Disconnected")
+    await expect(people(ann)).to_have_text(["Ann (you)"])
