@@ -1,4 +1,4 @@
-"""The table of clients of /status, the largest places, and the coarse samples."""
+"""What /status tells of clients, places, and the minutes of a day."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The clients of a hub as a table; rows are sorted and filtered here, and sent a page at a time.
+"""The clients of a hub as a table, a page of rows at a time.
 
-So an open page costs a hub of 10,000 clients milliseconds for each look, and its browser fifty rows.
+Rows are sorted and filtered here, so that an open page costs a hub of 10,000 clients milliseconds for each look, and
+its browser fifty rows.
 """
 
 from __future__ import annotations
