@@ -1,4 +1,4 @@
-"""The Dockerfile, its steps done by hand in a clean folder, and the compose file."""
+"""The Dockerfile, its steps done by hand, and the compose file."""
 
 from __future__ import annotations
 

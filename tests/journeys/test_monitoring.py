@@ -34,7 +34,7 @@ def dashboard_queries() -> Iterator[str]:
 
 
 def measured() -> set[str]:
-    """Return the names of all series, those of a node of a cluster too."""
+    """Return the names of all series, also of a cluster's node."""
     written = write_metrics(Hub({"/": SocketIOHandler}), LoopLag())
     families = re.findall(r"^# TYPE (\w+) (\w+)$", written, re.MULTILINE)
     figures = [

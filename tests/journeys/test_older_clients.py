@@ -104,11 +104,11 @@ class OldPolling:
         return answer
 
     async def next(self) -> str:
-        """Poll once, for one packet."""
+        """Wait for the next packet by a poll."""
         return (await self.get()).text.partition(":")[2]
 
     async def send(self, packet: str) -> None:
-        """POST one packet."""
+        """Send one packet by a POST."""
         assert (await self.post(f"{len(packet)}:{packet}".encode())).text == "ok"
 
     async def ended(self) -> None:

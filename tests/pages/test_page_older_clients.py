@@ -1,4 +1,4 @@
-"""The browser clients of Socket.IO 1 and 2, over each transport, in a real Chromium."""
+"""The browser clients of Socket.IO 1 and 2, in a real Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engine.IO 3 packets; the table was recorded from the parser of Node's engine.io."""
+"""Engine.IO 3 packets; the table was recorded from Node's engine.io."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of other nodes' entries: which are doubles, and which are missing.
+"""The numbers of other nodes' entries: doubles, and missing ones.
 
 A node numbers what it writes, and writes it again if its connection broke: so a number that was read is a double. A
 number that was left out is an entry that was removed from the stream before this node could read it, or that its node

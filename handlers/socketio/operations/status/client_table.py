@@ -1,4 +1,4 @@
-"""The clients of a hub as a table, a page at a time.
+"""The clients of a hub as a table, in pages.
 
 Rows are sorted and filtered here, so that an open page costs a hub of 10,000 clients milliseconds for each look, and
 its browser fifty rows.
