@@ -17,8 +17,10 @@ class Guest:
     def __init__(self) -> None:
         self.auth: dict[str, Any] = {"recovery": True}
         self.id = ""
-        self.heard: list[tuple[str, Any]] = []
-        """Names of events, with their first argument."""
+        self.heard: list[tuple[str, list[Any]]] = []
+        """Names of events, with their arguments."""
+        self.online = 0
+        """How many are online, as `here` of the board says."""
         self.recovered = False
         self._acks = 0
         self._socket: WebSocketClientConnection | None = None
@@ -62,13 +64,22 @@ class Guest:
             await asyncio.wait_for(self.listen(), PATIENCE)
             self._socket = None
 
+    async def shout(self, text: str) -> None:
+        """Tell everybody by a plain node, and read until this client receives it."""
+        await self.emit("shout", text)
+        await self.until(lambda: [text] in self.named("said"))
+
+    def named(self, name: str) -> list[list[Any]]:
+        """Return the arguments of the events of one name."""
+        return [args for event, args in self.heard if event == name]
+
     @property
     def posts(self) -> list[str]:
-        return [data["text"] for event, data in self.heard if event == "post"]
+        return [data["text"] for (data,) in self.named("post")]
 
     @property
     def news(self) -> list[tuple[str, int]]:
-        return [(data["msg"], data["count"]) for event, data in self.heard if event == "news"]
+        return [(data["msg"], data["count"]) for (data,) in self.named("news")]
 
     async def _next(self) -> str | None:
         assert self._socket is not None
@@ -80,7 +91,7 @@ class Guest:
             answer = json.loads(packet[2:])
             self.id, self.auth["pid"] = answer["sid"], answer["pid"]
         elif packet.startswith("42"):
-            event, *args = json.loads(packet[2:])
-            if len(args) > 1:
-                self.auth["offset"] = args[-1]
-            self.heard.append((event, args[0]))
+            event, *args, self.auth["offset"] = json.loads(packet[2:])
+            self.heard.append((event, args))
+            if event == "here":
+                self.online = args[0]["online"]

@@ -82,6 +82,11 @@ class Told(SocketIOHandler):
         return [fetched.missing, acks.missing, answers.missing, len(fetched), len(acks), len(answers)]
 
     @classmethod
+    def clients_lost(cls, hub: Hub, namespace: str, ids: list[str]) -> None:
+        for id_ in ids:
+            hub.of(namespace).to("watchers").emit("lost", id_, hub.online(namespace))
+
+    @classmethod
     def node_event(cls, hub: Hub, namespace: str, event: str, *args: Any) -> Any:
         if event == "sum":
             return sum(args)

@@ -105,9 +105,7 @@ class Connection(ABC):
         """Raise ClusterError if this Redis cannot carry a cluster."""
         client = self._client(socket_timeout=TIMEOUT)
         await client.ping()
-        hello = await client.execute_command("HELLO")
-        fields = dict(zip(hello[::2], hello[1::2], strict=False)) if isinstance(hello, list) else hello
-        version = str(fields.get(b"version") or fields.get("version") or b"0", "ascii")
+        version = await self._version(client)
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
             raise ClusterError(f"--redis={self._address.shown}: Redis {version} is too old: install 6.2 or later")
         raw: bytes = await client.type(self._channels.prefix)
@@ -115,6 +113,18 @@ class Connection(ABC):
         channel = self._channels.of_name(self._node.name)
         if self._node.name and (await self._count([channel]))[channel]:
             raise ClusterError(f"--node={self._node.name}: a node of this name is running: choose another name")
+
+    async def _version(self, client: Any) -> str:
+        from redis.exceptions import ResponseError
+
+        try:
+            hello = await client.execute_command("HELLO")
+        except ResponseError as error:
+            if not str(error).startswith("unknown command"):
+                raise
+            return "5"  # or before
+        fields = dict(zip(hello[::2], hello[1::2], strict=False)) if isinstance(hello, list) else hello
+        return str(fields.get(b"version") or fields.get("version") or b"0", "ascii")
 
     @abstractmethod
     async def _check_prefix(self, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""The numbers of other nodes' entries: doubles, and missing ones.
+"""Which entries of other nodes are doubles, and which are missing.
 
 A node numbers what it writes, and writes it again if its connection broke: so a number that was read is a double. A
 number that was left out is an entry that was removed from the stream before this node could read it, or that its node
