@@ -65,7 +65,7 @@ class Guest:
             self._socket = None
 
     async def shout(self, text: str) -> None:
-        """Tell everybody by a plain node, and read until this client receives it."""
+        """Tell everybody, and read until this client receives it."""
         await self.emit("shout", text)
         await self.until(lambda: [text] in self.named("said"))
 
