@@ -101,8 +101,12 @@ class Joined:
         self._hub = hub
 
     async def __aenter__(self) -> None:
-        classic: dict[str, Any] = {"adapter": "classic", "prefix": "classic"} if "classic" in sys.argv else {}
-        self._node = await join_cluster(self._hub, sys.argv[1], node=NAME, emitters="emitters" in sys.argv, **classic)
+        kind: dict[str, Any] = {}
+        if "classic" in sys.argv:
+            kind = {"adapter": "classic", "prefix": "classic"}
+        elif "patient" in sys.argv:  # a cluster of their own, beside boards that use the same Redis
+            kind = {"prefix": "patient"}
+        self._node = await join_cluster(self._hub, sys.argv[1], node=NAME, emitters="emitters" in sys.argv, **kind)
         if "patient" in sys.argv:  # however busy the machine of the tests is, Redis counts as there
             self._node.cluster.patience = 60
 
