@@ -141,8 +141,8 @@ async def test_a_node_that_hangs_is_gone_and_is_right_again_when_it_goes_on(
     hanging = start(board(redis, "h"))
     async with guests(*nodes, hanging) as (ann, bob, cid):
         for watcher in (ann, bob):
-            await watcher.emit("here", {})
-            await watcher.until(lambda watcher=watcher: watcher.online == 3)
+            await watcher.here()
+            await watcher.until(lambda watcher=watcher: watcher.online == 3 and (CAME, 3) in watcher.news)
             watcher.heard.clear()
         hanging.send_signal(signal.SIGSTOP)
         for watcher in (ann, bob):
@@ -154,7 +154,7 @@ async def test_a_node_that_hangs_is_gone_and_is_right_again_when_it_goes_on(
         for watcher in (ann, bob):
             await watcher.until(lambda watcher=watcher: watcher.online == 3)
         await cid.until(lambda: cid.posts)
-        await cid.emit("here", {})
+        await cid.here()
         await cid.until(lambda: cid.online == 3)
         await bob.post("afterwards")
         for watcher in (ann, bob, cid):

@@ -22,7 +22,7 @@ class Guest:
         self.online = 0
         """How many are online, as `here` of the board says."""
         self.recovered = False
-        self._acks = 0
+        self._answers = 0
         self._socket: WebSocketClientConnection | None = None
 
     async def connect(self, server: Server) -> Guest:
@@ -39,8 +39,11 @@ class Guest:
     async def until(self, holds: Callable[[], Any]) -> None:
         """Read until something holds."""
         while not holds():
-            packet = await asyncio.wait_for(self._next(), PATIENCE)
-            assert packet is not None, f"the connection was closed; heard {self.heard}"
+            try:
+                packet = await asyncio.wait_for(self._next(), PATIENCE)
+            except asyncio.TimeoutError:
+                packet = None
+            assert packet is not None, f"nothing more came; heard {self.heard}"
             self._take(packet)
 
     async def listen(self) -> None:
@@ -56,6 +59,13 @@ class Guest:
         """Post on the board, and read until this client receives it."""
         await self.emit("post", {"text": text, "key": text})
         await self.until(lambda: text in self.posts)
+
+    async def here(self) -> None:
+        """Be present on the board; the answer says who is online."""
+        assert self._socket is not None
+        answers = self._answers
+        await self._socket.write_message('421["here",{}]')
+        await self.until(lambda: self._answers > answers)
 
     async def drop(self) -> None:
         """Close the connection, and wait until it is closed."""
@@ -90,6 +100,9 @@ class Guest:
         if packet.startswith("40"):
             answer = json.loads(packet[2:])
             self.id, self.auth["pid"] = answer["sid"], answer["pid"]
+        elif packet.startswith("431"):
+            self.online = json.loads(packet[3:])[0]["online"]
+            self._answers += 1
         elif packet.startswith("42"):
             event, *args, self.auth["offset"] = json.loads(packet[2:])
             self.heard.append((event, args))
