@@ -372,7 +372,7 @@ async def test_a_client_that_comes_in_while_the_last_goes_is_in_the_same_namespa
     ann, bob, eve = Client(name), Client(name), Client(name)
     await ann.connect(served.url, auth={})
     coming = asyncio.ensure_future(bob.connect(served.url, auth={"wait": True}, wait_timeout=PATIENCE))
-    await until(lambda: len([s for s in served.hub.sessions.values() if name in s.listener._clients]) == 2)
+    await until(lambda: len([s for s in served.hub.sessions.values() if name in s.listener.clients]) == 2)
     await ann.sio.disconnect()
     await until(lambda: not served.hub.of(name).clients)
     feature_server.StageHandler.gates[name].set()

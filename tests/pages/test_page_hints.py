@@ -10,7 +10,7 @@ import re
 import pytest
 from conftest import PATIENCE
 from playwright.async_api import Page, expect
-from test_page import expect_state
+from test_page import expect_state, settled
 from test_page_board import app, cut_all, enter, expect_posts, hub_of, post
 
 pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
@@ -50,6 +50,7 @@ async def test_where_the_hint_is_wrong_the_page_is_back_at_once(serve, visit):
 async def test_a_page_that_seems_offline_connects_and_says_when_it_tries_again(serve, visit):
     page = await enter(visit, serve(application := app()), script=SEEMS_OFFLINE)
     await expect_state(page, "Connected")
+    await settled(page)
     await page.clock.set_fixed_time(0)
     cut_all(application.settings["hub"])
     await expect_state(page, "Offline")
@@ -63,6 +64,7 @@ async def test_a_page_that_seems_offline_connects_and_says_when_it_tries_again(s
 async def test_a_page_that_seems_offline_comes_back_by_itself(serve, visit):
     page = await enter(visit, serve(application := app()), script=SEEMS_OFFLINE)
     await expect_state(page, "Connected")
+    await settled(page)
     cut_all(application.settings["hub"])
     await expect_state(page, "Offline")
     await expect_state(page, "Connected")

@@ -39,14 +39,13 @@ function clientRow() {
   return row;
 }
 
-function writeClient(row, client) {
-  const { address, name, transport, seconds, namespace, rooms, backlog, events } = client;
+function writeClient(row, { namespace, id, address, name, transport, seconds, rooms, backlog, events }) {
   const carrier = CARRIERS[transport] ?? transport;
   writeCells(row, [address, name, carrier, span(seconds), namespace, count(rooms), bytes(backlog), count(events)]);
   row.cells[6].className = backlog >= 1e5 ? "warn" : "";
   const button = find("button", row);
-  button.ariaLabel = `Send ${name || "the client"} at ${address} away`;
-  button.onclick = () => sendAway(client);
+  button.setAttribute("aria-label", `Send ${name || "the client"} at ${address} away`);
+  button.onclick = () => sendAway({ namespace, id, name, address });
 }
 
 function sendAway({ namespace, id, name, address }) {
