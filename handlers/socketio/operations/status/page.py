@@ -199,7 +199,7 @@ class Status:
         counters, gauges, sample = self._hub.counters, read_gauges(self._hub), self.samples.last
         return {
             "sample": _as_dict(sample),
-            "minute": _as_dict(self.samples.minutes[-1] if self.samples.minutes else None),
+            "newest_minute": _as_dict(self.samples.minutes[-1] if self.samples.minutes else None),
             "places": largest(self._hub, hidden=STATUS),
             "began": self._began,
             "clients": gauges.clients,

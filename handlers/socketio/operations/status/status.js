@@ -260,7 +260,7 @@ socket.on("history", (more) => more.length && keep(more));
 socket.on("now", (told) => {
   now = told;
   if (told.sample) keep([told.sample]);
-  if (told.minute) keepMinutes([told.minute]);
+  if (told.newest_minute) keepMinutes([told.newest_minute]);
   schedule();
   showHeard();
 });
