@@ -153,7 +153,7 @@ async def listens(port: int) -> bool:
     """Whether a process accepts connections."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except ConnectionError:
         return False
     writer.close()
     return True
