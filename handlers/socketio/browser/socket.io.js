@@ -717,20 +717,21 @@ var io = (() => {
       return Math.min(ms * (1 + randomizationFactor * (2 * Math.random() - 1)), max);
     }
 
-    handleEvent({ type }) {
+    // A function: Chromium may leave out an object with handleEvent() when a page goes.
+    _hear = ({ type }) => {
       if (type === "pagehide") this.engine.leave();
       else if (type === "online") this._again();
       else this._doubt();
-    }
+    };
 
-    /** While true, the page's events reach handleEvent(). */
+    /** While true, the page's events are heard. */
     _want(isWanted) {
       this._timer = timersOf(this.opts).clearTimeout(this._timer);
       if (!isWanted === !this._isWanted) return;
       this._isWanted = isWanted;
       this._attempts = 0;
       const listen = isWanted ? globalThis.addEventListener : globalThis.removeEventListener;
-      for (const type of ["offline", "online", "pagehide"]) listen?.(type, this);
+      for (const type of ["offline", "online", "pagehide"]) listen?.(type, this._hear);
     }
 
     /** "offline" is often wrong, so try to connect. */
