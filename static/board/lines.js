@@ -31,6 +31,7 @@ class Log {
   _highest = 0; // id that came
   _changes = []; // of the page, collected: it changes at most ten times a second
   _pause = setTimeout(() => this._apply(), GREETING);
+  _quiet; // the timer that ends it
 
   constructor() {
     box.addEventListener("scroll", () => this._scrolled());
@@ -205,7 +206,8 @@ class Log {
     this._changes.push(...changes);
     box.setAttribute("aria-live", "off");
     this._apply();
-    setTimeout(() => box.removeAttribute("aria-live"), 1000);
+    clearTimeout(this._quiet);
+    this._quiet = setTimeout(() => box.removeAttribute("aria-live"), 1000);
   }
 
   _applyNext() {

@@ -15,6 +15,7 @@ const list = find("messages");
 const tools = element("div", "tools");
 tools.setAttribute("role", "toolbar");
 tools.setAttribute("aria-label", "This post");
+tools.setAttribute("aria-live", "off"); // a screen reader does not read out that they move
 
 const shown = () => log.find(tools.closest(".post"));
 const isOwn = (post) => post?.person === you.id;
