@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from redis_server import RedisServer
 
 # Of Tornado's own test cases; those of pytest-tornado have theirs in pyproject.toml.
-os.environ.setdefault("ASYNC_TEST_TIMEOUT", "60")
+os.environ.setdefault("ASYNC_TEST_TIMEOUT", "240")
 
 # For `make test-fast`, and for other Pythons, where not every input is tried again.
 settings.register_profile("few", max_examples=10)
 
 ROOT = Path(__file__).parents[1]
 JS = ROOT / "tests" / "js"
-PATIENCE = 20
+PATIENCE = 60
 """Seconds until what should have happened long ago counts as never; nothing waits that long unless it fails."""
 CHROMIUM = {
     "args": [

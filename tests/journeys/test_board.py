@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from raw_client import (
     JOURNEY,
-    WAIT,
     Polling,
     Server,
     WebSocket,
@@ -61,7 +61,7 @@ class Person:
                 if each[0] == event:
                     self.heard.remove(each)
                     return each[1]
-            self._hear(str(await asyncio.wait_for(self.client.next(), WAIT)))
+            self._hear(str(await asyncio.wait_for(self.client.next(), PATIENCE)))
 
     def _hear(self, packet: str) -> None:
         assert packet.startswith("42["), packet

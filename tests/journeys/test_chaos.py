@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from effort import amount
 from inside import session_of
 from tornado.ioloop import IOLoop
@@ -29,12 +30,11 @@ from tornado.web import Application
 from handlers.socketio import Hub, SocketIOHandler, routes
 from handlers.socketio.engineio.http_server import Server
 
-PATIENCE = 240
 JS = Path(__file__).parents[1] / "js"
 CLIENTS, CUTS, NUMBERS = 20, amount(25, thorough=100), amount(500, thorough=1000)
 ROOMS = ["a", "b", "c", "d"]
 
-pytestmark = pytest.mark.gen_test(timeout=PATIENCE + 30)
+pytestmark = pytest.mark.gen_test
 
 
 class Crowd:
@@ -162,7 +162,7 @@ async def reports(processes: list[Process]) -> list[dict[str, Any]]:
 
     If they report nothing, show the output of their process.
     """
-    outputs = await asyncio.wait_for(asyncio.gather(*(each.communicate() for each in processes)), PATIENCE)
+    outputs = await asyncio.wait_for(asyncio.gather(*(each.communicate() for each in processes)), 4 * PATIENCE)
     for process, (_, errors) in zip(processes, outputs, strict=True):
         assert process.returncode == 0, errors.decode()
     return [report for output, _ in outputs for report in json.loads(output)]

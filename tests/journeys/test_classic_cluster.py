@@ -40,7 +40,7 @@ async def leave(*people: Person) -> None:
         await person.client.disconnect()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_boards_are_one_and_an_emitter_reaches_all(boards: list[Server], redis: RedisServer) -> None:
     ann, bob = await Person().connect(boards[0]), await Person().connect(boards[1])
     await meet(ann, bob)
@@ -59,7 +59,7 @@ async def test_boards_are_one_and_an_emitter_reaches_all(boards: list[Server], r
     await leave(ann)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_poison_harms_neither_a_board_nor_its_people(boards: list[Server], redis: RedisServer) -> None:
     ann = await Person().connect(boards[0])
     with redis.client() as operator:
@@ -74,7 +74,7 @@ async def test_poison_harms_neither_a_board_nor_its_people(boards: list[Server],
     await leave(ann)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_killed_board_s_people_went_home_each_told_once(
     start: Callable[[Server], Server], boards: list[Server], redis: RedisServer
 ) -> None:
@@ -91,7 +91,7 @@ async def test_a_killed_board_s_people_went_home_each_told_once(
     await leave(ann, bob)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_while_redis_is_away_each_board_serves_its_own_and_the_rest_is_lost(
     boards: list[Server], redis: RedisServer
 ) -> None:

@@ -29,7 +29,7 @@ from tornado.web import Application
 
 from handlers.socketio import Disconnected, Hub, SocketIOHandler, routes
 
-pytestmark = pytest.mark.gen_test(timeout=6 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 # ---- JavaScript clients
 

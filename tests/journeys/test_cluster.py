@@ -128,7 +128,7 @@ async def health(server: Server) -> tuple[int, dict[str, Any]]:
     return answer.code, json.loads(answer.body)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_three_boards_are_one(nodes: list[Server], connect: Connect) -> None:
     ann, bob, cid = await connect(*nodes)
     await ann.until(lambda: ann.counts()[-1:] == [3])
@@ -148,7 +148,7 @@ async def test_three_boards_are_one(nodes: list[Server], connect: Connect) -> No
         assert [post["id"] for post in history["posts"]] == [id_]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_sequence_of_three_speakers_is_the_same_everywhere(nodes: list[Server], connect: Connect) -> None:
     people = await connect(*nodes, *nodes)
 
@@ -163,7 +163,7 @@ async def test_a_sequence_of_three_speakers_is_the_same_everywhere(nodes: list[S
     assert len(set(people[0].posts())) == 30
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_redis_that_hangs(nodes: list[Server], redis: RedisServer, connect: Connect) -> None:
     ann, bob = await connect(*nodes[:2])
     ann.heard.clear()
@@ -184,7 +184,7 @@ async def test_a_redis_that_hangs(nodes: list[Server], redis: RedisServer, conne
     await agreed(nodes, ann, bob)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_redis_that_is_killed_and_comes_back_empty(
     nodes: list[Server], redis: RedisServer, connect: Connect
 ) -> None:
@@ -203,7 +203,7 @@ async def test_a_redis_that_is_killed_and_comes_back_empty(
     await agreed(nodes, ann, bob)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("command", DONE_TO_REDIS)
 async def test_what_an_operator_does_to_redis_loses_nothing(
     nodes: list[Server], redis: RedisServer, connect: Connect, command: str
@@ -222,7 +222,7 @@ async def test_what_an_operator_does_to_redis_loses_nothing(
     await agreed(nodes, ann, bob)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("what", BROKEN)
 async def test_what_breaks_redis_for_a_while_is_over_when_it_is_mended(
     nodes: list[Server], redis: RedisServer, connect: Connect, what: str
@@ -263,7 +263,7 @@ async def gaps(server: Server) -> str:
     return "".join(re.findall(r"^socketio_\w*gaps_total .*", text, re.MULTILINE))
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_redis_that_is_killed_and_comes_back_with_its_data(
     nodes: list[Server], redis: RedisServer, connect: Connect
 ) -> None:
@@ -290,7 +290,7 @@ async def test_a_redis_that_is_killed_and_comes_back_with_its_data(
     await guest.drop()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_killed_board_s_people_went_home_each_told_once(
     start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
 ) -> None:
@@ -310,7 +310,7 @@ async def test_a_killed_board_s_people_went_home_each_told_once(
     assert {data["msg"] for event, data in ann.heard if event == "news"} == {"Someone went home"}
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_board_that_ends_in_peace_tells_of_each_of_its_people(
     start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
 ) -> None:
@@ -380,7 +380,7 @@ def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Pat
         redis.kill()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_rights_of_the_documentation_are_enough(
     start: Callable[[Server], Server], tmp_path: Path, connect: Connect
 ) -> None:
@@ -456,7 +456,7 @@ def test_a_missing_package_is_named(package: str, tmp_path: Path) -> None:
     assert "pip install 'tornado-socketio[redis]'" in ended.stderr
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_without_a_redis_a_board_starts_alone_and_joins_when_it_is_there(
     start: Callable[[Server], Server], tmp_path: Path, connect: Connect
 ) -> None:
@@ -527,7 +527,7 @@ class Returning:
                 pass
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_people_come_back_to_another_board_after_one_that_ends_in_peace(
     start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], connect: Connect
 ) -> None:

@@ -93,7 +93,7 @@ VALUES = [1, "é€😀", {"a": [None, True, 1.5]}, [], 2**40, -1, ""]
 
 
 @DIRECTIONS
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_events_reach_the_clients_of_both(guests: tuple[Guest, Guest], speaks: int) -> None:
     speaker, listener = guests[speaks], guests[1 - speaks]
     await speaker.client.emit("shout", tuple(VALUES))
@@ -112,7 +112,7 @@ async def test_events_reach_the_clients_of_both(guests: tuple[Guest, Guest], spe
 
 
 @DIRECTIONS
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_rooms_of_both_are_entered_left_and_sent_away(guests: tuple[Guest, Guest], speaks: int) -> None:
     speaker, listener = guests[speaks], guests[1 - speaks]
     await speaker.client.emit("enter", (listener.id, "red"))

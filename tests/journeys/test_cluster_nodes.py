@@ -47,7 +47,7 @@ async def guests(*servers: Server) -> AsyncIterator[list[Guest]]:
 # -- a node that ends
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_client_of_a_node_with_a_state_file_misses_nothing_on_its_way_there_and_back(
     start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server], tmp_path: Path
 ) -> None:
@@ -69,7 +69,7 @@ async def test_a_client_of_a_node_with_a_state_file_misses_nothing_on_its_way_th
         assert (bob.recovered, bob.posts) == (True, ann.posts)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_node_that_ends_announces_nobody_who_comes_back_in_the_grace_time(
     start: Callable[[Server], Server], redis: RedisServer
 ) -> None:
@@ -103,7 +103,7 @@ def plain_nodes(start: Callable[[Server], Server], redis: RedisServer) -> list[S
     return [start(plain_node(redis, name)) for name in "xy"]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test
 async def test_each_client_of_a_killed_node_is_told_of_once_and_comes_back_with_all_it_missed(
     start: Callable[[Server], Server], redis: RedisServer, plain_nodes: list[Server]
 ) -> None:
@@ -134,7 +134,7 @@ async def test_each_client_of_a_killed_node_is_told_of_once_and_comes_back_with_
             assert len(watcher.named("lost")) == LOST
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_node_that_hangs_is_gone_and_is_right_again_when_it_goes_on(
     start: Callable[[Server], Server], redis: RedisServer, nodes: list[Server]
 ) -> None:
@@ -185,7 +185,7 @@ async def listen(server: Server) -> tuple[AsyncClient, list[list[Any]]]:
     return client, heard
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test
 async def test_official_clients_of_two_kinds_hear_one_sequence_at_three_nodes(
     start: Callable[[Server], Server], redis: RedisServer, plain_nodes: list[Server], node: str
 ) -> None:

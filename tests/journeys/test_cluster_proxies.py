@@ -23,7 +23,7 @@ from socketio import AsyncClient
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="`make test` has proxies for Linux only"),
-    pytest.mark.gen_test(timeout=60),
+    pytest.mark.gen_test,
 ]
 KINDS = {"nginx": nginx_cluster, "haproxy": haproxy_cluster, "caddy": caddy_cluster}
 TRANSPORTS = (["websocket"], ["polling"], ["polling", "websocket"])

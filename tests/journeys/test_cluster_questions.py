@@ -78,7 +78,7 @@ ASKED_BY = pytest.mark.parametrize("asker", [0, 2], ids=["ours", "theirs"])
 
 
 @ASKED_BY
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_clients_of_all_servers_acknowledge(guests: list[Guest], asker: int) -> None:
     assert sorted(await guests[asker].ask("ask")) == ["other says x", "ours says x", "theirs says x"]
     for guest in guests:
@@ -86,7 +86,7 @@ async def test_clients_of_all_servers_acknowledge(guests: list[Guest], asker: in
 
 
 @ASKED_BY
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_clients_of_all_servers_are_fetched(guests: list[Guest], asker: int, adapter: str) -> None:
     for guest in guests:
         await guests[asker].client.emit("enter", (guest.id, "red"))
@@ -102,7 +102,7 @@ async def test_clients_of_all_servers_are_fetched(guests: list[Guest], asker: in
 
 
 @ASKED_BY
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_servers_answer_each_other(guests: list[Guest], asker: int, adapter: str) -> None:
     before = [len(await guest.ask("noted")) for guest in guests]
     await guests[asker].client.emit("note", ("hello", b"\x01", {"a": 1}))
@@ -114,7 +114,7 @@ async def test_servers_answer_each_other(guests: list[Guest], asker: int, adapte
     assert noted == [[] if number == asker else said for number in range(3)]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("emitters", [False, True])
 async def test_a_namespace_by_expression_is_asked_on_all_nodes_while_it_is_in_use(
     redis: RedisServer, emitters: bool
@@ -148,7 +148,7 @@ async def test_a_namespace_by_expression_is_asked_on_all_nodes_while_it_is_in_us
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_node_that_hangs_is_named_and_fails_nothing(guests: list[Guest], servers: list[Server]) -> None:
     servers[1].send_signal(signal.SIGSTOP)
     try:

@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from raw_client import (
     CLOSE,
     JOURNEY,
-    WAIT,
     Polling,
     Server,
     WebSocket,
@@ -74,7 +74,7 @@ class Witness:
     async def hears(self, *events: list[Any]) -> None:
         """Assert that these events come next."""
         for event in events:
-            assert await asyncio.wait_for(self._heard.get(), WAIT) == event
+            assert await asyncio.wait_for(self._heard.get(), PATIENCE) == event
 
     async def leave(self) -> None:
         self._listening.cancel()

@@ -17,7 +17,7 @@ from documented import blocks, pages
 from service_helpers import free_port, running
 from tornado.web import create_signed_value
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 PORT = ROOT / "examples" / "port"
 UPLOAD = """
 import { io as connect } from "socket.io-client";

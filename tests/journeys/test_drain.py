@@ -9,9 +9,9 @@ import asyncio
 
 import conformance_server
 import pytest
+from conftest import PATIENCE
 from raw_client import (
     JOURNEY,
-    WAIT,
     address,
     echo,
     io_loop,  # noqa: F401 (a fixture)
@@ -79,7 +79,7 @@ async def test_more_clients_than_fit_in_stages_of_that_size_are_disconnected_wit
 async def test_who_waits_for_an_answer_is_disconnected_when_it_has_it() -> None:
     hub = working()
     ann, bob = await connect(hub), await connect(hub)
-    answer = asyncio.ensure_future(ann.call("work", timeout=WAIT))
+    answer = asyncio.ensure_future(ann.call("work", timeout=PATIENCE))
     await asyncio.sleep(0)
     parting = asyncio.ensure_future(shutdown.close_sessions(hub, 2))
     await asyncio.sleep(0)

@@ -47,7 +47,7 @@ CLUSTERS = pytest.mark.parametrize(
 
 
 @CLUSTERS
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_an_emitter_does_with_all_clients_what_an_audience_does(
     servers: dict[str, Server], redis: RedisServer, adapter: str, prefix: str, names: list[str]
 ) -> None:
@@ -78,7 +78,7 @@ async def test_an_emitter_does_with_all_clients_what_an_audience_does(
 
 
 @CLUSTERS
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_an_async_emitter_does_the_same(
     servers: dict[str, Server], redis: RedisServer, adapter: str, prefix: str, names: list[str]
 ) -> None:
@@ -95,7 +95,7 @@ async def test_an_async_emitter_does_the_same(
         assert ann.said[20:] == [["red"]]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_streams_cluster_hears_Nodes_emitter(servers: dict[str, Server], redis: RedisServer, node: str) -> None:
     async with guests(servers["ours"], servers["ours"]) as (ann, bob):
         telling = await asyncio.create_subprocess_exec(node, JS / "emitter.mjs", redis.path, ann.id)
@@ -107,7 +107,7 @@ async def test_a_streams_cluster_hears_Nodes_emitter(servers: dict[str, Server],
         assert bob.said == [*values, ["except one"], ["end"]]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_each_node_hears_the_recorded_emitters_and_goes_on_after_poison(
     servers: dict[str, Server], redis: RedisServer
 ) -> None:
@@ -249,7 +249,7 @@ def test_a_wrong_option_is_refused_at_once(url: str, options: dict[str, Any], sa
             kind(url, **options)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_redis_that_is_away_refuses_or_hangs_is_an_error_in_words(tmp_path: Path) -> None:
     redis = RedisServer(tmp_path)
     emitter, late = Emitter(redis.url), AsyncEmitter(redis.url)

@@ -16,10 +16,9 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-import raw_client
-from conftest import JS, ROOT
+from conftest import JS, PATIENCE, ROOT
 from conftest import Server as ServerProcess
-from listeners import PATIENCE, Bystander
+from listeners import Bystander
 from network import Network, apart
 from raw_client import (
     Line,
@@ -29,16 +28,10 @@ from raw_client import (
 )
 from service_helpers import running
 
-pytestmark = [pytest.mark.gen_test(timeout=240), pytest.mark.usefixtures("patience")]
+pytestmark = pytest.mark.gen_test
 
 INTERVAL, TIMEOUT = 0.5, 3.0
 """Seconds, of the heartbeat."""
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits longer than the heartbeats of these tests."""
-    monkeypatch.setattr(raw_client, "WAIT", PATIENCE)
 
 
 class Stage:

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import feature_server
 import pytest
 import socketio
+from conftest import PATIENCE
 from socketio.exceptions import ConnectionError as Unconnected
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
@@ -37,10 +38,8 @@ from handlers.socketio.engineio.offsets import read_offset
 from handlers.socketio.event_stream import EventStream
 
 JS = Path(__file__).parents[1] / "js"
-PATIENCE = 30
-"""Seconds until what should have happened long ago counts as never."""
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 class Served:
@@ -82,7 +81,7 @@ def serve(io_loop: IOLoop) -> Iterator[Callable[..., Served]]:
 # ---- JavaScript clients
 
 
-@pytest.mark.gen_test(timeout=5 * PATIENCE)
+@pytest.mark.gen_test
 async def test_javascript_clients_see_every_feature(serve):
     node = shutil.which("node")
     assert node, "Node.js is missing: `make test` installs it"

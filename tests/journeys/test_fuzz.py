@@ -22,11 +22,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from effort import amount
 from fuzzing import HEADS, Message, Spoiler, Traffic, write_frames, write_payload
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listeners import PATIENCE, Bystander, Listener, Watch, alive, until
+from listeners import Bystander, Listener, Watch, alive, until
 from raw_client import (
     Server,
     address,
@@ -266,7 +267,7 @@ def old_objects_aside() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.gen_test(timeout=200)
+@pytest.mark.gen_test
 @pytest.mark.usefixtures("old_objects_aside")
 async def test_what_is_spoilt_harms_nobody_else_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = Counter[str]()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from raw_client import (
     JOURNEY,
     io_loop,  # noqa: F401 (a fixture)
@@ -24,7 +25,6 @@ from handlers.socketio.engineio import http_server
 
 ROOT = Path(__file__).parents[2]
 SHORT = 0.1
-PATIENCE = 15
 
 pytestmark = JOURNEY
 

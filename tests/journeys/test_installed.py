@@ -29,7 +29,7 @@ from socketio import AsyncSimpleClient
 import handlers.socketio
 from handlers.socketio import operations, testing
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 expect.set_options(timeout=1000 * PATIENCE)
 LIBRARY = ROOT / "handlers" / "socketio"
 DOCUMENTS = ROOT / "examples" / "documents"

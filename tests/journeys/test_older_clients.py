@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import PATIENCE
 from raw_client import (
     JOURNEY,
     UPGRADE,
@@ -72,7 +71,7 @@ class Secret(SocketIOHandler):
         raise Refused("Not authorized", {"code": 7})
 
 
-@pytest.mark.gen_test(timeout=6 * PATIENCE)
+@pytest.mark.gen_test
 async def test_they_are_served_beside_those_of_version_4(node: str, serve: Callable[[Application], str]) -> None:
     hub = Hub({"/": Room, "/chat": Chat, "/secret": Secret}, allow_eio3=True, ping_interval=0.3, ping_timeout=20)
     url = serve(Application(routes(hub), hub=hub))

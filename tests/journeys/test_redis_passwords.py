@@ -31,7 +31,7 @@ async def told(trouble: str, *servers: Server) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_password_is_in_no_log_line_and_not_in_ps(start: Callable[[Server], Server], tmp_path: Path) -> None:
     redis, board = RedisServer(tmp_path), [sys.executable, "server.py", "--port={port}", "--database=:memory:"]
     redis.start("--requirepass", "sesame")

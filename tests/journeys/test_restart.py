@@ -31,18 +31,12 @@ from raw_client import (
     io_loop,  # noqa: F401 (a fixture)
 )
 
-pytestmark = pytest.mark.gen_test(timeout=4 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 PYTHON = sys.executable
 COUNTING = [PYTHON, "tests/support/counting_server.py", "--address=127.0.0.1", "--ping-interval=20"]
 ENDED = "server shutting down"
 LISTENERS, POLLERS, ENOUGH = 440, 60, 10
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While no server is there, a client waits for the next."""
-    monkeypatch.setattr(raw_client, "WAIT", PATIENCE)
 
 
 class Counting:

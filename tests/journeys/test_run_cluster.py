@@ -21,7 +21,7 @@ from tornado.httpclient import AsyncHTTPClient
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="`make test` has nginx for Linux only"),
-    pytest.mark.gen_test(timeout=60),
+    pytest.mark.gen_test,
 ]
 
 

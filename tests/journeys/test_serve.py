@@ -18,12 +18,11 @@ from typing import Any
 
 import pytest
 import trustme
-from conftest import ROOT
+from conftest import PATIENCE, ROOT
 from conftest import Server as Process
 from documented import run_page
 from raw_client import (
     JOURNEY,
-    WAIT,
     Closed,
     Server,
     WebSocket,
@@ -76,7 +75,7 @@ async def test_a_main_of_fifteen_lines_serves_its_events_and_pages_and_ends_well
     process.send_signal(signal.SIGTERM)
     for each in (client, watcher):
         assert await closed(each) == 1001
-    assert await asyncio.to_thread(running.wait, WAIT) == 0
+    assert await asyncio.to_thread(running.wait, PATIENCE) == 0
     await clients.hang_up()
     await asyncio.to_thread(process.stop)
     assert not [line for line in process.lines if "Traceback" in line]
@@ -167,7 +166,7 @@ async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
         while await listens(process.port):
             pass
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(running.wait, WAIT) == -signal.SIGTERM
+        assert await asyncio.to_thread(running.wait, PATIENCE) == -signal.SIGTERM
 
 
 @JOURNEY
@@ -272,7 +271,7 @@ async def test_one_signal_reaches_all_servers_of_a_process(tmp_path: Path, numbe
     process.send_signal(signal.SIGHUP)
     await process.logged("not renewed.*certfile=first.pem")
     process.send_signal(number)
-    assert await asyncio.to_thread(running.wait, WAIT) == 0
+    assert await asyncio.to_thread(running.wait, PATIENCE) == 0
     await asyncio.to_thread(process.stop)
     assert sorted(line for line in process.lines if "ended" in line) == [f"ended {name}" for name in names]
 
@@ -414,7 +413,7 @@ def complaint(process: Process) -> str:
         env={**os.environ, **process.env},
         capture_output=True,
         text=True,
-        timeout=WAIT,
+        timeout=PATIENCE,
     )
     assert (run.returncode, run.stdout) == (1, "")
     (line,) = run.stderr.splitlines()

@@ -17,7 +17,7 @@ from raw_client import (
     join,
 )
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 BROADCASTS = 5000
 SPEAKERS = 5  # each within its allowance

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from conftest import Server
+from conftest import PATIENCE, Server
 from raw_client import (
     JOURNEY,
-    WAIT,
     io_loop,  # noqa: F401 (a fixture)
     join,
 )
@@ -41,7 +40,7 @@ class Manager:
 
     async def next(self) -> dict[str, str]:
         """Wait for the next message."""
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 4096), WAIT)
+        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 4096), PATIENCE)
         return dict(line.split("=", 1) for line in data.decode().splitlines())
 
     async def hears(self, name: str) -> str:

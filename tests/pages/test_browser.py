@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import JS, PATIENCE, Server, board, wait_until
+from conftest import JS, Server, board, wait_until
 from test_page import arrival, carrier, departure, expect_lines, settled, welcome
 from tornado.web import Application, RequestHandler
 
 from handlers.socketio import Hub, SocketIOHandler, routes
 from handlers.socketio.engineio.offsets import read_offset
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 @pytest.fixture

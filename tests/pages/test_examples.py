@@ -21,7 +21,7 @@ from tornado.tcpclient import TCPClient
 
 import handlers.socketio
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 expect.set_options(timeout=1000 * PATIENCE)
 
 EXAMPLES = ROOT / "examples"

@@ -25,7 +25,7 @@ from handlers.board.handler import BoardHandler
 from handlers.socketio import Hub
 from server import make_app
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 expect.set_options(timeout=1000 * PATIENCE)
 
 SOON = 5

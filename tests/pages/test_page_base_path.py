@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import PATIENCE, wait_until
+from conftest import wait_until
 from path_proxy import PathProxy
 from playwright.async_api import expect
 from test_page import WITHOUT_WEBSOCKET, arrival, carrier, expect_lines, settled, welcome
@@ -17,7 +17,7 @@ from tornado.web import Application, RequestHandler
 from handlers.socketio import Hub, SocketIOHandler, routes
 from server import make_app
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 either_proxy = pytest.mark.parametrize("keeps", [True, False], ids=["kept", "stripped"])
 
 

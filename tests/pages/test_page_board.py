@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, board, wait_until
+from conftest import board, wait_until
 from effort import amount
 from inside import cut_all, session_of
 from playwright.async_api import Page, expect
@@ -24,7 +24,7 @@ from handlers.board.history import PAGE, History
 from handlers.socketio import Hub, RateLimit
 from server import make_app
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 WINDOW = 300
 PAGES = amount(5, thorough=10)

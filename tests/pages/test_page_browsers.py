@@ -6,14 +6,13 @@ A real Chromium, from which newer features were removed.
 from __future__ import annotations
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page import expect_state
 from test_page_board import COUNT_TONES, NOTE_LIVE, app, enter, expect_posts, hub_of, post
 
 from server import make_app
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 OLD = """
   const newer = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PATIENCE
 from inside import cut_all
 from playwright.async_api import Page, expect
 from test_page import expect_state
@@ -11,7 +10,7 @@ from test_page_board import app, enter, expect_posts, filled, hub_of, post, post
 
 from handlers.board.post import Post
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 def tool(page: Page, name: str) -> object:

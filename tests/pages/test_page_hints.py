@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import Page, expect
 from test_page import expect_state, settled
 from test_page_board import app, cut_all, enter, expect_posts, hub_of, post
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 SEEMS_OFFLINE = "Object.defineProperty(Navigator.prototype, 'onLine', { get: () => false, configurable: true })"
 """As behind a VPN, in a LAN without internet, or at localhost without a network."""

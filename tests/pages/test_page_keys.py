@@ -6,11 +6,10 @@ The tests act out the ways of several browsers.
 from __future__ import annotations
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page_board import app, enter, expect_posts
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 ENTER = {"key": "Enter", "code": "Enter", "bubbles": True, "cancelable": True}
 COMPOSING = {

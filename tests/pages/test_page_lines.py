@@ -9,14 +9,13 @@ import time
 from typing import Any
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page_board import app, enter, expect_posts, expect_problem, filled, hub_of, post, posts
 
 from handlers.board.handler import BoardHandler
 from handlers.board.history import PAGE
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 NOW = int(time.time() * 1000)
 UNSHOWN = "This post cannot be shown."

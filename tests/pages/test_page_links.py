@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import expect
 from test_page_board import app, enter, expect_posts, filled, post, posts
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 async def test_a_link_loads_its_post_and_what_is_around_it_and_both_ends_follow(serve, visit):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import JS, PATIENCE
+from conftest import JS
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from handlers.socketio import Hub, SocketIOHandler, routes
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 TALK = """([options, text]) => new Promise((resolve, reject) => {
     window.socket = io({ forceNew: true, ...options });

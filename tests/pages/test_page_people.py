@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import PATIENCE
 from inside import cut_all
 from playwright.async_api import Locator, Page, expect
 from test_page_board import app, enter, expect_posts, hub_of, post
 
 from handlers.socketio.testing import connect
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 GUEST = re.compile(r"^Guest [a-z2-7]{4}$")

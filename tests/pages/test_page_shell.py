@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import PATIENCE, board
+from conftest import board
 from inside import cut_all
 from playwright.async_api import expect
 from test_page import expect_state
 from test_page_board import app, enter, expect_posts, filled, hub_of, post, posts
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 
 async def test_an_empty_board_says_so_until_it_has_a_post(serve, visit):

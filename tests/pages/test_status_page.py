@@ -31,7 +31,7 @@ from handlers.socketio.operations.status import Status
 from handlers.socketio.watch import MethodWatch
 from server import make_app
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 expect.set_options(timeout=1000 * PATIENCE)
 
 BEGIN = 1_700_000_000.0

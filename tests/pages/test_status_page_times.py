@@ -8,13 +8,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import PATIENCE
 from playwright.async_api import BrowserContext, expect
 from test_status_page import Observed, expect_count, observed  # noqa: F401 (a fixture)
 
 from handlers.socketio.engineio.errors import BadRequest
 
-pytestmark = pytest.mark.gen_test(timeout=2 * PATIENCE)
+pytestmark = pytest.mark.gen_test
 
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)

@@ -26,7 +26,7 @@ from pathlib import Path
 from random import Random
 
 import raw_client
-from conftest import PATIENCE, Server, board
+from conftest import Server, board
 
 from . import ledger
 from .ledger import State, Stayer, megabytes
@@ -150,7 +150,6 @@ async def look(server: Server) -> State:
 
 async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patience: float) -> list[str]:
     """Soak the server; print the findings and return the faults."""
-    raw_client.WAIT = PATIENCE
     server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
     silence = patience + 3
     async with AsyncExitStack() as at_last:

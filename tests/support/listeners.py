@@ -14,14 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from conftest import PATIENCE
 from raw_client import Line
 
 from handlers.socketio.engineio.counters import LoggedRefusal
 from handlers.socketio.engineio.room import Slice
 from handlers.socketio.watch import MethodTimes
-
-PATIENCE = 30
-"""Seconds until what should have happened long ago counts as never."""
 
 
 class Bystander:

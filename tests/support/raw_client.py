@@ -26,6 +26,7 @@ from urllib.parse import urlencode
 
 import conformance_server
 import pytest
+from conftest import PATIENCE
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
@@ -35,8 +36,6 @@ from tornado.web import Application
 from handlers.socketio import Engine, Hub, routes
 from handlers.socketio.engineio.http_server import Server as OurHTTPServer
 
-WAIT = 30
-"""Seconds after which what should have come counts as missing."""
 JOURNEY = pytest.mark.gen_test
 """Marks tests that are `async def`; their file imports `io_loop` too."""
 KIND: type[HTTPServer] = OurHTTPServer
@@ -211,7 +210,7 @@ class Line(asyncio.Protocol):
         if self._over:
             raise EOFError("the server closed the connection")
         self._news.clear()
-        await asyncio.wait_for(self._news.wait(), WAIT)
+        await asyncio.wait_for(self._news.wait(), PATIENCE)
 
 
 class Polling:
@@ -523,4 +522,4 @@ def witnessed(**options: Any) -> tuple[Application, asyncio.Queue[str]]:
 
 async def reason_of(reasons: asyncio.Queue[str]) -> str:
     """Wait for the next reason."""
-    return await asyncio.wait_for(reasons.get(), WAIT)
+    return await asyncio.wait_for(reasons.get(), PATIENCE)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PATIENCE
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
-
-PATIENCE = 20
 
 
 class RedisServer:

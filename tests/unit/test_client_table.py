@@ -14,7 +14,7 @@ from handlers.socketio.operations.status.client_table import ROWS, ClientTable, 
 from handlers.socketio.operations.status.places import MAX_SHOWN, largest
 from handlers.socketio.operations.status.samples import MINUTES_KEPT, Samples
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 
 class Person(SocketIOHandler):

@@ -584,7 +584,7 @@ async def visit(hub: Hub, number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_nothing_is_left_of_many_visits() -> None:
     hub = chat(recovery=0)
     for number in range(500):

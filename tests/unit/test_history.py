@@ -19,7 +19,7 @@ from handlers.board.post import MAX_REACTIONS, Post
 from handlers.board.schema import MIGRATIONS, NewerDatabase
 from handlers.board.validation import InvalidInput
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 
 class Clock:
