@@ -16,7 +16,6 @@ from ..engineio.offsets import SEQUENCE
 from .classic_format import ClassicMessage, ToPublish, decode_message, encode_message
 from .classic_requests import RoomsQuestion, encode_request, encode_rooms
 from .errors import MalformedError
-from .gaps import Gaps
 from .node import Node
 from .presence import EVENT
 from .request_format import Published
@@ -53,7 +52,6 @@ class ClassicNode(Node):
         self.uid = secrets.token_hex(3)
         self.roster = ClassicRoster(self)
         self.questions = Requests(self, wake, encode_request)
-        self.gaps = Gaps(hub)
         hub.delivery.step = SEQUENCE
         self._prefix = prefix
         self._own = b"\x93\xa6" + self.uid.encode()
@@ -138,8 +136,3 @@ class ClassicNode(Node):
         namespace = self.hub.live(question.namespace)
         rooms = [] if namespace is None else [*namespace.rooms, *namespace.clients]
         self.questions.publish(Unpublished(question.namespace, question.uid, encode_rooms(question, rooms, self.uid)))
-
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong, as a line for `/healthz`; None if nothing is."""
-        return super().trouble or self.gaps.trouble

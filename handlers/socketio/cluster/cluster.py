@@ -18,7 +18,6 @@ from ..backplane import Figure
 from ..engineio.offsets import ALONE
 from ..entering import Joining
 from .errors import MalformedError
-from .gaps import Gaps
 from .journal import Journal
 from .moving import Moving
 from .node import Node
@@ -55,7 +54,6 @@ class Cluster(Node):
         self.number = 0
         """Number of the last entry of this node."""
         self.patience = PATIENCE
-        self.gaps = Gaps(hub)
         self.journal = Journal(hub.recovery.window)
         self.outbox = Outbox(OUTBOX)
         self.sessions = Sessions(hub.recovery.window)
@@ -198,11 +196,6 @@ class Cluster(Node):
         return self.hub.now() - max(oldest, self._read_at) > self.patience
 
     # -- what an operator sees
-
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong, as a line for `/healthz`; None if nothing is."""
-        return super().trouble or self.gaps.trouble
 
     def figures(self) -> Iterator[Figure]:
         """Return what `/metrics` shows of the cluster."""

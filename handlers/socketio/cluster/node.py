@@ -17,6 +17,7 @@ from ..backplane import Backplane, Figure, NodeState
 from ..engineio.errors import attempt
 from ..errors import Refused
 from .errors import MalformedError
+from .gaps import Gaps
 from .roster import Roster
 from .stream_format import ServerEvent
 
@@ -54,6 +55,7 @@ class Node(Backplane, ABC):
         """Number of messages of the cluster that were read, and written."""
         self.dropped: Counter[str] = Counter()
         """Those that were not performed, by reason."""
+        self.gaps = Gaps(hub)
         self.roster = Roster(self)
         self.wake = wake
 
@@ -149,7 +151,7 @@ class Node(Backplane, ABC):
     def trouble(self) -> str | None:
         """What is wrong, as a line for `/healthz`; None if nothing is."""
         if self.away_since is None:
-            return None
+            return self.gaps.trouble
         away = f"Redis is away since {self.hub.now() - self.away_since:.0f} s ({self.why_away})"
         return f"{away}: other nodes do not hear this one: see --redis"
 
