@@ -6,7 +6,7 @@ import asyncio
 
 from .channels import ClassicChannels
 from .classic import ClassicNode
-from .connection import BATCH, Connection
+from .connection import Connection
 from .emitted import patterns
 from .errors import ClusterError
 from .redis_address import RedisAddress
@@ -32,12 +32,7 @@ class ClassicConnection(Connection):
         self._classic.reached()
 
     async def _write_rest(self) -> None:
-        unpublished = self._classic.take_unpublished()
-        for start in range(0, len(unpublished), BATCH):
-            pipeline = self._writer.pipeline(transaction=False)
-            for channel, payload in unpublished[start : start + BATCH]:
-                pipeline.publish(channel, payload)
-            await pipeline.execute()
+        await self._write_all(self._classic.take_unpublished(), lambda pipeline, message: pipeline.publish(*message))
         await self._publish_questions()
 
     def _hear_message(self, channel: bytes, data: bytes) -> None:

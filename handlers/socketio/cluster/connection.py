@@ -14,7 +14,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from ..engineio.errors import attempt
 from .channels import Channels
@@ -24,6 +24,8 @@ from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BATCH = 500
 """Commands in one writing, or entries in one reading."""
@@ -213,6 +215,14 @@ class Connection(ABC):
     @abstractmethod
     async def _write_rest(self) -> None:
         """Write everything that waits."""
+
+    async def _write_all(self, items: Sequence[T], add: Callable[[Any, T], object]) -> None:
+        """Write items in batches; add: adds the command of an item to a pipeline."""
+        for start in range(0, len(items), BATCH):
+            pipeline = self._writer.pipeline(transaction=False)
+            for item in items[start : start + BATCH]:
+                add(pipeline, item)
+            await pipeline.execute()
 
     async def _publish_questions(self) -> None:
         unpublished = self._node.questions.take_unpublished()

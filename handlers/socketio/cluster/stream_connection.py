@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from .channels import Channels, ClassicChannels
 from .cluster import Cluster
@@ -125,23 +126,12 @@ class StreamConnection(Connection):
     async def _write_rest(self) -> None:
         unwritten = self._cluster.take_unwritten()
         if self._cluster.away_since is None:
-            await self._write_sessions(self._cluster.sessions.take())
-        for start in range(0, len(unwritten), BATCH):
-            pipeline = self._writer.pipeline(transaction=False)
-            for fields in unwritten[start : start + BATCH]:
-                pipeline.xadd(self._prefix, dict(fields), maxlen=self._length, approximate=True)
-            await pipeline.execute()
+            await self._write_all(self._cluster.sessions.take(), _add_session)
+        await self._write_all(unwritten, self._add_entry)
         await self._publish_questions()
 
-    async def _write_sessions(self, written: Sequence[Written]) -> None:
-        for start in range(0, len(written), BATCH):
-            pipeline = self._writer.pipeline(transaction=False)
-            for key, value, milliseconds in written[start : start + BATCH]:
-                if value is None:
-                    pipeline.delete(key)
-                else:
-                    pipeline.set(key, value, px=milliseconds)
-            await pipeline.execute()
+    def _add_entry(self, pipeline: Any, fields: Mapping[str, str]) -> None:
+        pipeline.xadd(self._prefix, dict(fields), maxlen=self._length, approximate=True)
 
     async def _fetch_session(self, pid: str) -> bytes | None:
         """Take a record out of Redis; None if that fails."""
@@ -175,6 +165,14 @@ class StreamConnection(Connection):
     @property
     def _place(self) -> str:
         return _id_of(self._cluster.place)
+
+
+def _add_session(pipeline: Any, written: Written) -> None:
+    key, value, milliseconds = written
+    if value is None:
+        pipeline.delete(key)
+    else:
+        pipeline.set(key, value, px=milliseconds)
 
 
 def _id_of(offset: int) -> str:
