@@ -25,6 +25,12 @@ ROUNDING = 1e-6
 """Seconds to wait that are none, because sums of fractions are not exact."""
 
 
+def burst_of(rate: float) -> tuple[int, float]:
+    """Return the times and seconds of a bucket that refills at a rate."""
+    times = ceil(BURST * rate)
+    return times, times / rate
+
+
 class TokenBucket:
     """Allows a burst of uses, then a steady rate.
 
@@ -76,8 +82,7 @@ class Throttle(TokenBucket):
     __slots__ = ("_paused_until", "_since")
 
     def __init__(self, rate: float, now: float) -> None:
-        times = ceil(BURST * rate)
-        super().__init__(times, times / rate)
+        super().__init__(*burst_of(rate))
         self._since = now
         self._paused_until = now - RECOVERY
 
@@ -148,8 +153,7 @@ class Admission:
         if place not in self._limits:
             if len(self._limits) >= MAX_TRACKED:
                 self._limits.pop(next(iter(self._limits)))
-            times = ceil(BURST * self._handshakes)
-            self._limits[place] = TokenBucket(times, times / self._handshakes)
+            self._limits[place] = TokenBucket(*burst_of(self._handshakes))
         return self._limits[place]
 
 
