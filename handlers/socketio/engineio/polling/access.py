@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPServerRequest
 
-from ..access import Access, parameter
+from ..access import Access
 from ..errors import BadRequest, Forbidden, PayloadTooLarge
 from ..session import Session
 from .formats import is_jsonp
@@ -37,7 +37,7 @@ class PollingAccess(Access):
         Such requests have no Origin.
         """
         super().check_origin(request)
-        if self.engine.allow_eio3 and is_jsonp(request) and parameter(request, "EIO") == "3":
+        if self.engine.allow_eio3 and is_jsonp(request):
             page = urlsplit(request.headers.get("Referer", ""))
             if not page.netloc:
                 raise Forbidden("JSONP without a Referer, so any page may have sent it: allow the page to send one")

@@ -131,13 +131,13 @@ def _decode_form(body: bytes) -> Iterator[Packet]:
 
 def format_of(request: HTTPServerRequest) -> Format:
     """Return the format of the session that a request opens."""
-    if parameter(request, "EIO") != "3":
-        return REVISION_4
     if is_jsonp(request):
         return _jsonp(parameter(request, "j").lstrip("0") or "0")
+    if parameter(request, "EIO") != "3":
+        return REVISION_4
     return REVISION_3_TEXT if parameter(request, "b64") else REVISION_3
 
 
 def is_jsonp(request: HTTPServerRequest) -> bool:
     """Return whether the response of revision 3 is loaded as a script."""
-    return _INDEX.fullmatch(parameter(request, "j")) is not None
+    return parameter(request, "EIO") == "3" and _INDEX.fullmatch(parameter(request, "j")) is not None
