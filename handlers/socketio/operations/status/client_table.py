@@ -94,9 +94,14 @@ class ClientTable:
         self._measure(now)
         clients = list(self._clients())
         found = list(filter(_finder(query.text), clients)) if query.text else clients
-        found.sort(key=self._key(query.sort), reverse=query.descending)
+        columns = self._columns(now)
+        key = _folded_name if query.sort == "name" else columns[query.sort]
+        found.sort(key=key, reverse=query.descending)
         offset = min(query.offset, max(0, (len(found) - 1) // ROWS * ROWS))
-        rows = [self._row(client, now)._asdict() for client in found[offset : offset + ROWS]]
+        rows = [
+            Row(**{field: _rounded(value(client)) for field, value in columns.items()})._asdict()
+            for client in found[offset : offset + ROWS]
+        ]
         return {"total": len(clients), "found": len(found), "offset": offset, "rows": rows}
 
     def find(self, namespace: str, id_: str) -> Client | None:
@@ -118,33 +123,27 @@ class ClientTable:
         self._rates = {id_: (count - before.get(id_, 0)) / elapsed for id_, count in counts.items()}
         self._counts, self._measured = counts, now
 
-    def _key(self, sort: str) -> Callable[[Client], Any]:
-        keys: dict[str, Callable[[Client], Any]] = {
+    def _columns(self, now: float) -> dict[str, Callable[[Client], Any]]:
+        """Return what gives each field of a Row."""
+        return {
             "namespace": lambda client: client.namespace.name,
             "id": lambda client: client.id,
             "address": lambda client: client.session.handshake.remote_ip,
-            "name": lambda client: name_of(client).casefold(),
+            "name": name_of,
             "transport": _transport,
-            "seconds": lambda client: -client.session.opened_at,
+            "seconds": lambda client: now - client.session.opened_at,
             "rooms": lambda client: len(client.rooms),
             "backlog": lambda client: client.session.unread_bytes,
             "events": lambda client: self._rates.get(client.id, 0.0),
         }
-        return keys[sort]
 
-    def _row(self, client: Client, now: float) -> Row:
-        session = client.session
-        return Row(
-            namespace=client.namespace.name,
-            id=client.id,
-            address=session.handshake.remote_ip,
-            name=name_of(client),
-            transport=_transport(client),
-            seconds=round(now - session.opened_at, 1),
-            rooms=len(client.rooms),
-            backlog=session.unread_bytes,
-            events=round(self._rates.get(client.id, 0.0), 1),
-        )
+
+def _folded_name(client: Client) -> str:
+    return name_of(client).casefold()
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 1) if isinstance(value, float) else value
 
 
 def _transport(client: Client) -> str:

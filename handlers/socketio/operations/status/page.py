@@ -54,6 +54,11 @@ COLUMNS = (
     ("events", "Events/s"),
 )
 """Columns of the table of clients: fields of a Row, and titles."""
+PLACES = (
+    ("namespaces", "Namespaces", "namespace_count", ("Name", "Clients", "Rooms")),
+    ("rooms", "Rooms", "room_count", ("Name", "Clients", "Kept")),
+)
+"""Tables of the largest: an id, a title, the field of `places` that counts all, and heads."""
 TRANSPORTS = {"websocket": "WebSocket", "polling": "Long-polling", "events": "Event streams"}
 REASONS = {
     "transport close": "the client left",
@@ -83,6 +88,7 @@ class StatusHandler(AdminHandler):
             ranges=RANGES,
             columns=COLUMNS,
             transports=TRANSPORTS,
+            places=PLACES,
             reasons=REASONS,
         )
 
