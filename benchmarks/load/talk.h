@@ -11,8 +11,6 @@ extern struct talk {
     void (*speak)(void);
 } talk;
 
-void note_saying(long n);
-double since_saying(long n);
 bool may_speak(void);
 void pump(int milliseconds);
 void join_clients(int n);
@@ -26,6 +24,7 @@ void expect_answers(client *, int n);
 void ask(client *);
 void take_answer(client *, long id, const char *text, size_t n);
 
+result fanout_from(int listener);
 result fairness(void);
 result flood(void);
 result relay(void);

@@ -102,12 +102,13 @@ result converse(int audience, void (*speak)(void)) {
     return r;
 }
 
-/* -- fanout: one client shouts, all hear it; an event is open until the speaker hears it */
+/* -- fanout: the first client shouts, and all from a listener on hear it; an event is open until that listener hears it */
 
 static double *said_at;
 static long said_capacity;
+static int first_listener;
 
-void note_saying(long n) {
+static void note_saying(long n) {
     if (n >= said_capacity) {
         said_capacity = said_capacity * 2 + 4096;
         said_at = realloc(said_at, said_capacity * sizeof *said_at);
@@ -116,11 +117,11 @@ void note_saying(long n) {
     said_at[n] = now();
 }
 
-double since_saying(long n) { return now() - said_at[n]; }
+static double since_saying(long n) { return now() - said_at[n]; }
 
 static void shout(void) {
-    client *speaker = clients;
-    for (; may_speak() && talk.said - speaker->heard < talk.window; talk.said++) {
+    client *speaker = clients, *listener = clients + first_listener;
+    for (; may_speak() && talk.said - listener->heard < talk.window; talk.said++) {
         note_saying(talk.said);
         say(speaker, talk.said, "42[\"shout\",");
     }
@@ -129,17 +130,21 @@ static void shout(void) {
 
 static void hear_shout(client *c, const char *text, size_t n) {
     if (!is(text, n, "[\"shout\",")) return;
-    long number = read_body(c, text, n, 9, c->heard++);
+    long number = read_body(c, text, n, 9, c->heard++), listener = c - clients - first_listener;
+    if (listener < 0) return;
     talk.heard++;
-    if ((c - clients) % SAMPLED == 0) note_latency(since_saying(number));
-    if (c == clients) shout();
+    if (listener % SAMPLED == 0) note_latency(since_saying(number));
+    if (listener == 0) shout();
 }
 
-static result fanout(void) {
+result fanout_from(int listener) {
+    first_listener = listener;
     on_event = hear_shout;
-    join_clients(opt.clients);
+    join_clients(opt.clients + listener);
     return converse(opt.clients, shout);
 }
+
+static result fanout(void) { return fanout_from(0); }
 
 /* -- stalled: fanout to those who read, behind others who joined before them and stopped. The server may do with the latter
  * what it likes; nothing is forgiven to it that it does to the former, who are numbered from 0 as if they were alone. */
