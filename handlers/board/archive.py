@@ -82,7 +82,7 @@ class SQLiteFile:
         with self._transaction():
             ((last,),) = self._execute("SELECT ifnull(max(id), 0) FROM posts")
             post = post._replace(id=max(post.id, last + 1))
-            self._execute(f"INSERT INTO posts ({COLUMNS}) VALUES ({', '.join('?' * len(post))})", *write_row(post))
+            self._write("INSERT", post)
             self.count += 1
             if self.count > self._keep:
                 self._trim()
@@ -98,8 +98,7 @@ class SQLiteFile:
                 changed = change(post)
                 if changed != post:
                     changed = changed._replace(revision=post.revision + 1)
-                    values = ", ".join("?" * len(changed))
-                    self._execute(f"REPLACE INTO posts ({COLUMNS}) VALUES ({values})", *write_row(changed))
+                    self._write("REPLACE", changed)
                     self.count -= changed.gone
                 return changed
         return None
@@ -151,6 +150,10 @@ class SQLiteFile:
         surplus = max(0, count - self._keep)
         self._execute("DELETE FROM posts WHERE id IN (SELECT id FROM posts ORDER BY id LIMIT ?)", surplus)
         self._count()
+
+    def _write(self, verb: str, post: Post) -> None:
+        row = write_row(post)
+        self._execute(f"{verb} INTO posts ({COLUMNS}) VALUES ({', '.join('?' * len(row))})", *row)
 
     def _count(self) -> None:
         ((self.count,),) = self._execute("SELECT count(*) FROM posts WHERE NOT gone")
