@@ -171,9 +171,7 @@ async def test_nothing_moves_and_nothing_is_read_out_when_another_day_begins(ser
     while await page.locator("#messages .post").count() < 40:  # they come by the server's clock, and show by the page's
         await context.clock.run_for(100)
     if is_reading:
-        await page.locator("#log").evaluate(
-            "(box) => box.scrollBy(0, -1000)"
-        )  # a pointer moves the tools
+        await page.locator("#log").evaluate("(box) => box.scrollBy(0, -1000)")  # a pointer moves the tools
         await expect(page.locator("#newest")).to_be_visible()
     await page.evaluate(WATCH)
     height, top = await page.locator("#messages").evaluate("(list) => list.offsetHeight"), await page.evaluate(TOP)
