@@ -8,9 +8,9 @@ import { CLIENT } from "./support.mjs";
 
 const source = readFileSync(CLIENT, "utf8");
 
-test("the client is under 8,000 bytes gzipped, comments included", () => {
+test("the client is under 8,500 bytes gzipped, comments included", () => {
   const { length } = gzipSync(source, { level: 9 });
-  assert.ok(length < 8000, `${length} bytes`);
+  assert.ok(length < 8500, `${length} bytes`);
 });
 
 test("the same text, with two lines more, is an ES module", async () => {

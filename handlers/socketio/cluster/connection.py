@@ -217,7 +217,10 @@ class Connection(ABC):
         """Write everything that waits."""
 
     async def _write_all(self, items: Sequence[T], add: Callable[[Any, T], object]) -> None:
-        """Write items in batches; add: adds the command of an item to a pipeline."""
+        """Write items in batches.
+
+        add: adds the command of an item to a pipeline.
+        """
         for start in range(0, len(items), BATCH):
             pipeline = self._writer.pipeline(transaction=False)
             for item in items[start : start + BATCH]:

@@ -26,7 +26,7 @@ ROUNDING = 1e-6
 
 
 def burst_of(rate: float) -> tuple[int, float]:
-    """Return the times and seconds of a bucket that refills at a rate."""
+    """Return times and seconds of a bucket that refills at a rate."""
     times = ceil(BURST * rate)
     return times, times / rate
 
