@@ -135,13 +135,13 @@ class Client:
 
         Raises TypeError or ValueError, and sends nothing, if the data cannot be encoded.
         """
-        encoded = packets(message, self.namespace.hub.json_default)
-        is_event = message.kind is EVENT and message.id is None
-        backplane = self.namespace.hub.backplane
+        hub = self.namespace.hub
+        encoded = packets(message, hub.json_default)
+        is_event = message[0] is EVENT and message[3] is None
         if self.joining is None:
-            backplane.send_to(self, encoded, is_event)
+            hub.backplane.send_to(self, encoded, is_event)
         else:
-            self.joining.deferred.append(partial(backplane.send_to, self, encoded, is_event))
+            self.joining.deferred.append(partial(hub.backplane.send_to, self, encoded, is_event))
 
     def create_ack(self, id_: int) -> asyncio.Future[Any]:
         """Return a future of the acknowledgement for this id."""

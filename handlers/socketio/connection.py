@@ -64,20 +64,21 @@ class Connection:
             return
         if isinstance(data, bytes):
             self._hub.assembling.end(self.session)
-        client = self.clients.get(message.namespace)
-        if message.kind is CONNECT:
-            self.connect(message.namespace, message.data or {})
-        elif client is None:
-            # The client may not have received our DISCONNECT yet: ignore.
-            if message.namespace not in self._left_namespaces:
-                raise ProtocolError(f"{message}, but has not joined the namespace")
-        elif message.kind is EVENT:
+        kind, name, content, id_ = message
+        client = self.clients.get(name)
+        if kind is EVENT and client is not None:
             self._hub.counters.events += 1
             client.events += 1
-            client.inbox.receive(message.data, message.id)
-        elif message.kind is ACK:
-            client.resolve_ack(message.id, message.data)
-        elif message.kind is Kind.DISCONNECT:
+            client.inbox.receive(content, id_)
+        elif kind is CONNECT:
+            self.connect(name, content or {})
+        elif client is None:
+            # The client may not have received our DISCONNECT yet: ignore.
+            if name not in self._left_namespaces:
+                raise ProtocolError(f"{message}, but has not joined the namespace")
+        elif kind is ACK:
+            client.resolve_ack(id_, content)
+        elif kind is Kind.DISCONNECT:
             client.disconnect(LEFT, may_return=False)
         else:
             raise ProtocolError(f"{message}, which only the server sends")

@@ -17,8 +17,10 @@ from tornado.web import HTTPError, MissingArgumentError
 
 from .errors import Refused
 from .methods import EventMethod
-from .watch import QUICK, MethodWatch, Watched
+from .watch import MethodWatch, Watched
 
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})
+"""Types of most results, which are never awaited."""
 Settle = Callable[..., "Awaitable[None] | None"]
 """Called with the method, what it returned, what it raised (None: nothing), and what else `call` was given."""
 
@@ -33,20 +35,14 @@ def call(
     start = perf_counter()
     try:
         result = method.function(handler, *args)
-        pending = result is not None and _is_pending(result)
+        pending = type(result) not in PLAIN and _is_pending(result)
     except BaseException as error:
         _end_loop(error)
         watch.ran(method, perf_counter() - start)
         return settle(method, None, _as_refusal(error), *context)
     if pending:
         return _wait(watch, method, result, start, settle, context)
-    seconds = perf_counter() - start
-    if seconds > QUICK:
-        watch.ran(method, seconds)
-    else:  # as nearly always, at next to no cost
-        times = watch.times.get(method.name) or watch.add(method)
-        times.quick += 1
-        times.seconds += seconds
+    watch.ran(method, perf_counter() - start)
     return settle(method, result, None, *context)
 
 

@@ -72,6 +72,8 @@ class _Found(NamedTuple):
     seen: object
     """What each look-up of the class returns; None where every look-up returns another object."""
     method: EventMethod
+    is_default: bool
+    """Whether it is a hook that does nothing."""
 
 
 class EventTable:
@@ -113,15 +115,19 @@ class EventTable:
 
     def hook(self, name: str) -> EventMethod:
         """Return one of HOOKS."""
-        if not self._is_current(self._hooks[name]):
-            self._scan(_log)
-        return self._hooks[name].method
+        return self._find_current(name).method
 
     def own_hook(self, name: str) -> EventMethod | None:
         """Return one of HOOKS if the class has its own, else None."""
         found = self._hooks[name]
-        hook = found.method if getattr(self._handler, name, None) is found.seen else self.hook(name)
-        return None if getattr(hook.function, _DEFAULT, False) else hook
+        if getattr(self._handler, name, None) is not found.seen:
+            found = self._find_current(name)
+        return None if found.is_default else found.method
+
+    def _find_current(self, name: str) -> _Found:
+        if not self._is_current(self._hooks[name]):
+            self._scan(_log)
+        return self._hooks[name]
 
     def _is_current(self, found: _Found) -> bool:
         if found.seen is None:
@@ -177,7 +183,8 @@ class EventTable:
         handler, raw = self._handler, inspect.getattr_static(self._handler, attribute)
         method = make_method(handler, attribute, raw, event)
         seen = getattr(handler, attribute)
-        return _Found(attribute, raw, seen if getattr(handler, attribute) is seen else None, method)
+        stable = seen if getattr(handler, attribute) is seen else None
+        return _Found(attribute, raw, stable, method, getattr(method.function, _DEFAULT, False))
 
 
 def _fold(event: str) -> str:

@@ -55,13 +55,14 @@ class Inbox:
 
     def receive(self, args: list[Any], id_: int | None) -> None:
         """Handle an event after earlier ones; args: name, then arguments."""
-        if self._client.returning is not None:
-            self._client.returning.events.append((args, id_))
+        client = self._client
+        if client.returning is not None:
+            client.returning.events.append((args, id_))
             return
-        events, name, args = self._client.namespace.events, str(args[0]), args[1:]
+        events, name, args = client.namespace.events, str(args[0]), args[1:]
         method = events.find(name)
         if method is None:
-            self._client.namespace.hub.counters.unknown_events += 1
+            client.namespace.hub.counters.unknown_events += 1
             on_any = events.own_hook("on_any")
             if on_any is None:
                 self._reject(id_, name, f"Unknown event: {name:.80}", partial(events.describe_unknown, name))

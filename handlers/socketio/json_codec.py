@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from math import isfinite
 from typing import Any, NoReturn
@@ -117,9 +117,9 @@ def dump(data: Any, attachments: list[bytes]) -> str:
     Append its bytes to `attachments`, with placeholders for them.
     """
     try:
-        text = _encode_plain(data)
+        text = "".join(_encode_plain(data, 0))
     except _BytesFoundError:
-        text = _encoder(_Detacher(attachments))(data)
+        text = "".join(_encoder(_Detacher(attachments))(data, 0))
     if not text.isascii():
         try:
             text.encode()
@@ -152,12 +152,15 @@ def _no_bytes(value: Any) -> NoReturn:
     raise TypeError(type(value).__name__)
 
 
-def _encoder(default: Callable[[Any], Any]) -> Callable[[Any], str]:
+def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str]]:
+    """Return a function of data and its indentation: to parts of JSON."""
     if c_make_encoder is None:
-        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default).encode
+        encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
+        return lambda data, _: encoder.encode(data)
     # A JSONEncoder would make this object for each call, which takes longer than encoding a short message.
+    encode: Callable[[Any, int], Iterable[str]]
     encode = c_make_encoder(None, default, encode_basestring, None, ":", ",", False, False, False)
-    return lambda data: "".join(encode(data, 0))
+    return encode
 
 
 def _escape_surrogates(text: str) -> str:
@@ -175,7 +178,7 @@ def load(text: str, start: int, max_depth: int) -> Any:
 
     Raises ProtocolError if it is not JSON, or nests deeper than `max_depth`.
     """
-    if text.count("[") + text.count("{") > max_depth:
+    if len(text) > max_depth and text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
         data, end = _scan(text, start)

@@ -89,7 +89,7 @@ def encode(message: Message, default: Default | None = None) -> list[str | bytes
     attachments: list[bytes] = []
     try:
         body = "" if data is None else dump(data, attachments)
-        if body.count("[") + body.count("{") > DEEP and nests_deeper(data, DEEP):
+        if len(body) > DEEP and body.count("[") + body.count("{") > DEEP and nests_deeper(data, DEEP):
             raise ValueError
     except (TypeError, ValueError, RecursionError) as error:
         if default is not None and isinstance(error, TypeError):

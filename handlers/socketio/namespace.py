@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 def packets(message: Message, default: Default | None = None) -> list[Packet]:
     """Return the Engine.IO packets of a Socket.IO message."""
-    text, *attachments = encode(message, default)
-    packet = make(Packet, (MESSAGE, text))
-    return [packet, *(make(Packet, (MESSAGE, part)) for part in attachments)] if attachments else [packet]
+    parts = encode(message, default)
+    if len(parts) == 1:  # as nearly always
+        return [make(Packet, (MESSAGE, parts[0]))]
+    return [make(Packet, (MESSAGE, part)) for part in parts]
 
 
 def event_message(namespace: str, event: str, args: Iterable[Any], id_: int | None = None) -> Message:

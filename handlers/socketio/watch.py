@@ -82,9 +82,14 @@ class MethodWatch:
 
     def ran(self, method: EventMethod, seconds: float) -> None:
         """Count a call that held the loop all the time."""
-        if seconds > HELD:
-            self.held(method, seconds)
-        self.ended(method, seconds)
+        times = self.times.get(method.name) or self.add(method)
+        if seconds <= QUICK:  # as nearly always
+            times.quick += 1
+            times.seconds += seconds
+        else:
+            times.add(seconds)
+            if seconds > HELD:
+                self.held(method, seconds)
 
     def ended(self, method: EventMethod, seconds: float) -> None:
         """Count a call, with the time for which it waited."""

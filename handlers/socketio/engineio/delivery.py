@@ -140,7 +140,7 @@ class Delivery:
             if not room.has_unoffered:
                 room.has_unoffered = True
                 self._unoffered.append(room)
-        if self._unoffered:
+        if self._unoffered and not self._is_scheduled:
             self._schedule_tick()
 
     def schedule(self, reader: Reader) -> None:

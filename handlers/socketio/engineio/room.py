@@ -68,9 +68,10 @@ class Entry(Derivable):
         self.packets = packets
         self.volatile = volatile
         self.replayable = replayable
-        self.size = ENTRY_OVERHEAD
-        for packet in packets:
-            self.size += len(packet.data)
+        size = ENTRY_OVERHEAD
+        for _, data in packets:
+            size += len(data)
+        self.size = size
 
 
 class Slice(Derivable):

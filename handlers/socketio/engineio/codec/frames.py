@@ -106,12 +106,12 @@ class FrameReader:
 
     def _read(self, data: bytes, received: list[Received]) -> None:
         """Read all complete frames in the data."""
-        at, end = 0, len(data)
+        at, end, quick = 0, len(data), self._quick
         while at < end:
             # Fast path for the common case, a short final text frame.
-            if data[at] == FINAL_TEXT and end - at >= 6 and MASKED <= data[at + 1] <= self._quick and not self._opcode:
-                start = at + 6
-                stop = start + (data[at + 1] & LENGTH)
+            start = at + 6
+            if start <= end and data[at] == FINAL_TEXT and MASKED <= data[at + 1] <= quick and not self._opcode:
+                stop = start + data[at + 1] - MASKED
                 if stop > end:
                     self._needed = stop - at
                     break

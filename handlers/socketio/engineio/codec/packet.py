@@ -115,13 +115,11 @@ def frame(
     encode_bytes: returns a text, or other bytes, for the data of a binary packet; by default it is sent as it is.
     """
     type_, data = packet
-    if isinstance(data, bytes) and encode_bytes is not None:
-        encoded = encode_bytes(data)
-        opcode, body = (0x81, encoded.encode()) if isinstance(encoded, str) else (0x82, encoded)
-    elif isinstance(data, bytes):
-        opcode, body = 0x82, data
-    else:
+    if isinstance(data, str):
         opcode, body = 0x81, (_DIGITS[type_] + data).encode()
+    else:
+        encoded = data if encode_bytes is None else encode_bytes(data)
+        opcode, body = (0x81, encoded.encode()) if isinstance(encoded, str) else (0x82, encoded)
     if deflate is not None:
         opcode, body = opcode | 0x40, deflate(body)
     length = len(body)

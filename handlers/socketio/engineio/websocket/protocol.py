@@ -127,17 +127,18 @@ class WebSocketProtocol(HandshakeOnly):
         if data:
             self._traffic.received += len(data)
             self._received = iter(self._reader.feed(data))
+        receiver = self._receiver
         try:
             for message in self._received:
                 if self.client_terminated:
                     return
-                if isinstance(message, (str, bytes)):
-                    pause = self._receiver.message_received(message)
-                elif isinstance(message, Control):
+                if isinstance(message, Control):
                     self._take_control(message)
-                    pause = self._receiver.spend()
-                else:
+                    pause = receiver.spend()
+                elif isinstance(message, WebSocketProtocolError):
                     raise message
+                else:
+                    pause = receiver.message_received(message)
                 if pause:
                     self._pause(pause)
                     return
