@@ -1,10 +1,12 @@
 // The page of the board: connects the server's events with the modules that show them, and the composer with the server.
 
+import { remember } from "./board/absence.js";
 import { clearUnread, notify } from "./board/attention.js";
 import { composer, name, showProblem } from "./board/composer.js";
 import { socket } from "./board/connection.js";
 import * as history from "./board/history.js";
 import { log } from "./board/lines.js";
+import { announce } from "./board/notifications.js";
 import * as outbox from "./board/outbox.js";
 import { pause } from "./board/page.js";
 import * as people from "./board/people.js";
@@ -25,6 +27,8 @@ socket.on("post", (post) => {
   log.addPost(post, key);
   people.stopTyping(post.person);
   if (!key) notify();
+  if (!key && post.person !== people.you.id) announce(post);
+  remember(post.id);
 });
 
 socket.on("change", (post) => log.addChange(post));
@@ -54,6 +58,8 @@ async function arrive() {
   if (!socket.connected) return;
   hasBegun = true;
   log.markPresent("connection");
+  log.markPresent("closed");
+  remember(log.highest);
   await outbox.send();
 }
 
@@ -71,6 +77,7 @@ socket.on("disconnect", () => {
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) log.markAway("page");
   else log.markPresent("page");
+  remember(log.highest);
   clearUnread();
 });
 

@@ -81,6 +81,7 @@ async def test_an_old_browser_reads_no_history_out_and_sounds(serve, visit):
     await expect(sound).to_have_attribute("aria-pressed", "true")
     assert await page.evaluate("tones") == 1
     await page.reload()
+    await expect_state(page, "Connected")
     await page.click("#text")
     await post(guest, "hello")
     await page.wait_for_function("() => tones === 1")

@@ -115,14 +115,14 @@ async def test_the_keyboard_alone_is_enough(serve, visit):
     page = await enter(visit, serve(app(history=await filled(150))))
     await expect(posts(page)).to_have_count(100)
     seen = []
-    for _ in range(5):
+    for _ in range(6):
         await page.keyboard.press("Tab")
         seen.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
         assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none" or seen[-1] in (
             "text",
             "name",
         )
-    assert seen == ["sound", "log", "text", "name", "send"]
+    assert seen == ["sound", "bell", "log", "text", "name", "send"]
     await page.locator("#log").focus()
     await page.keyboard.press("Home")
     await expect(posts(page)).to_have_count(150)
