@@ -140,3 +140,13 @@ stored.onChange("name", (words) => {
 });
 
 nameField.value = stored.get("name") ?? "";
+
+// A browser opens a dropped file in place of the page.
+for (const type of ["dragover", "drop", "paste"]) {
+  addEventListener(type, (event) => {
+    const { types = [], files = [] } = event.dataTransfer ?? event.clipboardData ?? {};
+    if (!types.includes("Files") || types.includes("text/plain")) return;
+    event.preventDefault();
+    if (files.length) showProblem("Only text can be posted here, no files.");
+  });
+}

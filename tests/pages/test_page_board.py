@@ -538,3 +538,24 @@ async def test_the_sound_is_off_until_it_is_wanted(serve, visit):
     await again.click("#text")
     await post(bob, "two")
     await again.wait_for_function("() => tones === 1")
+
+
+DROP = """([type, kind]) => {
+  const data = new DataTransfer();
+  if (kind === "file") data.items.add(new File(["x"], "x.png", { type: "image/png" }));
+  else data.setData("text/plain", "words");
+  const event = type === "paste"
+    ? new ClipboardEvent(type, { clipboardData: data, bubbles: true, cancelable: true })
+    : new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
+  document.getElementById("text").dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
+
+@pytest.mark.parametrize("type_", ["dragover", "drop", "paste"])
+async def test_a_file_does_not_take_the_place_of_the_page(serve, visit, type_):
+    page = await enter(visit, serve(app()))
+    assert not await page.evaluate(DROP, [type_, "text"])
+    await expect(page.locator("#problem")).to_have_text("")
+    assert await page.evaluate(DROP, [type_, "file"])
+    await expect(page.locator("#problem")).to_have_text("Only text can be posted here, no files.")
