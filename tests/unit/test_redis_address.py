@@ -16,6 +16,8 @@ GOOD = [
     "unix://:{}@/run/redis.sock?db=2",
     "redis://host?password={}",
     "redis+sentinel://:{}@host1,host2/0/main",
+    "redis+sentinel://host/main?password={}",
+    "redis+sentinel://host/main?sentinel_password={}",
 ]
 MISTAKEN = [
     ":{}@host",
@@ -29,6 +31,14 @@ MISTAKEN = [
     "redis://[:{}@host",
     "redis+sentinel://:{}@host",
     "redis+sentinel://:{}@host:x/main",
+    "redis+sentinel://:{}@host:65536/main",
+    "redis+sentinel://:{}@host:0/main",
+    "redis+sentinel://:{}@host,/main",
+    "redis+sentinel://:{}@::1/main",
+    "redis+sentinel://:{}@host/0/main/0",
+    "redis+sentinel://:{}@host/main?timeout=1",
+    "redis+sentinel://host/main?sentinel_password={}&db=x",
+    "redis://:{}@host?ssl_cert_reqs=none",
 ]
 
 
@@ -80,3 +90,20 @@ def test_a_file_without_exactly_one_url_is_refused(tmp_path: Path, content: byte
 def test_a_file_may_end_with_a_line_end(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://:sesame@host/0\n")
     assert read_address(f"@{tmp_path / 'url'}").url == "redis://:sesame@host/0"
+
+
+def test_an_address_of_sentinels_has_all_that_a_client_needs() -> None:
+    address = read_address(
+        "redis+sentinel://ann:p%40s@one,two:1,[::1],[fe80::1]:2/3/ma%20in?sentinel_username=bob&sentinel_password=a%2Fb"
+    )
+    assert address.sentinels == (("one", 26379), ("two", 1), ("::1", 26379), ("fe80::1", 2))
+    assert (address.service, address.database) == ("ma in", 3)
+    assert (address.username, address.password) == ("ann", "p@s")
+    assert (address.sentinel_username, address.sentinel_password) == ("bob", "a/b")
+    queried = read_address("redis+sentinel://one/main?username=ann&password=p%40s&db=3")
+    assert (queried.username, queried.password, queried.database) == ("ann", "p@s", 3)
+
+
+def test_the_settings_of_sentinels_that_do_not_answer_are_not_shown() -> None:
+    said = "No master found for 'main' : <redis.asyncio.client.Redis(host=127.0.0.1,password=x)> - refused"
+    assert read_address("redis+sentinel://one/main").hide(said) == "No master found for 'main'"

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 from ..engineio.errors import attempt
 from .channels import Channels
 from .errors import ClusterError, MalformedError
+from .lasting import refuse_lasting
 from .node import Node
 from .redis_address import RedisAddress
 from .redis_client import error_types, make_client
+from .sentinels import check_sentinels
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Connection(ABC):
             raise ClusterError(f"--redis={self._address.shown}: {self._describe(error)}") from None
         except self._errors as error:
             await self._close()
-            self._refuse(error)
+            refuse_lasting(error, self._address)
             self._node.lost(self._describe(error))
         self._task = asyncio.create_task(self._run())
 
@@ -105,6 +107,7 @@ class Connection(ABC):
 
     async def _check(self) -> None:
         """Raise ClusterError if this Redis cannot carry a cluster."""
+        await check_sentinels(self._address)
         client = self._client(socket_timeout=TIMEOUT)
         await client.ping()
         version = await self._version(client)
@@ -134,15 +137,6 @@ class Connection(ABC):
 
         kind: type of the key of this name.
         """
-
-    def _refuse(self, error: BaseException) -> None:
-        """Raise ClusterError for what will not be better later."""
-        from redis import exceptions as known
-
-        for cause in (error, error.__cause__, error.__context__):
-            temporary = isinstance(cause, (known.ReadOnlyError, known.OutOfMemoryError))
-            if isinstance(cause, (known.AuthenticationError, known.ResponseError)) and not temporary:
-                raise ClusterError(f"--redis={self._address.shown}: {self._describe(cause)}") from None
 
     async def _open(self) -> None:
         """Open the connections, and do what comes before anything is written."""

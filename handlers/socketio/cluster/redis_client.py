@@ -53,8 +53,30 @@ def _make(client: Any, sentinels: Any, retry: Any, address: RedisAddress, option
     if not address.sentinels:
         return client.from_url(address.url, **common)
     credentials = {"username": address.username or None, "password": address.password or None}
-    asked = sentinels(list(address.sentinels), socket_timeout=CONNECT_TIMEOUT)
+    asked = sentinels(list(address.sentinels), sentinel_kwargs=_sentinel_options(address, common["retry"]))
     return asked.master_for(address.service, db=address.database, **credentials, **common)
+
+
+def _sentinel_options(address: RedisAddress, retry: Any) -> dict[str, Any]:
+    # Without these the package asks a sentinel that is down for seconds, before it asks the next one.
+    return {
+        "retry": retry,
+        "protocol": 2,
+        "socket_timeout": CONNECT_TIMEOUT,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "username": address.sentinel_username or None,
+        "password": address.sentinel_password or None,
+    }
+
+
+def make_sentinels(address: RedisAddress) -> list[Any]:
+    """Return a client of each sentinel of an address."""
+    from redis.asyncio import Sentinel
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    options = _sentinel_options(address, Retry(NoBackoff(), 0))
+    return list(Sentinel(list(address.sentinels), sentinel_kwargs=options).sentinels)
 
 
 def error_types() -> tuple[type[Exception], ...]:
