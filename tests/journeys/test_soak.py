@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from conftest import JS, PATIENCE, ROOT
 from soak import ledger
 from soak.guests import Heard
 from soak.ledger import State, Stayer
+from soak.witness import Witness
 
 CAME, WENT = ledger.STEPS
 SAID = [(CAME, 3), (CAME, 4), (WENT, 3), ("a post", None), (CAME, 4), (WENT, 3), (WENT, 2)]
@@ -22,12 +24,25 @@ HEARD = [Heard(said, online, 10 + 2 * number) for number, (said, online) in enum
 
 
 def test_all_is_as_it_was_after_seconds_of_everything(node: str) -> None:
-    command = [sys.executable, "-m", "soak", "--seconds=4", "--warm-up=2", "--patience=4"]
+    said = soak("--seconds=4", "--warm-up=2", "--patience=4")
+    assert said.startswith("seed ")
+    assert "All is as it was" in said
+
+
+def test_a_cluster_is_as_it_was_after_seconds_of_faults() -> None:
+    said = soak("--nodes=2", "--seconds=4", "--warm-up=0", "--patience=2", "--visitors=2", "--seed=1")
+    assert "All is as it was" in said
+    (faults,) = re.findall(r"^faults: (\d+)$", said, re.MULTILINE)
+    assert int(faults) > 0
+
+
+def soak(*options: str) -> str:
+    """Run a soak that finds nothing wrong; return what it prints."""
+    command = [sys.executable, "-m", "soak", *options]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(JS.parent), str(JS.parent / "support")])}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=6 * PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.startswith("seed ")
-    assert "All is as it was" in run.stdout
+    return run.stdout
 
 
 def somebody(news: list[Heard], **what: object) -> Stayer:
@@ -111,3 +126,14 @@ def test_tables_that_are_not_as_they_should_be_are_told() -> None:
 def test_what_the_server_says_loudly_is_told() -> None:
     said = ["[I 261122 18:56:28 engine:162] x connected", "[E 261122 18:56:28 board:23] failed", "    Traceback (most"]
     assert ledger.log_faults(said) == [f"the server said: {line}" for line in said[1:]]
+
+
+def test_what_a_witness_heard_twice_or_in_another_order_is_told() -> None:
+    one, other = Witness("one", [], 0), Witness("other", [], 1)
+    one.heard = [("post", [{"text": text}]) for text in ("one 1", "other 1", "one 2", "one 10")]
+    other.heard = [("post", [{"text": text}]) for text in ("one 2", "other 1", "one 1", "other 1")]
+    assert list(one.faults([one, other])) == []
+    assert list(other.faults([one, other])) == [
+        "other heard twice: ['other 1']",
+        "other heard one in the order [2, 1]",
+    ]

@@ -4,6 +4,7 @@ They come, go, die and flood for minutes.
 
     make soak                                                # ten minutes
     make soak ARGS="--seconds=60 --warm-up=20 --seed=7"
+    make soak ARGS="--nodes=3"                               # several boards, whose Redis and nodes fail: cluster.py
 
 Some clients stay throughout and note what they hear. When it is over and only they are left, the server has to
 be as it was after the warm-up, when clients had come and gone before: its memory, its descriptors, what it keeps in its
@@ -15,21 +16,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import secrets
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 from random import Random
 
-import raw_client
 from conftest import Server, board
 
 from . import ledger
+from .cluster import soak_cluster
 from .ledger import State, Stayer, megabytes
+from .look import look
 from .residents import Script, residents
 from .visits import Rest, Visiting, knock, visit
 
@@ -134,20 +135,6 @@ class Soak:
         return [*self._faults, *self._script.faults, *(f for resident in self._residents for f in resident.faults)]
 
 
-async def look(server: Server) -> State:
-    """Look at what the server holds."""
-    answer = await raw_client.Server(server.port).request("GET", "/metrics")
-    samples = [line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#")]
-    process = Path(f"/proc/{server.pid}")
-    resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-    assert resident
-    return State(
-        memory=1024 * int(resident[1]),
-        descriptors=len(list((process / "fd").iterdir())),
-        tables={name: float(number) for name, _, number in samples},
-    )
-
-
 async def soak(seconds: float, warm_up: float, seed: int, visitors: int, patience: float) -> list[str]:
     """Soak the server; print the findings and return the faults."""
     server, script = board(*LIMITS, *(f"--{name}={patience:g}" for name in TIMES)), Script()
@@ -188,9 +175,13 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=40, help="how many are there at a time (40)")
     parser.add_argument("--patience", type=float, default=10, help="seconds for pings and for coming back (10)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="what was drawn before, again")
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    faults = asyncio.run(soak(**vars(options)))
+    parser.add_argument("--nodes", type=int, default=1, help="how many boards; several have a Redis that fails (1)")
+    options = vars(parser.parse_args())
+    print(f"seed {options['seed']}", flush=True)
+    nodes = options.pop("nodes")
+    times = tuple(f"--{name}={options['patience']:g}" for name in TIMES[:-1])
+    several = partial(soak_cluster, nodes, options=(*LIMITS, *times))
+    faults = asyncio.run((soak if nodes == 1 else several)(**options))
     for fault in faults[:50]:
         print(f"NOT AS IT WAS: {fault}")
     if faults:
