@@ -107,6 +107,14 @@ def test_every_module_is_imported_without_a_warning(environment: str, record_pro
     assert of_tornado == tornado("oldest").partition("==")[2] or not environment.endswith("oldest")
 
 
+@everywhere
+def test_no_environment_has_the_packages_of_a_cluster(environment: str) -> None:
+    # So that the tests of this file show that nothing but a cluster needs them.
+    code = "import importlib.util as util; print(*map(util.find_spec, ('redis', 'hiredis', 'msgpack')))"
+    found = subprocess.run([python(environment), "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "None None None\n"
+
+
 @pytest.mark.parametrize("environment", ends())
 def test_the_unit_tests_pass_on_the_oldest_and_the_newest(environment: str, record_property: Record) -> None:
     # Not what depends on neither Python nor Tornado, or is long: texts, arrows, files, JSON over real sockets.
