@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from redis_server import RedisServer
 from replicas import PASSWORD, SENTINEL_PASSWORD, Replicas
 from service_helpers import complaint, free_port
 from tornado.httpclient import AsyncHTTPClient
+
+from handlers.socketio import Hub, SocketIOHandler
+from handlers.socketio.cluster import join_cluster
 
 pytestmark = pytest.mark.slow
 
@@ -186,3 +190,20 @@ async def test_two_nodes_survive_a_failover(start: Callable[[Server], Server], r
         assert SENTINEL_PASSWORD not in "".join(node.lines)
     for guest in (ann, bob):
         await guest.drop()
+
+
+# -- a stream that is empty
+
+
+@pytest.mark.gen_test
+async def test_a_node_that_starts_with_an_empty_stream_knows_no_event_from_before(redis: RedisServer) -> None:
+    with redis.client() as operator:
+        operator.flushall()
+    hub = Hub({"/": SocketIOHandler})
+    node = await join_cluster(hub, redis.url)
+    try:
+        a_second_ago = int((time.time() - 1) * 1000) << 64
+        assert node.cluster.journal.missed("/", "id", {}, a_second_ago) is None  # type: ignore[attr-defined]
+    finally:
+        await node.leave()
+        hub.close()

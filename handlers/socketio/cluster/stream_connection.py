@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -99,7 +100,9 @@ class StreamConnection(Connection):
 
     async def _load_journal(self, state: StreamState) -> None:
         """Read recent events, for clients that come from other nodes."""
-        oldest = max(0, (state.last >> 64) - int(self._cluster.hub.recovery.window * 1000))
+        # What an empty stream had before, after FLUSHALL, nobody knows: all that is older than now is missing.
+        last = (state.last >> 64) - int(self._cluster.hub.recovery.window * 1000) if state.last else time.time() * 1000
+        oldest = max(0, int(last))
         start = f"{oldest}"
         self._cluster.journal.complete_after = max(state.first - 1, oldest << 64)
         while state.last:
