@@ -23,6 +23,7 @@ if (globalThis.document?.currentScript?.tagName === "SCRIPT") io.source = docume
 MODULE_END = b"""
 io.source = import.meta.url;
 export { io, io as default };
+export const { connect, Manager, Socket, protocol } = io;
 """
 
 

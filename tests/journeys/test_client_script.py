@@ -35,7 +35,10 @@ class TheScript(AsyncHTTPTestCase):
         answer = self.ask(MODULE)
         self.assertEqual(answer.code, 200)
         self.assertTrue(answer.body.startswith(SOURCE))
-        end = b"\nio.source = import.meta.url;\nexport { io, io as default };\n"
+        end = (
+            b"\nio.source = import.meta.url;\nexport { io, io as default };\n"
+            b"export const { connect, Manager, Socket, protocol } = io;\n"
+        )
         self.assertEqual(answer.body[len(SOURCE) :], end)
         self.assertEqual(answer.headers["Content-Type"], "text/javascript; charset=UTF-8")
 

@@ -282,6 +282,34 @@ export const checks = {
     same(await Promise.all(lost), Array(2).fill("socket has been disconnected"));
   },
 
+  async "with retries, events go out one by one, and again until they are answered"(context) {
+    const socket = open(context, "/", { retries: 2, ackTimeout: PATIENCE });
+    const sent = [];
+    socket.onAnyOutgoing((event, value) => sent.push(value));
+    const answered = [];
+    const last = new Promise((resolve) => {
+      for (const i of [1, 2, 3]) {
+        socket.emit("echo", i, (error, value) => {
+          answered.push([error, value, sent.length]);
+          if (i === 3) resolve();
+        });
+      }
+    });
+    await last;
+    same(answered, [1, 2, 3].map((i) => [null, i, i]));
+    is(await failed(socket.timeout(20).emitWithAck("mute")), "operation has timed out");
+    is(sent.length, 6);
+  },
+
+  async "with tryAllTransports, the WebSocket connects where polling fails"(context) {
+    const transportOptions = { polling: { path: "/no/polling/" } };
+    const transports = ["polling", "websocket"];
+    const socket = open({ ...context, transports }, "/", { tryAllTransports: true, transportOptions });
+    await connected(socket);
+    is(socket.io.engine.transport.name, "websocket");
+    same(await acked(socket, "echo", "there"), ["there"]);
+  },
+
   async "compress() changes nothing"(context) {
     const socket = open(context);
     same(await new Promise((resolve) => socket.compress(true).emit("echo", 1, resolve)), 1);

@@ -23,6 +23,8 @@ const NEWER = {
   "what is more than a payload together goes out in several": "since 4.5",
   "emitWithAck() resolves, and rejects when its time is over": "since 4.6",
   "answers that can no longer come fail at once": "since 4.8",
+  "with retries, events go out one by one, and again until they are answered": "since 4.6",
+  "with tryAllTransports, the WebSocket connects where polling fails": "since 4.8",
   "a session is recovered with what it missed, once and in order": "since 4.6",
 };
 

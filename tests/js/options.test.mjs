@@ -43,6 +43,71 @@ const OPTIONS = {
     assert.deepEqual([gets().length, dials()], [1, 1]);
   },
 
+  /** Until one connects; the last one's failure is the connection's. */
+  async tryAllTransports() {
+    for (const tryAllTransports of [true, false]) {
+      const socket = io("http://server/", { forceNew: true, tryAllTransports, reconnection: false });
+      const heard = listen(socket, "connect", "connect_error");
+      gets().at(-1).fail();
+      await settle();
+      assert.equal(dials(), 1);
+      if (tryAllTransports) webSocket().receives(open(), '40{"sid":"S1"}');
+      assert.deepEqual(heard.map(([event]) => event), tryAllTransports ? ["connect"] : ["connect_error"]);
+    }
+  },
+
+  /** Also after a reload of polling alone: what failed last is not remembered. */
+  rememberUpgrade() {
+    const options = { transports: ["polling", "websocket"], rememberUpgrade: true };
+    connectOverWebSocket();
+    dial(options);
+    assert.deepEqual([dials(), gets().length], [2, 0]);
+    webSocket().onerror({});
+    dial(options);
+    assert.deepEqual([dials(), gets().length], [2, 1]);
+    connectOverWebSocket();
+    dial({ ...options, rememberUpgrade: false });
+    dial({ ...options, transports: ["polling"] });
+    assert.deepEqual([dials(), gets().length], [3, 3]);
+  },
+
+  /** Each transport's own, over the common ones. */
+  transportOptions() {
+    const transportOptions = {
+      polling: { extraHeaders: { "x-a": "c" }, withCredentials: true, path: "/long", query: { by: "poll" } },
+      websocket: { protocols: "chat", addTrailingSlash: false },
+    };
+    dial({ transportOptions, transports: ["polling"], extraHeaders: { "x-a": "b" } });
+    const [{ url, options }] = gets();
+    assert.deepEqual([options.headers, options.credentials], [{ "x-a": "c" }, "include"]);
+    assert.match(url.href, /\/long\/\?by=poll&EIO=4&transport=polling/);
+    dial({ transportOptions, protocols: "v1" });
+    assert.equal(webSocket().protocols, "chat");
+    assert.match(webSocket().url, /^ws:\/\/server\/socket.io\?EIO=4/);
+    dial({ transportOptions: { polling: {} }, protocols: "v1" });
+    assert.equal(webSocket().protocols, "v1");
+  },
+
+  /** The page hears nothing of it, also if it stays: then the heartbeat ends the connection. */
+  closeOnBeforeunload() {
+    const page = new EventTarget();
+    for (const name of ["addEventListener", "removeEventListener"]) globalThis[name] = page[name].bind(page);
+    for (const closeOnBeforeunload of [true, false]) {
+      const socket = connectOverWebSocket({ closeOnBeforeunload });
+      const heard = listen(socket, "disconnect");
+      page.dispatchEvent(new Event("beforeunload"));
+      assert.equal(webSocket().isClosed, closeOnBeforeunload);
+      webSocket().onclose({});
+      assert.equal(heard.length, closeOnBeforeunload ? 0 : 1);
+      mock.timers.tick(500);
+      assert.equal(heard[0][1], closeOnBeforeunload ? "ping timeout" : "transport close");
+      socket.disconnect();
+      page.dispatchEvent(new Event("beforeunload"));
+    }
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  },
+
   async upgrade() {
     await connectOverPolling({ upgrade: false }, { upgrades: ["websocket"] });
     assert.equal(dials(), 0);
@@ -75,6 +140,30 @@ const OPTIONS = {
     assert.deepEqual(replies, [[null, "answer"], "operation has timed out"]);
     mock.timers.tick(20);
     assert.equal(replies.length, 3);
+  },
+
+  /** One event at a time, at most `retries` times more, also over connections. */
+  retries() {
+    const socket = connectOverWebSocket({ retries: 1, ackTimeout: 50, reconnectionDelay: 10 });
+    const replies = [];
+    for (const name of ["a", "b", "c"]) socket.emit(name, (error, value) => replies.push(error?.message ?? value));
+    socket.volatile.emit("now");
+    assert.deepEqual(webSocket().sent, ['420["a"]', '42["now"]']);
+    webSocket().receives('430["first"]', '430["again"]');
+    mock.timers.tick(50); // "b" is sent again
+    mock.timers.tick(50); // and given up
+    assert.deepEqual(webSocket().sent.slice(2), ['421["b"]', '421["b"]', '422["c"]']);
+    lost();
+    mock.timers.tick(10);
+    webSocket().receives(open(), '40{"sid":"S2"}');
+    assert.deepEqual(webSocket().sent, ["40", '422["c"]']);
+    webSocket().receives('432["third"]');
+    assert.deepEqual(replies, ["first", "operation has timed out", "third"]);
+    assert.throws(() => socket.emit("d", 1n), /BigInt/);
+    socket.emit("without an answer");
+    webSocket().receives("433[]", "434[]");
+    socket.emit("the next");
+    assert.match(webSocket().sent.at(-1), /the next/);
   },
 
   forceNew() {
@@ -171,6 +260,25 @@ test("every option has a test here, or is left out on purpose", () => {
   assert.ok(NAMES.length > 40);
   assert.deepEqual(without(NAMES, Object.keys(OPTIONS)).filter((name, i, all) => name !== all[i - 1]), leftOut("option"));
   assert.deepEqual(without(Object.keys(OPTIONS), NAMES), []);
+});
+
+test("options without effect are named in the console", () => {
+  const said = [];
+  mock.method(console, "warn", (text) => said.push(text));
+  const values = Object.fromEntries(leftOut("option").map((name) => [name, false]));
+  dial({ ...values, tpyo: 1 });
+  assert.deepEqual(said.sort(), [...leftOut("option"), "tpyo"].map((name) => `no option "${name}"`).sort());
+  said.length = 0;
+  dial(Object.fromEntries([...Object.keys(OPTIONS), "recovery", "useNativeSetTimers"].map((name) => [name, undefined])));
+  assert.deepEqual(said, []);
+});
+
+test("a transport that there is not is an error", async () => {
+  for (const transports of [[], ["webtransport"]]) {
+    const heard = listen(dial({ transports, reconnection: false }), "connect_error");
+    await settle();
+    assert.match(heard[0][1].message, /^no transport "(undefined|webtransport)"$/);
+  }
 });
 
 describe("the option", () => {

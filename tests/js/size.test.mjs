@@ -13,11 +13,13 @@ test("the client is under 8,500 bytes gzipped, comments included", () => {
   assert.ok(length < 8500, `${length} bytes`);
 });
 
-test("the same text, with two lines more, is an ES module", async () => {
-  const text = `${source}\nio.source = import.meta.url;\nexport { io, io as default };\n`;
+test("the same text, with three lines more, is an ES module", async () => {
+  const exports = "export { io, io as default };\nexport const { connect, Manager, Socket, protocol } = io;";
+  const text = `${source}\nio.source = import.meta.url;\n${exports}\n`;
   const module = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   assert.equal(module.io, module.default);
   assert.equal(module.io.protocol, 5);
   assert.equal(module.io.connect, module.io);
-  assert.ok(module.io.Manager && module.io.Socket);
+  for (const name of ["connect", "Manager", "Socket", "protocol"]) assert.equal(module[name], module.io[name]);
+  assert.ok(module.Manager && module.Socket);
 });

@@ -71,7 +71,7 @@ var io = (() => {
 
   const noop = () => {};
 
-  // A listener that throws stops neither others nor packets.
+  // A listener that throws stops nothing else.
   function call(listener, self, args) {
     try {
       listener.apply(self, args);
@@ -138,7 +138,7 @@ var io = (() => {
   alias(Emitter, "on", "addEventListener");
   alias(Emitter, "off", "removeListener", "removeAllListeners", "removeEventListener");
 
-  // Native timers: a page may replace them.
+  // A page may replace them.
   const NATIVE = {
     setTimeout: setTimeout.bind(globalThis),
     clearTimeout: clearTimeout.bind(globalThis),
@@ -148,7 +148,7 @@ var io = (() => {
   const silence = (transport) =>
     Object.assign(transport, { onmessage: noop, onerror: noop, onclose: noop });
 
-  /** Like a WebSocket, but reads the engine's writeBuffer, and can pause. */
+  /** A WebSocket that reads the writeBuffer, and can pause. */
   class Polling {
     constructor(engine) {
       this.name = "polling";
@@ -219,9 +219,9 @@ var io = (() => {
     }
 
     async _request(method, body) {
-      const { opts, patience } = this._engine;
+      const opts = this._engine.optionsOf(this.name);
       const timers = timersOf(opts);
-      const timer = timers.setTimeout(() => this._fail("timeout"), patience);
+      const timer = timers.setTimeout(() => this._fail("timeout"), this._engine.patience);
       try {
         const response = await fetch(this._engine.url(this.name), {
           method,
@@ -253,6 +253,8 @@ var io = (() => {
     }
   }
 
+  let hadWebSocket = false;
+
   class Engine extends Emitter {
     constructor(uri, opts) {
       super();
@@ -262,19 +264,22 @@ var io = (() => {
       this.readyState = "opening";
       this.upgrading = false;
       this.writeBuffer = [];
+      this._transports = [...opts.transports];
+      if (opts.rememberUpgrade && hadWebSocket) this._transports.sort().reverse();
       this._expect(opts.timeout, "timeout");
-      try {
-        this._attach(this._dial(opts.transports[0]));
-      } catch (error) {
-        queueMicrotask(() => this._fail(error));
-      }
+      this._start();
+    }
+
+    optionsOf(transport) {
+      return { ...this.opts, ...this.opts.transportOptions?.[transport] };
     }
 
     url(transport) {
       const url = new URL(this.uri);
       if (transport === "websocket") url.protocol = url.protocol.replace("http", "ws");
-      url.pathname = this.opts.path.replace(/\/?$/, this.opts.addTrailingSlash ? "/" : "");
-      url.search = new URLSearchParams({ ...this.opts.query, EIO: 4, transport, ...(this.id && { sid: this.id }) });
+      const { path, addTrailingSlash, query } = this.optionsOf(transport);
+      url.pathname = path.replace(/\/?$/, addTrailingSlash ? "/" : "");
+      url.search = new URLSearchParams({ ...query, EIO: 4, transport, ...(this.id && { sid: this.id }) });
       return url.href;
     }
 
@@ -328,9 +333,19 @@ var io = (() => {
       return this;
     }
 
+    _start() {
+      try {
+        this._attach(this._dial(this._transports[0]));
+      } catch (error) {
+        queueMicrotask(() => this._fail(error));
+      }
+    }
+
     _dial(name) {
       if (name === "polling") return new Polling(this);
-      return Object.assign(new WebSocket(this.url(name), this.opts.protocols ?? []), { name, binaryType: "arraybuffer" });
+      if (name !== "websocket") throw new Error(`no transport "${name}"`);
+      const { protocols } = this.optionsOf(name);
+      return Object.assign(new WebSocket(this.url(name), protocols ?? []), { name, binaryType: "arraybuffer" });
     }
 
     _attach(transport) {
@@ -344,6 +359,12 @@ var io = (() => {
     }
 
     _fail(error) {
+      hadWebSocket = false;
+      if (this.opts.tryAllTransports && this.readyState === "opening" && this._transports[1]) {
+        if (this.transport) silence(this.transport);
+        this._transports.shift();
+        return this._start();
+      }
       this.emit("error", error);
       this.close("transport error", error);
     }
@@ -376,9 +397,8 @@ var io = (() => {
       const { sid, upgrades, pingInterval, pingTimeout, maxPayload } = handshake;
       Object.assign(this, { id: sid, maxPayload, readyState: "open" });
       this._expect(pingInterval + pingTimeout, "ping timeout");
-      const { upgrade, transports } = this.opts;
-      if (upgrade && transports.includes("websocket") && upgrades.includes("websocket")) this._probe();
-      this.emit("handshake", handshake).emit("open").flush();
+      if (this.opts.upgrade && this._transports.includes("websocket") && upgrades.includes("websocket")) this._probe();
+      this.emit("handshake", handshake).emit("open")._resume();
     }
 
     _pong() {
@@ -417,7 +437,7 @@ var io = (() => {
       const candidate = this._candidate;
       if (!candidate) return;
       this._candidate = null;
-      silence(candidate).onopen = () => candidate.close(); // earlier, browsers log an error
+      silence(candidate).onopen = () => candidate.close(); // earlier, browsers log it
       if (candidate.readyState) candidate.close();
       if (this.upgrading) this.transport.resume();
       this._resume();
@@ -425,6 +445,7 @@ var io = (() => {
     }
 
     _resume() {
+      hadWebSocket = this.transport.name === "websocket";
       this.upgrading = false;
       this.flush();
     }
@@ -448,6 +469,7 @@ var io = (() => {
       this._AnyOutgoing = [];
       this._acks = new Map();
       this._ids = 0;
+      this._queue = [];
       this._flags = {};
     }
 
@@ -474,10 +496,16 @@ var io = (() => {
       this._flags = {};
       if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
       const answer = typeof args.at(-1) === "function" && args.pop();
-      const id = answer ? this._ids++ : undefined;
+      const isQueued = this._opts.retries && !flags.volatile;
+      const id = answer || isQueued ? this._ids++ : undefined;
       const data = [event, ...args];
       // Values without JSON form throw here.
-      const message = { id, data, flags, packets: encode(EVENT, this.nsp, data, id) };
+      const message = { id, data, flags, answer, tries: 0, packets: encode(EVENT, this.nsp, data, id) };
+      if (isQueued) {
+        this._queue.push(message);
+        this._drain();
+        return this;
+      }
       if (answer) this._expect(id, answer, flags);
       const isConnected = this.connected && !this.io.engine.isOverdue();
       const isBusy = isConnected && this.io.engine.transport.bufferedAmount;
@@ -512,6 +540,22 @@ var io = (() => {
       return this;
     }
 
+    /** For `retries`: one event at a time. */
+    _drain() {
+      const [message] = this._queue;
+      if (!this.connected || !message || this._acks.has(message.id) || this.io.engine.isOverdue()) return;
+      const settle = (...args) => {
+        if (!args[0] || message.tries > this._opts.retries) {
+          this._queue.shift();
+          if (message.answer) call(message.answer, this, args);
+        }
+        this._drain();
+      };
+      message.tries++;
+      this._expect(message.id, settle, { ...message.flags, withError: true });
+      this._transmit(message);
+    }
+
     _transmit({ data, packets, flags }) {
       callAll(this._AnyOutgoing, this, data);
       this._send(packets, flags);
@@ -536,7 +580,7 @@ var io = (() => {
     }
 
     _onopen() {
-      const { engine } = this.io; // auth may call back after the engine is closed
+      const { engine } = this.io; // auth may call back late
       const connect = (auth) => {
         const recovery = (this._opts.recovery ?? this.io.opts.recovery ?? true) && { recovery: true };
         const own = { ...recovery, ...this._place };
@@ -574,6 +618,7 @@ var io = (() => {
       this.connected = true;
       this.receiveBuffer.splice(0).forEach((message) => this._onevent(message));
       while (this.connected && this.sendBuffer.length) this._transmit(this.sendBuffer.shift());
+      this._drain();
       if (this.connected) super.emit("connect");
     }
 
@@ -658,8 +703,10 @@ var io = (() => {
     reconnectionDelayMax: 5000,
     randomizationFactor: 0.5,
   };
+  const OTHERS = `path query auth recovery retries ackTimeout forceNew multiplex extraHeaders protocols withCredentials
+    tryAllTransports transportOptions rememberUpgrade closeOnBeforeunload useNativeTimers useNativeSetTimers`.split(/\s+/);
 
-  /** The URL of a server, relative to this script's own. */
+  /** Relative to this script. */
   function locate(address) {
     const served = /^http[^?#]*\/(?=socket\.io\.)/.exec(io.source);
     const { href, origin, pathname, protocol = "https:" } = served ? new URL(served) : globalThis.location ?? {};
@@ -683,6 +730,7 @@ var io = (() => {
       this.opts = { ...opts, path: opts.path ?? path, query: Object.fromEntries(query) };
       for (const key in DEFAULTS) this.opts[key] = this.opts[key] ?? DEFAULTS[key];
       this.nsps = {};
+      for (const key in opts) if (!(key in DEFAULTS || OTHERS.includes(key))) console.warn(`no option "${key}"`);
       if (this.opts.autoConnect) this.open();
     }
 
@@ -710,21 +758,22 @@ var io = (() => {
       this.engine?.close();
     }
 
-    /** Random, so that clients do not all return at once. */
+    /** Random: clients return one by one. */
     delay(attempt) {
       const { reconnectionDelay, reconnectionDelayMax: max, randomizationFactor } = this.opts;
       const ms = Math.min(reconnectionDelay * 2 ** attempt, max);
       return Math.min(ms * (1 + randomizationFactor * (2 * Math.random() - 1)), max);
     }
 
-    // A function: Chromium may leave out an object with handleEvent() when a page goes.
+    // Chromium may skip a handleEvent() when a page goes.
     _hear = ({ type }) => {
       if (type === "pagehide") this.engine.leave();
+      else if (type === "beforeunload") silence(this.engine.transport ?? {}).close?.();
       else if (type === "online") this._again();
       else this._doubt();
     };
 
-    /** While true, the page's events are heard. */
+    /** Hear the page's events. */
     _want(isWanted) {
       this._timer = timersOf(this.opts).clearTimeout(this._timer);
       if (!isWanted === !this._isWanted) return;
@@ -732,6 +781,7 @@ var io = (() => {
       this._attempts = 0;
       const listen = isWanted ? globalThis.addEventListener : globalThis.removeEventListener;
       for (const type of ["offline", "online", "pagehide"]) listen?.(type, this._hear);
+      if (this.opts.closeOnBeforeunload) listen?.("beforeunload", this._hear);
     }
 
     /** "offline" is often wrong, so try to connect. */
