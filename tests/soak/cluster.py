@@ -99,7 +99,7 @@ class Cluster:
             operator.execute_command(*command)
 
     async def _kill_node(self, draw: Random) -> None:
-        node = draw.choice(self.nodes)
+        node = draw.choice(self.nodes[1:])  # the memory of the first one is compared in the end
         await asyncio.to_thread(node.stop, kill=True)
         await asyncio.sleep(draw.uniform(0, 4))
         await asyncio.to_thread(node.start)
