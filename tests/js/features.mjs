@@ -2,7 +2,7 @@
 // an async function of { io, url, transports }; `features` are the server's, `apiChecks` the client's, and `official`
 // what only the official client under Node.js can see.
 
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 // ---- The server's features
 
