@@ -76,18 +76,20 @@ async def lifespan(hub: Hub, history: History) -> AsyncIterator[None]:
     if options.redis_emitters and not redis:
         exit_with("--redis-emitters needs --redis=redis://host:6379/0, where the emitters publish")
     try:
+        await history.open()  # before the cluster, which a server that does not start must not join
         node = await join_cluster(hub, redis, **names, **formats) if redis else None
+    except NewerDatabase as error:
+        exit_with(f"--database={options.database}: {error}")
     except (ClusterError, MissingPackageError) as error:
         exit_with(str(error))
     if re.match("[^@].*(@|password=)", options.redis):
         logger.warning("--redis: `ps` shows its password to all users of this machine: use --redis=@FILE or REDIS_URL")
     try:
-        async with history.opened():
-            yield
-    except NewerDatabase as error:
-        exit_with(f"--database={options.database}: {error}")
-    if node is not None:
-        await node.leave()
+        yield
+    finally:
+        await history.close()
+        if node is not None:
+            await node.leave()
 
 
 async def main() -> None:

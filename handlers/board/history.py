@@ -15,9 +15,8 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from .archive import SQLiteFile
@@ -107,15 +106,6 @@ class History:
     async def close(self) -> None:
         """Close the database; posts that are added later are not saved."""
         await self._do(self._store.close)
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[History]:
-        """Open the database, and close it at the end."""
-        await self.open()
-        try:
-            yield self
-        finally:
-            await self.close()
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -6,9 +6,11 @@ import asyncio
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -378,6 +380,15 @@ def test_a_redis_that_refuses_a_board_ends_its_start_with_one_line(tmp_path: Pat
         assert "secret" not in ended.stderr
     finally:
         redis.kill()
+
+
+def test_a_database_of_a_newer_server_ends_the_start_with_one_line(redis: RedisServer, tmp_path: Path) -> None:
+    file = tmp_path / "newer.sqlite3"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA user_version = 99")
+    ended = run(f"--redis={redis.url}", f"--database={file}")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert f"--database={file}: the database has version 99" in ended.stderr
 
 
 @pytest.mark.gen_test
