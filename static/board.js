@@ -26,8 +26,10 @@ socket.on("post", (post) => {
   const key = outbox.keyOf(post);
   log.addPost(post, key);
   people.stopTyping(post.person);
-  if (!key) notify();
-  if (!key && post.person !== people.you.id) announce(post);
+  if (!key) {
+    notify();
+    if (post.person !== people.you.id) announce(post);
+  }
   remember(post.id);
 });
 

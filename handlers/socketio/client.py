@@ -137,7 +137,8 @@ class Client:
         """
         hub = self.namespace.hub
         encoded = packets(message, hub.json_default)
-        is_event = message[0] is EVENT and message[3] is None
+        kind, _, _, id_ = message
+        is_event = kind is EVENT and id_ is None
         if self.joining is None:
             hub.backplane.send_to(self, encoded, is_event)
         else:

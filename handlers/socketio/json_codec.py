@@ -178,7 +178,7 @@ def load(text: str, start: int, max_depth: int) -> Any:
 
     Raises ProtocolError if it is not JSON, or nests deeper than `max_depth`.
     """
-    if len(text) > max_depth and text.count("[") + text.count("{") > max_depth:
+    if len(text) > max_depth:
         _check_depth(text, max_depth)
     try:
         data, end = _scan(text, start)
@@ -198,7 +198,7 @@ def read_value(text: str, start: int, max_depth: int) -> tuple[Any, int]:
 
     Raises ProtocolError if it is not JSON, or the text nests deeper than `max_depth`.
     """
-    if text.count("[") + text.count("{") > max_depth:
+    if len(text) > max_depth:
         _check_depth(text, max_depth)
     try:
         value: tuple[Any, int] = _scan(text, start)
@@ -208,6 +208,8 @@ def read_value(text: str, start: int, max_depth: int) -> tuple[Any, int]:
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
+        return
     depth = 0
     for token in _NESTING.finditer(text):
         if token[0] in "[{":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Replicas:
         for server, port, options in zip(self.servers, self.ports, ((), replicated), strict=True):
             passwords = ("--requirepass", PASSWORD, "--masterauth", PASSWORD, "--repl-diskless-sync-delay", "0")
             server.start("--port", str(port), "--bind", "127.0.0.1", *passwords, *options)
-        _wait_for(lambda: self._replica_is_there())
+        _wait_for(self._replica_is_there)
         self._start_sentinel()
 
     def _start_sentinel(self) -> None:
@@ -58,7 +59,7 @@ class Replicas:
         settings.write_text(MONITOR.format(port=self.sentinel_port, master=self.ports[0], **passwords))
         command = [find_redis(), str(settings), "--sentinel"]
         self._sentinel = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        _wait_for(lambda: self.master["num-slaves"] == 1)
+        _wait_for(lambda: bool(self.master["num-slaves"] == 1))
 
     def _replica_is_there(self) -> bool:
         with self.servers[1].client(password=PASSWORD) as client:
@@ -79,15 +80,15 @@ class Replicas:
             server.kill()
 
 
-def _wait_for(holds: Any) -> None:
+def _wait_for(holds: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not _answered(holds):
         assert time.monotonic() < until, "the replica does not follow, or the sentinel does not see it"
         time.sleep(0.02)
 
 
-def _answered(holds: Any) -> bool:
+def _answered(holds: Callable[[], bool]) -> bool:
     try:
-        return bool(holds())
+        return holds()
     except RedisError:
         return False

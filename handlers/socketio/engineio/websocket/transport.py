@@ -187,7 +187,7 @@ class WebSocketTransport(Endpoint, WebSocketHandler):
         session = self.session
         if session is None:  # a second WebSocket, which is closing
             return 0.0
-        if message[0:1] == "4" and session.transport is self:
+        if message[:1] == "4" and session.transport is self:
             session.receive_message(message[1:], self)
         else:
             try:
